@@ -1,0 +1,40 @@
+// The import direction of the house (docs/ARCHITECTURE.md), held by `npm run check`.
+// A room may import the rooms listed beside it, the leaves, and nothing else in src.
+const leaves = ['errors', 'limits', 'turn', 'lines'];
+const rooms = {
+  protocol: [],
+  cql: [],
+  identity: [],
+  policy: ['cql', 'identity'],
+  audit: ['policy', 'cql', 'identity', 'protocol'],
+  config: ['cql', 'identity', 'policy'],
+  upstream: ['protocol', 'cql', 'policy', 'config'],
+  topology: ['protocol', 'cql'],
+  session: ['protocol', 'cql', 'identity', 'policy', 'audit', 'upstream', 'topology'],
+};
+const forbidden = [
+  { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+  { name: 'leaves-import-nothing', severity: 'error', from: { path: `^src/(${leaves.join('|')})\\.ts$` }, to: { path: '^src/' } },
+  { name: 'jose-only-in-identity', severity: 'error', from: { pathNot: '^src/identity/' }, to: { path: 'node_modules/jose' } },
+  { name: 'no-undeclared-package', severity: 'error', from: {}, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown'] } },
+];
+for (const [room, allowed] of Object.entries(rooms)) {
+  const open = [...allowed, room].map((name) => `${name}/`).join('|');
+  forbidden.push({
+    name: `${room}-imports`,
+    comment: `src/${room} may import ${allowed.length > 0 ? allowed.join(', ') : 'no other room'} and the leaves`,
+    severity: 'error',
+    from: { path: `^src/${room}/` },
+    to: { path: '^src/', pathNot: `^src/(${open}|(${leaves.join('|')})\\.ts$)` },
+  });
+}
+for (const room of ['protocol', 'cql', 'policy', 'topology']) {
+  forbidden.push({
+    name: `${room}-is-pure`,
+    comment: 'no sockets, files, clocks or processes in the pure rooms',
+    severity: 'error',
+    from: { path: `^src/${room}/` },
+    to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|zlib|crypto)$' },
+  });
+}
+module.exports = { forbidden, options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' } } };

@@ -1,0 +1,106 @@
+// The audit record: names are a contract (docs/AUDIT.md); one JSON object, one line.
+import type { PrincipalRecord } from '../identity/principal.ts';
+
+export type RecordKind =
+  | 'session_start'
+  | 'session_end'
+  | 'auth'
+  | 'decision'
+  | 'outcome'
+  | 'activity'
+  | 'config'
+  | 'checkpoint'
+  | 'seal';
+
+export interface ClientRecord {
+  readonly address: string;
+  readonly driver: string | null;
+  readonly driver_version: string | null;
+  readonly protocol: number | null;
+  readonly tls: string | null;
+}
+
+export interface VcsRecord {
+  readonly commit: string | null;
+  readonly source: 'token' | 'rest' | 'hint' | 'none';
+  readonly verified: boolean;
+  readonly url: string | null;
+  readonly build_url: string | null;
+}
+
+export interface StatementRecord {
+  readonly kind: string | null;
+  readonly keyspace: string | null;
+  readonly resources: readonly string[];
+  /** Redacted (redact.ts), at most 8 KiB; null where the text does not lex. */
+  readonly text: string | null;
+  readonly sha256: string | null;
+  readonly prepared_id?: string;
+  readonly consistency?: string;
+  readonly lwt: boolean;
+  readonly batch?: { readonly type: string; readonly index: number; readonly size: number };
+  /** Only where the text does not lex. */
+  readonly unlexed?: { readonly length: number; readonly position: number };
+}
+
+export interface DecisionRecord {
+  readonly result: 'permit' | 'deny';
+  readonly policy_version: string;
+  readonly grant: string | null;
+  readonly reason: string | null;
+  readonly missing: readonly string[];
+}
+
+export interface OutcomeRecord {
+  readonly status: 'ok' | 'error' | 'timeout' | 'unknown';
+  readonly error_code: string | null;
+  readonly rows: number | null;
+  readonly latency_us: number | null;
+  readonly schema_change: {
+    readonly change: string;
+    readonly target: string;
+    readonly keyspace: string;
+    readonly name: string | null;
+  } | null;
+  readonly schema_version_before?: string | null;
+  readonly schema_version_after?: string | null;
+}
+
+/** What callers hand to the ledger; v, seq, prev, time, id and hash are the ledger's to add. */
+export interface AuditEntry {
+  readonly kind: RecordKind;
+  readonly session: string | null;
+  readonly trace_id?: string;
+  readonly span_id?: string;
+  readonly principal?: PrincipalRecord | null;
+  readonly role?: string | null;
+  readonly binding?: string | null;
+  readonly vcs?: VcsRecord;
+  readonly client?: ClientRecord;
+  readonly statement?: StatementRecord;
+  readonly decision?: DecisionRecord;
+  readonly upstream?: { readonly node: string | null; readonly cassandra_role: string };
+  readonly outcome?: OutcomeRecord;
+  /** Id of the decision record that an outcome belongs to. */
+  readonly of?: string;
+  /** For `activity` and counted denials: how many, since when. */
+  readonly count?: number;
+  readonly errors?: number;
+  readonly since?: string;
+  /** For `auth`, `session_end` and `config`: a short reason. */
+  readonly reason?: string;
+  readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** What the data path needs of a ledger. */
+export interface AuditLog {
+  /**
+   * Queues a record and returns its id at once. Returns null when the log can't take it (disk
+   * error, queue full): mutations are then refused, see `writable`.
+   */
+  append(entry: AuditEntry): string | null;
+  /** Like append, and resolves with the id once the record is on disk (fsync); rejects when it can't be. */
+  appendDurably(entry: AuditEntry): Promise<string>;
+  /** False while the log can't be written: mutations get OVERLOADED. */
+  readonly writable: boolean;
+}

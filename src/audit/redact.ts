@@ -1,0 +1,54 @@
+// What of a statement's text may be recorded: literals of rows and roles never, comments never, and
+// nothing at all of a text that does not lex. Made from tokens: a pattern would miss what a lexer sees.
+import { createHash } from 'node:crypto';
+import { isLexicalError, Kind, tokenize } from '../cql/lexer.ts';
+import type { Statement } from '../cql/statement.ts';
+import { LEDGER } from '../limits.ts';
+
+export interface RedactedText {
+  readonly text: string | null;
+  /** Of the recorded text before it is cut: a hash of the raw one would let a password be guessed. */
+  readonly sha256: string | null;
+}
+
+const LITERALS: ReadonlySet<number> = new Set([
+  Kind.STRING,
+  Kind.INTEGER,
+  Kind.FLOAT,
+  Kind.BLOB,
+  Kind.UUID,
+  Kind.DURATION,
+  Kind.BOOLEAN,
+]);
+
+const MARKER = ' ... (cut)';
+
+/** `statement` is null where the text was not understood: then every literal goes. */
+export function redact(text: string, statement: Statement | null): RedactedText {
+  const tokens = tokenize(text);
+  if (isLexicalError(tokens)) return { text: null, sha256: null };
+  const keepsLiterals = statement?.family === 'schema' && statement.kind !== 'TRUNCATE';
+  let out = '';
+  let previousEnd = 0;
+  let afterPassword = false;
+  for (let i = 0; i < tokens.count - 1; i++) {
+    const kind = tokens.kinds[i]!;
+    const start = tokens.starts[i]!;
+    const end = tokens.ends[i]!;
+    // A comment or white space between two tokens becomes one space.
+    if (start > previousEnd && out !== '') out += ' ';
+    const hide = LITERALS.has(kind) && (!keepsLiterals || afterPassword);
+    out += hide ? '?' : text.slice(start, end);
+    previousEnd = end;
+    if (kind === Kind.WORD) afterPassword ||= tokens.words[i] === 'password';
+  }
+  const sha256 = createHash('sha256').update(out).digest('hex');
+  return { text: cut(out), sha256 };
+}
+
+function cut(text: string): string {
+  if (Buffer.byteLength(text) <= LEDGER.textBytes) return text;
+  const bytes = Buffer.from(text).subarray(0, LEDGER.textBytes);
+  // A character that the cut went through decodes to a replacement mark, which goes too.
+  return bytes.toString('utf8').replace(/\uFFFD$/, '') + MARKER;
+}

@@ -1,0 +1,64 @@
+// Denials and failed logins: recorded singly up to a limit per session or source and minute, then
+// counted. Someone who may do nothing must not fill the disk, and with it stop everyone's changes.
+import { REFUSALS } from '../limits.ts';
+import type { AuditEntry, AuditLog } from './record.ts';
+
+interface Scope {
+  recorded: number;
+  /** Those beyond the limit, and the last of them to stand for all. */
+  counted: number;
+  sinceMs: number;
+  last: AuditEntry | null;
+}
+
+export class RefusalLog {
+  readonly #audit: AuditLog;
+  readonly #scopes = new Map<unknown, Scope>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(audit: AuditLog) {
+    this.#audit = audit;
+    this.#timer = setInterval(() => this.flush(), REFUSALS.intervalMs);
+    this.#timer.unref();
+  }
+
+  /** A statement refused to a session. */
+  refused(session: object, entry: AuditEntry): void {
+    this.#record(session, entry);
+  }
+
+  /** A login refused to a source address. */
+  failedLogin(source: string, entry: AuditEntry): void {
+    this.#record(source, entry);
+  }
+
+  /** Writes what was counted, and begins a new minute. */
+  flush(): void {
+    for (const { counted, last, sinceMs } of this.#scopes.values()) {
+      if (counted === 0 || last === null) continue;
+      this.#audit.append({ ...last, count: counted, since: new Date(sinceMs).toISOString() });
+    }
+    this.#scopes.clear();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.flush();
+  }
+
+  #record(key: unknown, entry: AuditEntry): void {
+    let scope = this.#scopes.get(key);
+    if (scope === undefined) {
+      if (this.#scopes.size >= REFUSALS.scopes) this.flush();
+      scope = { recorded: 0, counted: 0, sinceMs: Date.now(), last: null };
+      this.#scopes.set(key, scope);
+    }
+    if (scope.recorded < REFUSALS.singlyPerScope) {
+      scope.recorded++;
+      this.#audit.append(entry);
+      return;
+    }
+    scope.counted++;
+    scope.last = entry;
+  }
+}

@@ -1,0 +1,65 @@
+// `cqlgate analyse --lines`: one JSON string (a CQL text) per line in, one JSON object per line out.
+import type { Readable, Writable } from 'node:stream';
+import { analyse, isStatement } from '../cql/analyse.ts';
+import { formatNeed, quoteIfNeeded } from '../cql/resource.ts';
+import { linesOf } from '../lines.ts';
+
+export type Analysis =
+  | {
+      readonly ok: true;
+      readonly kind: string;
+      readonly lwt: boolean;
+      readonly needs: readonly string[];
+      readonly tables: readonly string[];
+      readonly functions: readonly string[];
+      readonly types: readonly string[];
+    }
+  | { readonly ok: false; readonly reason: string };
+
+export function analysis(text: string, keyspace: string | null): Analysis {
+  const found = analyse(text, keyspace);
+  if (!isStatement(found)) return { ok: false, reason: found.reason };
+  if (found.refused !== null) return { ok: false, reason: found.refused };
+  const named = (scope: string, name: string): string =>
+    `${quoteIfNeeded(scope)}.${quoteIfNeeded(name)}`;
+  return {
+    ok: true,
+    kind: found.kind,
+    lwt: found.lwt,
+    needs: unique(found.needs.map(formatNeed)),
+    tables: unique(found.tables.map(({ keyspace: scope, table }) => named(scope, table))),
+    functions: unique(found.functions.map(({ keyspace: scope, name }) => named(scope, name))),
+    types: unique(found.types.map(({ keyspace: scope, name }) => named(scope, name))),
+  };
+}
+
+export async function analyseLines(
+  input: Readable,
+  output: Writable,
+  keyspace: string | null,
+): Promise<void> {
+  for await (const { line } of linesOf(input)) {
+    if (line.trim() === '') continue;
+    const answer = analysisOfLine(line, keyspace);
+    if (!output.write(`${JSON.stringify(answer)}\n`)) {
+      await new Promise((resolve) => output.once('drain', resolve));
+    }
+  }
+}
+
+function analysisOfLine(line: string, keyspace: string | null): Analysis {
+  let text: unknown;
+  try {
+    text = JSON.parse(line);
+  } catch {
+    text = undefined;
+  }
+  if (typeof text !== 'string') {
+    return { ok: false, reason: 'this line is no JSON string; write each CQL text as one' };
+  }
+  return analysis(text, keyspace);
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

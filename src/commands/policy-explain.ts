@@ -1,0 +1,48 @@
+// `cqlgate policy explain`: which grant allows a statement to a role, or what is missing.
+import { analyse, isStatement } from '../cql/analyse.ts';
+import { formatNeed } from '../cql/resource.ts';
+import { EMPTY_SCHEMA } from '../cql/statement.ts';
+import { decide, isPermit } from '../policy/decide.ts';
+import type { Policy } from '../policy/policy.ts';
+
+export interface Explanation {
+  readonly result: 'permit' | 'deny';
+  readonly role: string;
+  readonly kind: string | null;
+  readonly needs: readonly { readonly need: string; readonly grant: string | null }[];
+  readonly reason: string | null;
+  /** The schema is not asked: what a view or an index needs may differ on the cluster. */
+  readonly note: string | null;
+}
+
+/** null where the policy has no such role. */
+export function explain(
+  policy: Policy,
+  roleName: string,
+  text: string,
+  keyspace: string | null,
+): Explanation | null {
+  const role = policy.role(roleName);
+  if (role === null) return null;
+  const statement = analyse(text, keyspace);
+  if (!isStatement(statement)) {
+    const { reason } = statement;
+    return { result: 'deny', role: roleName, kind: null, needs: [], reason, note: null };
+  }
+  const decision = decide({ role, policy }, statement, EMPTY_SCHEMA);
+  const needs = statement.needs.map((need) => ({
+    need: formatNeed(need),
+    grant: role.find(need.permission, need.resource),
+  }));
+  return {
+    result: isPermit(decision) ? 'permit' : 'deny',
+    role: roleName,
+    kind: statement.kind,
+    needs,
+    reason: isPermit(decision) ? null : decision.message,
+    note:
+      statement.lookup === null
+        ? null
+        : 'on the cluster the schema tells the base table, whose grant then suffices',
+  };
+}

@@ -1,0 +1,171 @@
+// `cqlgate serve`: puts the parts together from the configuration and runs until told to stop.
+import { readFile } from 'node:fs/promises';
+import { lookup } from 'node:dns/promises';
+import { pino, type Logger } from 'pino';
+import { ActivityLog } from '../audit/activity.ts';
+import { Ledger } from '../audit/ledger.ts';
+import { RefusalLog } from '../audit/refusals.ts';
+import { StatementCache } from '../cql/statement-cache.ts';
+import { loadConfig, type HostPort, type LoadedConfig } from '../config/load.ts';
+import { loadPolicy, type PolicyContext } from '../config/load-policy.ts';
+import { PolicyWatcher } from '../config/policy-watcher.ts';
+import { Admission } from '../identity/admission.ts';
+import { TokenVerifier } from '../identity/verifier.ts';
+import type { Exchange } from '../session/exchange.ts';
+import type { Advertising, Gate } from '../session/gate.ts';
+import { Listener } from '../session/listener.ts';
+import { activityEntry } from '../session/recording.ts';
+import { inetBytes, type Advertised } from '../topology/advertised.ts';
+import { Cluster } from '../upstream/cluster.ts';
+
+export interface RunningGate {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Rejects with ConfigFault, or with what keeps the gate from starting. */
+export async function startGate(configFile: string, log: Logger): Promise<RunningGate> {
+  const loaded = await loadConfig(configFile);
+  const { config, limits } = loaded;
+  const context: PolicyContext = {
+    issuers: loaded.issuers,
+    cassandraRoles: [...loaded.logins.keys()],
+  };
+  const policyContent = await readFile(loaded.policyFile, 'utf8').catch(() => '');
+  const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
+  for (const warning of [...loaded.warnings, ...warnings]) log.warn(warning);
+
+  const ledger = await Ledger.open({
+    dir: loaded.auditDir,
+    onError: (error) => log.error({ err: error }, 'the ledger cannot be written'),
+  });
+  const activity = new ActivityLog<Exchange>(ledger, activityEntry);
+  const refusals = new RefusalLog(ledger);
+  let listener: Listener | null = null;
+  const cluster = new Cluster({
+    contactPoints: loaded.contactPoints,
+    logins: loaded.logins,
+    gateLogin: loaded.gateLogin,
+    connectionsPerPool: config.cluster.connectionsPerPool,
+    poolConnections: limits.poolConnections,
+    preparedRegistryBytes: limits.preparedRegistryBytes,
+    allowUntested: config.cluster.allowUntested,
+    listener: {
+      schemaChanged: (change) => listener?.schemaChanged(change),
+      fault: (fault) => log.warn({ code: fault.code }, `upstream: ${fault.message}`),
+    },
+  });
+  const gate: Gate = {
+    cluster,
+    statements: new StatementCache({ maxBytes: limits.statementCacheBytes }),
+    audit: ledger,
+    activity,
+    refusals,
+    verifier: new TokenVerifier({ issuers: loaded.issuers }),
+    admission: new Admission(limits),
+    advertising: await advertisingOf(loaded),
+    limits,
+    allowPlaintext: config.listen.allowPlaintext,
+    dml: config.audit.dml,
+    log,
+    policy,
+    bytesInFlight: 0,
+  };
+  ledger.append(configEntry('gate started', policy.version));
+  const watcher = new PolicyWatcher(
+    {
+      file: loaded.policyFile,
+      context,
+      onPolicy: (taken) => {
+        gate.policy = taken.policy;
+        ledger.append(configEntry('policy taken', taken.policy.version));
+        for (const warning of taken.warnings) log.warn(warning);
+        log.info({ policy_version: taken.policy.version }, 'policy taken');
+      },
+      onProblem: (fault) =>
+        log.error(
+          { problems: fault.problems },
+          'the changed policy is not valid; the one before stays in force',
+        ),
+    },
+    policyContent,
+  );
+  const close = async (): Promise<void> => {
+    watcher.close();
+    await listener?.close();
+    cluster.close();
+    activity.close();
+    refusals.close();
+    await ledger.close();
+  };
+  try {
+    await cluster.start();
+    listener = new Listener(gate);
+    const port = await listener.listen(config.listen.host, config.listen.port);
+    const { clusterName, releaseVersion } = cluster.control;
+    log.info(
+      { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
+      `listening on ${config.listen.host}:${port}`,
+    );
+    return { port, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Runs `serve` until SIGTERM or SIGINT; resolves with the exit code. */
+export async function serve(configFile: string): Promise<number> {
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const running = await startGate(configFile, log);
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+  });
+  log.info({ signal }, 'stopping');
+  await running.close();
+  return 0;
+}
+
+function configEntry(reason: string, policyVersion: string) {
+  return {
+    kind: 'config',
+    session: null,
+    reason,
+    detail: { policy_version: policyVersion },
+  } as const;
+}
+
+/** A host name is resolved at start and again from time to time: addresses change, names stay. */
+const RESOLVE_MS = 60_000;
+
+async function advertisingOf({ config, peers }: LoadedConfig): Promise<Advertising> {
+  const siblings = await Promise.all(peers.map(resolved));
+  if (config.advertise === undefined) {
+    return {
+      self: (address, port) => ({
+        address: inetBytes(address) ?? Buffer.from([127, 0, 0, 1]),
+        port,
+        name: `${address}:${port}`,
+      }),
+      siblings: () => siblings,
+    };
+  }
+  const { host, port } = config.advertise;
+  let self = await resolved({ host, port });
+  setInterval(() => {
+    resolved({ host, port }).then(
+      (again) => {
+        self = again;
+      },
+      // A name that can't be looked up now keeps its last address.
+      () => undefined,
+    );
+  }, RESOLVE_MS).unref();
+  return { self: () => self, siblings: () => siblings };
+}
+
+async function resolved({ host, port }: HostPort): Promise<Advertised> {
+  const address = inetBytes(host) ?? inetBytes((await lookup(host)).address);
+  if (address === null) throw new Error(`${host} has no address`);
+  return { address, port, name: `${host}:${port}` };
+}

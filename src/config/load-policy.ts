@@ -1,0 +1,162 @@
+// The policy file to a Policy: every grant, kind, binding and name checked, all problems at once.
+import { createHash } from 'node:crypto';
+import { STATEMENT_KINDS, type StatementKind } from '../cql/statement.ts';
+import { ConfigFault } from '../errors.ts';
+import type { IssuerConfig } from '../identity/issuers.ts';
+import type { Binding } from '../policy/bindings.ts';
+import { parseGrant, type Grant } from '../policy/grant.ts';
+import { ANY_ROLE, Policy } from '../policy/policy.ts';
+import type { RoleDocument } from '../policy/role.ts';
+import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
+import { POLICY_NOT_YET, policySchema, type PolicyFile } from './policy-schema.ts';
+import { nearestOf, readYaml, type YamlFile } from './yaml-file.ts';
+
+/** What of the configuration a policy refers to. */
+export interface PolicyContext {
+  readonly issuers: readonly IssuerConfig[];
+  readonly cassandraRoles: readonly string[];
+}
+
+export interface LoadedPolicy {
+  readonly policy: Policy;
+  readonly warnings: readonly string[];
+}
+
+/** Hex digits of the content's hash that name a policy in records. */
+const VERSION_LENGTH = 12;
+
+/** Rejects with ConfigFault. */
+export async function loadPolicy(file: string, context: PolicyContext): Promise<LoadedPolicy> {
+  const yaml = await readYaml(file, policySchema, POLICY_NOT_YET);
+  const problems: string[] = [];
+  const roles = Object.entries(yaml.value.roles).map(([name, role]) =>
+    roleOf(yaml, name, role, context, problems),
+  );
+  const bindings = yaml.value.bindings.map((binding, index) =>
+    bindingOf(yaml, binding, index, context, problems),
+  );
+  if (problems.length > 0) throw new ConfigFault(problems);
+  const version = createHash('sha256').update(yaml.content).digest('hex').slice(0, VERSION_LENGTH);
+  return {
+    policy: new Policy({ roles, bindings }, version),
+    warnings: warningsOf(roles, bindings),
+  };
+}
+
+function roleOf(
+  yaml: YamlFile<PolicyFile>,
+  name: string,
+  role: PolicyFile['roles'][string],
+  context: PolicyContext,
+  problems: string[],
+): RoleDocument {
+  const at = (...path: PropertyKey[]): string => yaml.place(['roles', name, ...path]);
+  if (name === ANY_ROLE) {
+    problems.push(
+      `${at()}: no role may be called ${ANY_ROLE}: as a username it means the one role bound`,
+    );
+  }
+  if (!context.cassandraRoles.includes(role.cassandraRole)) {
+    problems.push(
+      `${at('cassandraRole')}: roles.${name}.cassandraRole: ${role.cassandraRole} is not in cassandraRoles of the configuration${hint(role.cassandraRole, context.cassandraRoles)}`,
+    );
+  }
+  const grants: Grant[] = [];
+  role.grants.forEach((text, index) => {
+    const grant = parseGrant(text);
+    const problem = 'problem' in grant ? grant.problem : grantProblem(grant);
+    if (problem !== null)
+      problems.push(`${at('grants', index)}: roles.${name}: '${text}': ${problem}`);
+    else if (!('problem' in grant)) grants.push(grant);
+  });
+  const deny: StatementKind[] = [];
+  role.deny.forEach((text, index) => {
+    const kind = text.trim().replaceAll(/\s+/g, ' ').toUpperCase();
+    if (Object.hasOwn(STATEMENT_KINDS, kind)) deny.push(kind as StatementKind);
+    else {
+      problems.push(
+        `${at('deny', index)}: roles.${name}.deny: '${text}' is no kind of statement${hint(kind, Object.keys(STATEMENT_KINDS))}`,
+      );
+    }
+  });
+  return { name, cassandraRole: role.cassandraRole, grants, deny };
+}
+
+/** Grants that parse, and still may not stand in a policy. */
+function grantProblem({ resource }: Grant): string | null {
+  const reachesGate =
+    ('keyspace' in resource && resource.keyspace === GATE_KEYSPACE) ||
+    (resource.type === 'KEYSPACE PREFIX' && resource.prefix === GATE_KEYSPACE);
+  if (reachesGate) return `keyspace ${GATE_KEYSPACE} is the gate's own and can't be granted`;
+  if (resource.type === 'MBEAN' || resource.type === 'ALL MBEANS') {
+    return 'JMX is not reached through cqlgate; remove the grant';
+  }
+  return null;
+}
+
+function bindingOf(
+  yaml: YamlFile<PolicyFile>,
+  binding: PolicyFile['bindings'][number],
+  index: number,
+  context: PolicyContext,
+  problems: string[],
+): Binding {
+  const name = binding.name ?? `bindings[${index}]`;
+  const at = (...path: PropertyKey[]): string => yaml.place(['bindings', index, ...path]);
+  const issuer = context.issuers.find((one) => one.name === binding.issuer);
+  const roleNames = Object.keys(yaml.value.roles);
+  if (issuer === undefined) {
+    const names = context.issuers.map((one) => one.name);
+    problems.push(
+      `${at('issuer')}: ${name}: no issuer is called ${binding.issuer}${hint(binding.issuer, names)}`,
+    );
+  }
+  if (!roleNames.includes(binding.role)) {
+    problems.push(
+      `${at('role')}: ${name}: no role is called ${binding.role}${hint(binding.role, roleNames)}`,
+    );
+  }
+  const where = new Map(
+    Object.entries(binding.where).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? [value] : value,
+    ]),
+  );
+  if (where.size === 0) {
+    problems.push(
+      `${at('where')}: ${name}: where is empty and would bind every token of the issuer; name claims`,
+    );
+  } else if (issuer?.type === 'bitbucket' && !where.has('repositoryUuid')) {
+    problems.push(
+      `${at('where')}: ${name}: name repositoryUuid; a whole workspace is written as repositoryUuid: "*"`,
+    );
+  }
+  if (where.has('pipelineTarget')) {
+    problems.push(
+      `${at('where')}: ${name}: pipelineTarget is not enforced by this version; remove it`,
+    );
+  }
+  return { name, role: binding.role, issuer: binding.issuer, where };
+}
+
+function hint(given: string, known: readonly string[]): string {
+  const nearest = nearestOf(given, known);
+  if (nearest !== null) return `; did you mean ${nearest}?`;
+  return known.length === 0 ? '' : `; there are ${known.slice(0, 20).join(', ')}`;
+}
+
+/** A branch name is no production gate: in a pull request it is the source branch. */
+function warningsOf(roles: readonly RoleDocument[], bindings: readonly Binding[]): string[] {
+  const warnings: string[] = [];
+  for (const binding of bindings) {
+    const role = roles.find((one) => one.name === binding.role);
+    const writes = role?.grants.some((grant) => grant.permissions.some((one) => one !== 'SELECT'));
+    const gated = binding.where.has('deploymentEnvironmentUuid');
+    if (writes === true && binding.where.has('branchName') && !gated) {
+      warnings.push(
+        `binding ${binding.name}: more than SELECT hangs on branchName alone, which in a pull request is the source branch; bind a deploymentEnvironmentUuid with deployment permissions`,
+      );
+    }
+  }
+  return warnings;
+}

@@ -1,0 +1,168 @@
+// The configuration file to what the gate is put together from: secrets resolved, relations between
+// keys checked. Problems come all at once; warnings are what an operator should know all the same.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ConfigFault } from '../errors.ts';
+import { issuerOf, type IssuerConfig } from '../identity/issuers.ts';
+import { resolveLimits, type Limits } from '../limits.ts';
+import { configSchema, NOT_YET, type Config } from './schema.ts';
+import { readYaml, type YamlFile } from './yaml-file.ts';
+
+/** A login towards the cluster, its secret resolved. */
+export type ResolvedLogin =
+  | {
+      readonly name: string;
+      readonly open: false;
+      readonly username: string;
+      readonly password: string;
+    }
+  | { readonly name: string; readonly open: true };
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly issuers: readonly IssuerConfig[];
+  readonly logins: ReadonlyMap<string, ResolvedLogin>;
+  readonly gateLogin: ResolvedLogin;
+  readonly contactPoints: readonly HostPort[];
+  readonly peers: readonly HostPort[];
+  readonly limits: Limits;
+  /** Absolute. */
+  readonly policyFile: string;
+  readonly auditDir: string;
+  readonly warnings: readonly string[];
+}
+
+/** Rejects with ConfigFault. */
+export async function loadConfig(file: string): Promise<LoadedConfig> {
+  const yaml = await readYaml(file, configSchema, NOT_YET);
+  const config = yaml.value;
+  const base = path.dirname(path.resolve(file));
+  const problems: string[] = [];
+  const logins = await resolveLogins(yaml, base, problems);
+  const gateRole = config.cluster.gateRole ?? Object.keys(config.cassandraRoles)[0]!;
+  if (!Object.hasOwn(config.cassandraRoles, gateRole)) {
+    problems.push(
+      `${yaml.place(['cluster', 'gateRole'])}: cluster.gateRole names ${gateRole}, which is not in cassandraRoles`,
+    );
+  }
+  checkIssuers(yaml, problems);
+  if (problems.length > 0) throw new ConfigFault(problems);
+  return {
+    config,
+    issuers: config.issuers,
+    logins,
+    gateLogin: logins.get(gateRole)!,
+    contactPoints: config.cluster.contactPoints.map(hostPort),
+    peers: (config.advertise?.peers ?? []).map(hostPort),
+    limits: resolveLimits(config.limits),
+    policyFile: path.resolve(base, config.policy),
+    auditDir: path.resolve(base, config.audit.dir),
+    warnings: warningsOf(yaml),
+  };
+}
+
+async function resolveLogins(
+  yaml: YamlFile<Config>,
+  base: string,
+  problems: string[],
+): Promise<Map<string, ResolvedLogin>> {
+  const logins = new Map<string, ResolvedLogin>();
+  for (const [name, role] of Object.entries(yaml.value.cassandraRoles)) {
+    if ('open' in role) {
+      logins.set(name, { name, open: true });
+      continue;
+    }
+    const password = await resolveSecret(role.password, base);
+    if ('problem' in password) {
+      const place = yaml.place(['cassandraRoles', name, 'password']);
+      problems.push(`${place}: cassandraRoles.${name}.password: ${password.problem}`);
+    } else
+      logins.set(name, { name, open: false, username: role.username, password: password.value });
+  }
+  return logins;
+}
+
+async function resolveSecret(
+  secret: { env: string } | { file: string },
+  base: string,
+): Promise<{ readonly value: string } | { readonly problem: string }> {
+  if ('env' in secret) {
+    const value = process.env[secret.env];
+    if (value === undefined || value === '') {
+      return { problem: `the environment variable ${secret.env} is not set` };
+    }
+    return { value };
+  }
+  try {
+    const value = (await readFile(path.resolve(base, secret.file), 'utf8')).replace(/\r?\n$/, '');
+    return value === '' ? { problem: `${secret.file} is empty` } : { value };
+  } catch {
+    return { problem: `${secret.file} cannot be read` };
+  }
+}
+
+/** A token's issuer decides its row: one URL may stand in one row only, and names are unique. */
+function checkIssuers(yaml: YamlFile<Config>, problems: string[]): void {
+  const urls = new Map<string, string>();
+  const names = new Set<string>();
+  yaml.value.issuers.forEach((config, index) => {
+    const place = yaml.place(['issuers', index]);
+    const { issuer, name } = issuerOf(config);
+    const other = urls.get(issuer);
+    if (other !== undefined) {
+      problems.push(
+        `${place}: issuers ${other} and ${name} have the same issuer URL; one row only`,
+      );
+    }
+    if (names.has(name)) problems.push(`${place}: two issuers are called ${name}`);
+    urls.set(issuer, name);
+    names.add(name);
+  });
+}
+
+function warningsOf(yaml: YamlFile<Config>): string[] {
+  const config = yaml.value;
+  const warnings: string[] = [];
+  if (config.advertise === undefined) {
+    warnings.push(
+      'advertise is not set: drivers are told the address they came in by, which is wrong behind NAT or a load balancer',
+    );
+  }
+  if (config.listen.allowPlaintext) {
+    warnings.push('listen.allowPlaintext: tokens cross the network unencrypted');
+  }
+  for (const [name, role] of Object.entries(config.cassandraRoles)) {
+    if ('open' in role) {
+      warnings.push(
+        `cassandraRoles.${name} is open: the cluster asks nobody for a password, so whoever reaches its port goes round cqlgate`,
+      );
+    }
+  }
+  config.issuers.forEach((issuer) => {
+    const audiences = typeof issuer.audience === 'string' ? [issuer.audience] : issuer.audience;
+    if (
+      issuer.type === 'bitbucket' &&
+      audiences.some((one) => one.startsWith('ari:cloud:bitbucket:'))
+    ) {
+      warnings.push(
+        `issuer ${issuer.name} takes the workspace's default audience: any service that is given a default token could replay it here; use oidc.audiences in the step`,
+      );
+    }
+    if (issuer.type === 'bitbucket' && issuer.workspaceUuid === undefined) {
+      warnings.push(
+        `issuer ${issuer.name} has no workspaceUuid: if the workspace is renamed, whoever takes its slug is taken for it`,
+      );
+    }
+  });
+  return warnings;
+}
+
+function hostPort(text: string): HostPort {
+  const at = text.lastIndexOf(':');
+  return { host: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) };
+}

@@ -1,0 +1,37 @@
+// The policy file's shape. Grants, kinds and bindings are checked further in policy-document.ts.
+import { z } from 'zod';
+
+const claim = z.union([z.string(), z.array(z.string()).min(1)], {
+  error: 'a claim is compared with a string or a list of strings; quote numbers and booleans',
+});
+
+export const policySchema = z.strictObject({
+  version: z.literal(1, { error: 'version must be 1' }),
+  roles: z.record(
+    z.string().min(1),
+    z.strictObject({
+      cassandraRole: z.string().min(1),
+      grants: z.array(z.string()),
+      deny: z.array(z.string()).default([]),
+    }),
+  ),
+  bindings: z.array(
+    z.strictObject({
+      name: z.string().min(1).optional(),
+      role: z.string().min(1),
+      issuer: z.string().min(1),
+      where: z.record(z.string(), claim),
+    }),
+  ),
+});
+
+export type PolicyFile = z.infer<typeof policySchema>;
+
+/** Keys of the design that this version does not enforce yet. */
+export const POLICY_NOT_YET: ReadonlySet<string> = new Set([
+  'admins',
+  'roles.*.capabilities',
+  'roles.*.session',
+  'roles.*.limits',
+  'roles.*.commit',
+]);

@@ -1,0 +1,156 @@
+// The configuration: keys, types, defaults, and a sentence for each, from which docs/CONFIG.md is
+// made. What a later version will enforce is an error here, never ignored.
+import { z } from 'zod';
+import { ASYMMETRIC_ALGORITHMS, urlProblem } from '../identity/issuers.ts';
+import { LIMITS, type LimitName } from '../limits.ts';
+
+const hostPort = z
+  .string()
+  .regex(
+    /^(?:\[[0-9a-fA-F:]+\]|[^\s:[\]]+):\d{1,5}$/,
+    'write it as host:port, for instance 10.0.0.11:9042',
+  );
+
+const url = z.string().superRefine((text, context) => {
+  const problem = urlProblem(text);
+  if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+});
+
+const secret = z.union(
+  [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
+  {
+    error:
+      'a secret is {env: NAME} or {file: path}; a literal one is refused, since this file ends up in repositories and logs',
+  },
+);
+
+const audience = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .meta({ description: 'What the `aud` claim must contain: one value, or any of a list.' });
+
+const issuer = z.discriminatedUnion('type', [
+  z.strictObject({
+    name: z.string().min(1).meta({ description: 'What policy bindings call it.' }),
+    type: z.literal('bitbucket'),
+    workspace: z.string().min(1).meta({ description: "The workspace's slug." }),
+    workspaceUuid: z
+      .string()
+      .optional()
+      .meta({ description: 'Pins the workspace: slugs can be renamed and taken by others.' }),
+    audience,
+    issuer: url.optional().meta({ description: "Instead of Bitbucket's own issuer URL." }),
+    jwksUri: url.optional().meta({ description: "Instead of the issuer's keys.json." }),
+  }),
+  z.strictObject({
+    name: z.string().min(1),
+    type: z.literal('oidc'),
+    issuer: url.meta({ description: 'The `iss` claim, exactly.' }),
+    jwksUri: url.optional().meta({ description: 'Found by discovery where it is not given.' }),
+    audience,
+    algorithms: z
+      .array(z.enum(ASYMMETRIC_ALGORITHMS))
+      .min(1)
+      .meta({ description: 'Signature algorithms that are taken.' }),
+  }),
+]);
+
+const cassandraRole = z.union(
+  [
+    z.strictObject({ username: z.string().min(1), password: secret }),
+    z.strictObject({ open: z.literal(true) }),
+  ],
+  {
+    error:
+      'a Cassandra role is {username, password: {env: NAME} or {file: path}}, or {open: true} for a cluster without authentication; a literal password is refused',
+  },
+);
+
+const limitShape = Object.fromEntries(
+  (Object.keys(LIMITS) as LimitName[]).map((name) => [
+    name,
+    z
+      .int()
+      .positive()
+      .optional()
+      .meta({
+        description: `${LIMITS[name].reason} Unit: ${LIMITS[name].unit}. Default: ${LIMITS[name].default}.`,
+      }),
+  ]),
+) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
+
+const port = z.int().min(0).max(65_535);
+
+export const configSchema = z.strictObject({
+  listen: z
+    .strictObject({
+      host: z.string().default('0.0.0.0').meta({ description: 'Address to listen on.' }),
+      port: port.default(9042).meta({ description: 'Port to listen on; 0 takes any free one.' }),
+      allowPlaintext: z.boolean().default(false).meta({
+        description:
+          'Take tokens over plaintext from other machines too. Only where the network itself is trusted.',
+      }),
+    })
+    .prefault({}),
+  advertise: z
+    .strictObject({
+      host: z.string().min(1).meta({ description: 'The address drivers are told.' }),
+      port: port.meta({ description: 'The port drivers are told.' }),
+      peers: z
+        .array(hostPort)
+        .default([])
+        .meta({ description: 'Other gates in front of the same cluster, told as peers.' }),
+    })
+    .optional(),
+  cluster: z.strictObject({
+    contactPoints: z
+      .array(hostPort)
+      .min(1)
+      .meta({ description: 'Nodes of the cluster; the first that answers is used.' }),
+    connectionsPerPool: z
+      .int()
+      .min(1)
+      .max(16)
+      .default(2)
+      .meta({ description: 'Connections kept for each Cassandra role and protocol version.' }),
+    gateRole: z.string().optional().meta({
+      description: "Entry of cassandraRoles for the gate's own queries; default: the first.",
+    }),
+    allowUntested: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Serve clusters other than Apache Cassandra 5.0 and 4.1.' }),
+  }),
+  cassandraRoles: z
+    .record(z.string().min(1), cassandraRole)
+    .refine((roles) => Object.keys(roles).length > 0, 'name at least one Cassandra role')
+    .meta({ description: 'The logins used towards the cluster, by name.' }),
+  issuers: z.array(issuer).min(1).meta({ description: 'Who may issue tokens.' }),
+  policy: z
+    .string()
+    .min(1)
+    .meta({ description: 'The policy file, relative to this one; taken anew when it changes.' }),
+  audit: z.strictObject({
+    dir: z.string().min(1).meta({ description: 'Directory of the ledger, relative to this file.' }),
+    dml: z.enum(['all', 'activity']).default('activity').meta({
+      description:
+        'Reads and writes of rows: a record each, or counts per session, statement and minute.',
+    }),
+  }),
+  limits: z.strictObject(limitShape).prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** Keys of the design that this version does not enforce yet: named, so that the error can say so. */
+export const NOT_YET: ReadonlySet<string> = new Set([
+  'listen.tls',
+  'listen.proxyProtocol',
+  'admin',
+  'workers',
+  'cluster.localDatacenter',
+  'cluster.tls',
+  'cluster.keyspace',
+  'vault',
+  'bitbucket',
+  'audit.signingKey',
+]);

@@ -1,0 +1,147 @@
+// A YAML file read and checked by a schema: all problems at once, each with file, line and column,
+// and an unknown key with the nearest known one.
+import { readFile } from 'node:fs/promises';
+import { LineCounter, parseDocument, type Document } from 'yaml';
+import type { z } from 'zod';
+import { ConfigFault } from '../errors.ts';
+import { FILES } from '../limits.ts';
+
+export interface YamlFile<Value> {
+  readonly value: Value;
+  /** The bytes as read. */
+  readonly content: string;
+  /** `file:line:column` of a path in the document, for problems found later. */
+  place(path: readonly PropertyKey[]): string;
+}
+
+/** Rejects with ConfigFault. */
+export async function readYaml<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  notYet: ReadonlySet<string>,
+): Promise<YamlFile<z.infer<Schema>>> {
+  const content = await contentOf(file);
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, uniqueKeys: true });
+  const at = (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    throw new ConfigFault(
+      document.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]}`),
+    );
+  }
+  const place = (path: readonly PropertyKey[]): string => at(offsetOf(document, path));
+  let raw: unknown;
+  try {
+    // An alias that multiplies (a "billion laughs") is stopped here.
+    raw = document.toJS({ maxAliasCount: 50 });
+  } catch (error) {
+    throw new ConfigFault([`${file}: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  const result = schema.safeParse(raw);
+  if (result.success) return { value: result.data, content, place };
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, schema, notYet, place));
+  throw new ConfigFault(problems);
+}
+
+async function contentOf(file: string): Promise<string> {
+  let content: Buffer;
+  try {
+    content = await readFile(file);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    throw new ConfigFault([
+      `${file}: cannot be read (${code}); check the path and its permissions`,
+    ]);
+  }
+  if (content.length > FILES.configBytes) {
+    throw new ConfigFault([`${file}: larger than ${FILES.configBytes} bytes`]);
+  }
+  return content.toString('utf8');
+}
+
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  notYet: ReadonlySet<string>,
+  place: (path: readonly PropertyKey[]) => string,
+): string[] {
+  const name = issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys') {
+    const where = name === '' ? '' : `${name}: `;
+    return [`${place(issue.path)}: ${where}${issue.message}`];
+  }
+  const known = knownKeys(schema, issue.path);
+  return issue.keys.map((key) => {
+    const full = name === '' ? key : `${name}.${key}`;
+    const at = place([...issue.path, key]);
+    if (notYet.has(full) || notYet.has(full.replace(/^roles\.[^.]+\./, 'roles.*.'))) {
+      return `${at}: ${full} is not enforced by this version; remove it`;
+    }
+    const nearest = nearestOf(key, known);
+    const hint = nearest === null ? `known here: ${known.join(', ')}` : `did you mean ${nearest}?`;
+    return `${at}: ${full} is not known; ${hint}`;
+  });
+}
+
+/** The keys a schema knows at a path, as its JSON Schema tells. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: JsonSchema = schema.toJSONSchema({ io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  for (const part of path) {
+    const next: JsonSchema | undefined =
+      typeof part === 'number'
+        ? at.items
+        : (at.properties?.[String(part)] ?? at.additionalProperties);
+    if (next === undefined) return [];
+    at = next;
+  }
+  const variants = at.oneOf ?? at.anyOf ?? [at];
+  return [...new Set(variants.flatMap((variant) => Object.keys(variant.properties ?? {})))];
+}
+
+interface JsonSchema {
+  readonly properties?: Record<string, JsonSchema>;
+  readonly additionalProperties?: JsonSchema;
+  readonly items?: JsonSchema;
+  readonly oneOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+/** Offset of the node at a path, or of the nearest one above it that exists. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length >= 0; length--) {
+    const node: unknown =
+      length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
+      return Number(node.range[0]);
+    }
+  }
+  return 0;
+}
+
+export function nearestOf(key: string, known: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = Math.max(2, Math.floor(key.length / 2)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
+    if (distance >= bestDistance) continue;
+    best = candidate;
+    bestDistance = distance;
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_unused, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1;
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + change);
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

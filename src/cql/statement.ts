@@ -1,0 +1,188 @@
+// What the analyser found in one CQL text: its kind, every resource it touches, the permissions
+// that Cassandra would ask for, and a few flags the data path needs. Never its values.
+
+/** Cassandra's permissions, in the order of its own enum (org.apache.cassandra.auth.Permission). */
+export const PERMISSIONS = [
+  'CREATE',
+  'ALTER',
+  'DROP',
+  'SELECT',
+  'MODIFY',
+  'AUTHORIZE',
+  'DESCRIBE',
+  'EXECUTE',
+  'UNMASK',
+  'SELECT_MASKED',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+/** A resource as GRANT names it. Names are unquoted and exact: `"Ks"` is `Ks`, `KS` is `ks`. */
+export type Resource =
+  | { readonly type: 'ALL KEYSPACES' }
+  | { readonly type: 'KEYSPACE'; readonly keyspace: string }
+  | { readonly type: 'ALL TABLES IN KEYSPACE'; readonly keyspace: string }
+  | { readonly type: 'TABLE'; readonly keyspace: string; readonly table: string }
+  | { readonly type: 'ALL FUNCTIONS' }
+  | { readonly type: 'ALL FUNCTIONS IN KEYSPACE'; readonly keyspace: string }
+  | { readonly type: 'FUNCTION'; readonly keyspace: string; readonly name: string }
+  | { readonly type: 'ALL ROLES' }
+  | { readonly type: 'ROLE'; readonly role: string }
+  | { readonly type: 'ALL MBEANS' }
+  | { readonly type: 'MBEAN'; readonly pattern: string };
+
+export interface Need {
+  readonly permission: Permission;
+  readonly resource: Resource;
+}
+
+/**
+ * Statement families decide how a statement is audited and forwarded:
+ * `read` and `write` are rows, `schema` is DDL (TRUNCATE too), `role` is roles, users, identities
+ * and grants, `session` is USE, `describe` is DESCRIBE and LIST.
+ */
+export type StatementFamily = 'read' | 'write' | 'schema' | 'role' | 'session' | 'describe';
+
+/** Kinds as a user would write them; the same words are used by `deny:` in the policy. */
+export const STATEMENT_KINDS = {
+  SELECT: 'read',
+  INSERT: 'write',
+  UPDATE: 'write',
+  DELETE: 'write',
+  BATCH: 'write',
+  USE: 'session',
+  TRUNCATE: 'schema',
+  'CREATE KEYSPACE': 'schema',
+  'ALTER KEYSPACE': 'schema',
+  'DROP KEYSPACE': 'schema',
+  'CREATE TABLE': 'schema',
+  'ALTER TABLE': 'schema',
+  'DROP TABLE': 'schema',
+  'CREATE INDEX': 'schema',
+  'DROP INDEX': 'schema',
+  'CREATE MATERIALIZED VIEW': 'schema',
+  'ALTER MATERIALIZED VIEW': 'schema',
+  'DROP MATERIALIZED VIEW': 'schema',
+  'CREATE TYPE': 'schema',
+  'ALTER TYPE': 'schema',
+  'DROP TYPE': 'schema',
+  'CREATE FUNCTION': 'schema',
+  'DROP FUNCTION': 'schema',
+  'CREATE AGGREGATE': 'schema',
+  'DROP AGGREGATE': 'schema',
+  'CREATE TRIGGER': 'schema',
+  'DROP TRIGGER': 'schema',
+  GRANT: 'role',
+  REVOKE: 'role',
+  'GRANT ROLE': 'role',
+  'REVOKE ROLE': 'role',
+  'LIST PERMISSIONS': 'describe',
+  'CREATE ROLE': 'role',
+  'ALTER ROLE': 'role',
+  'DROP ROLE': 'role',
+  'LIST ROLES': 'describe',
+  'CREATE USER': 'role',
+  'ALTER USER': 'role',
+  'DROP USER': 'role',
+  'LIST USERS': 'describe',
+  'ADD IDENTITY': 'role',
+  'DROP IDENTITY': 'role',
+  DESCRIBE: 'describe',
+} as const satisfies Record<string, StatementFamily>;
+export type StatementKind = keyof typeof STATEMENT_KINDS;
+
+export interface TableName {
+  readonly keyspace: string;
+  readonly table: string;
+}
+
+/** A value of a key condition in a SELECT over system.local, peers or peers_v2. */
+export type SelectionTerm =
+  /** Text of a string literal, or the source text of any other constant (`7000`, a uuid). */
+  | { readonly type: 'literal'; readonly value: string; readonly quoted: boolean }
+  /** `?` and `:name`, by position from 0 in the whole statement. */
+  | { readonly type: 'marker'; readonly index: number; readonly name: string | null };
+
+/**
+ * A SELECT over system.local, system.peers or system.peers_v2, simple enough for the gate to
+ * evaluate itself: plain columns with aliases or `*`, and equality (or IN) conditions.
+ */
+export interface SimpleSelection {
+  /** null is `*`. */
+  readonly columns: readonly { readonly name: string; readonly alias: string | null }[] | null;
+  readonly where: readonly { readonly column: string; readonly terms: readonly SelectionTerm[] }[];
+  readonly limit: SelectionTerm | null;
+}
+
+/**
+ * What a DESCRIBE shows: all schemas (`cluster`), names only (`names`), one keyspace or an object
+ * in it (`keyspace`), or one of two keyspaces, the text does not tell which (`either`).
+ */
+export interface Describe {
+  readonly form: 'cluster' | 'names' | 'keyspace' | 'either';
+  readonly keyspaces: readonly string[];
+}
+
+/** What Cassandra keeps for superusers, or leaves unguarded; no grant gives these. */
+export type Capability = 'triggers' | 'identities' | 'superuser';
+
+export interface Statement {
+  readonly kind: StatementKind;
+  readonly family: StatementFamily;
+  /** What Cassandra would ask for, as far as the text alone tells; see `needsOf` in needs.ts. */
+  readonly needs: readonly Need[];
+  /** All tables and views named, resolved to their keyspace. */
+  readonly tables: readonly TableName[];
+  /** Functions named that may be user-defined, resolved to their keyspace. */
+  readonly functions: readonly { readonly keyspace: string; readonly name: string }[];
+  /** User-defined types named, resolved. */
+  readonly types: readonly { readonly keyspace: string; readonly name: string }[];
+  /** The keyspace the statement works in: of its table, of USE, of the keyspace DDL; else null. */
+  readonly keyspace: string | null;
+  /** Has IF conditions, IF EXISTS or IF NOT EXISTS on rows (a lightweight transaction). */
+  readonly lwt: boolean;
+  /** Some unqualified name was resolved through the request's or the session's keyspace. */
+  readonly usesKeyspace: boolean;
+  /** Index or view whose base table only the schema knows. */
+  readonly lookup: {
+    readonly type: 'index' | 'view';
+    readonly keyspace: string;
+    readonly name: string;
+  } | null;
+  /** Only for SELECTs over system.local, peers and peers_v2; null there means: not that simple. */
+  readonly selection: SimpleSelection | null;
+  /** The statements of a BATCH written as text; empty for all others. */
+  readonly children: readonly Statement[];
+  readonly describe: Describe | null;
+  readonly capability: Capability | null;
+  /** Why cqlgate refuses this valid statement whatever is granted, or null. */
+  readonly refused: string | null;
+}
+
+/** The text was not understood: `syntax` where Cassandra would not parse it either. */
+export interface Unanalysable {
+  readonly reason: string;
+  readonly syntax: boolean;
+  /** An unqualified name and no keyspace to find it in; Cassandra answers INVALID to this. */
+  readonly noKeyspace: boolean;
+  /** Offset in the text, in UTF-16 units, where it was noticed. */
+  readonly position: number;
+  /** The text does not even lex: nothing of it may be recorded but length and position. */
+  readonly lexes: boolean;
+}
+
+/** What the schema says that no text does. Implemented by src/upstream, empty in tests and `analyse`. */
+export interface Schema {
+  /** Grows with each change seen; decisions remembered for another version are not used. */
+  readonly version: number;
+  /** The base table of a materialized view, or null when `name` is no known view. */
+  baseOfView(keyspace: string, name: string): string | null;
+  viewsOf(keyspace: string, table: string): readonly string[];
+  tableOfIndex(keyspace: string, index: string): string | null;
+}
+
+export const EMPTY_SCHEMA: Schema = {
+  version: 0,
+  baseOfView: () => null,
+  viewsOf: () => [],
+  tableOfIndex: () => null,
+};

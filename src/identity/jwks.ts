@@ -1,0 +1,139 @@
+// The public keys of one issuer, by key id. Fetched once for all who wait, kept while the issuer is
+// down, and never fetched more often than a cool-down allows, whatever key ids tokens claim.
+import { importJWK, type CryptoKey, type JWK } from 'jose';
+import { JWKS } from '../limits.ts';
+import { urlProblem, type Issuer } from './issuers.ts';
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+const KEY_TYPES: ReadonlySet<string | undefined> = new Set(['RSA', 'EC', 'OKP']);
+
+export class KeySet {
+  readonly #issuer: Issuer;
+  readonly #fetch: Fetch;
+  readonly #nowMs: () => number;
+  readonly #onChanged: () => void;
+  #keys = new Map<string, JWK>();
+  #imported = new Map<string, Promise<CryptoKey>>();
+  #fetchedAtMs = -Infinity;
+  #triedAtMs = -Infinity;
+  #refreshing: Promise<void> | null = null;
+
+  constructor(issuer: Issuer, fetch: Fetch, nowMs: () => number, onChanged: () => void) {
+    this.#issuer = issuer;
+    this.#fetch = fetch;
+    this.#nowMs = nowMs;
+    this.#onChanged = onChanged;
+  }
+
+  /** The key a token names, imported for its algorithm; null where the issuer has none such. */
+  async find(kid: string, algorithm: string): Promise<CryptoKey | null> {
+    const ageMs = this.#nowMs() - this.#fetchedAtMs;
+    if (!this.#keys.has(kid) || ageMs > JWKS.refreshMs) {
+      // Old keys serve on while the issuer can't be asked, but not for ever.
+      await this.#refresh().catch((error: unknown) => {
+        const isStale = this.#nowMs() - this.#fetchedAtMs > JWKS.staleMs;
+        if (isStale || !this.#keys.has(kid)) throw error;
+      });
+    }
+    const jwk = this.#keys.get(kid);
+    if (jwk === undefined || !fits(jwk, algorithm)) return null;
+    const cacheKey = `${algorithm} ${kid}`;
+    let key = this.#imported.get(cacheKey);
+    if (key === undefined) {
+      key = importJWK(jwk, algorithm) as Promise<CryptoKey>;
+      this.#imported.set(cacheKey, key);
+    }
+    return key;
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#refreshing !== null) return this.#refreshing;
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#triedAtMs < JWKS.coolDownMs) {
+      if (this.#fetchedAtMs < this.#triedAtMs) throw new Error('the issuer was asked just now');
+      return;
+    }
+    this.#triedAtMs = nowMs;
+    this.#refreshing = this.#load().finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  async #load(): Promise<void> {
+    const uri = this.#issuer.jwksUri ?? (await this.#discover());
+    const document = await this.#json(uri);
+    if (!isObject(document) || !Array.isArray(document['keys'])) {
+      throw new Error(`${uri} is no key set`);
+    }
+    const keys = new Map<string, JWK>();
+    for (const jwk of document['keys'] as unknown[]) {
+      if (isObject(jwk) && isUsable(jwk)) keys.set(String(jwk['kid']), jwk);
+    }
+    if (keys.size === 0) throw new Error(`${uri} holds no usable key`);
+    const changed = !sameKeys(this.#keys, keys);
+    this.#fetchedAtMs = this.#nowMs();
+    if (!changed) return;
+    this.#keys = keys;
+    this.#imported = new Map();
+    this.#onChanged();
+  }
+
+  async #discover(): Promise<string> {
+    const url = `${this.#issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+    const document = await this.#json(url);
+    if (!isObject(document) || document['issuer'] !== this.#issuer.issuer) {
+      throw new Error(`${url} is not of this issuer`);
+    }
+    const uri = document['jwks_uri'];
+    if (typeof uri !== 'string') throw new Error(`${url} names no jwks_uri`);
+    const problem = urlProblem(uri);
+    if (problem !== null) throw new Error(problem);
+    return uri;
+  }
+
+  /** JSON from a URL: no redirects, and bounded in time and size. */
+  async #json(url: string): Promise<unknown> {
+    const response = await this.#fetch(url, {
+      redirect: 'error',
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(JWKS.timeoutMs),
+    });
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    if (response.body !== null) {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        bytes += chunk.length;
+        if (bytes > JWKS.documentBytes) throw new Error(`${url} answered more than it should`);
+        chunks.push(chunk);
+      }
+    }
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+  }
+}
+
+/** Public signature keys with an id; small RSA keys are not keys. */
+function isUsable(jwk: Record<string, unknown>): boolean {
+  if (typeof jwk['kid'] !== 'string' || !KEY_TYPES.has(jwk['kty'] as string)) return false;
+  if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return false;
+  if ('d' in jwk || 'k' in jwk) return false;
+  const modulus = jwk['n'];
+  return jwk['kty'] !== 'RSA' || (typeof modulus === 'string' && modulus.length >= 342);
+}
+
+function fits(jwk: JWK, algorithm: string): boolean {
+  if (jwk.alg !== undefined && jwk.alg !== algorithm) return false;
+  const family = algorithm.slice(0, 2);
+  if (jwk.kty === 'RSA') return family === 'RS' || family === 'PS';
+  return jwk.kty === 'EC' ? family === 'ES' : algorithm === 'EdDSA';
+}
+
+function sameKeys(a: Map<string, JWK>, b: Map<string, JWK>): boolean {
+  return JSON.stringify([...a]) === JSON.stringify([...b]);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

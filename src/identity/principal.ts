@@ -1,0 +1,32 @@
+// The verified identity behind a session, and the claims that policy bindings look at.
+
+/** JSON as it came out of a verified token. */
+export type ClaimValue =
+  string | number | boolean | null | readonly ClaimValue[] | { readonly [key: string]: ClaimValue };
+
+export interface Principal {
+  /** Name of the issuer's row in the configuration, e.g. `pipelines`. */
+  readonly issuerName: string;
+  /** The `iss` claim. */
+  readonly issuer: string;
+  readonly subject: string;
+  /** All claims of the verified token; bindings match on these. */
+  readonly claims: { readonly [key: string]: ClaimValue };
+  /** Hex SHA-256 of the token as sent; stands for the token in records and caches. */
+  readonly tokenSha256: string;
+  /** The `exp` claim in milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+/** Fields of the principal that go into the audit record (DESIGN 4.5); absent claims are null. */
+export interface PrincipalRecord {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly repository_uuid: string | null;
+  readonly pipeline_uuid: string | null;
+  readonly step_uuid: string | null;
+  readonly environment_uuid: string | null;
+  readonly branch: string | null;
+  readonly token_sha256: string;
+  readonly expires: string;
+}

@@ -1,0 +1,258 @@
+// A token to a Principal, or an AuthFault that says what to do. Verified tokens are kept by hash, so
+// that a driver's tenth connection costs no signature check; nothing else is ever taken on trust.
+import { createHash } from 'node:crypto';
+import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
+import { AuthFault } from '../errors.ts';
+import { TOKENS } from '../limits.ts';
+import { normalizeUuid } from './claims.ts';
+import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
+import { KeySet, type Fetch } from './jwks.ts';
+import type { ClaimValue, Principal } from './principal.ts';
+
+export interface VerifierOptions {
+  readonly issuers: readonly IssuerConfig[];
+  readonly nowMs?: () => number;
+  readonly fetch?: Fetch;
+}
+
+/** Header parameters that bring a key along, or ask for one from elsewhere. */
+const KEY_IN_HEADER = ['jwk', 'jku', 'x5u', 'x5c'];
+
+type Claims = Principal['claims'];
+
+export class TokenVerifier {
+  readonly #issuers: ReadonlyMap<string, { readonly issuer: Issuer; readonly keys: KeySet }>;
+  readonly #nowMs: () => number;
+  /** Verified tokens by hash, in order of use. */
+  readonly #verified = new Map<string, Principal>();
+  #checking = 0;
+
+  constructor({ issuers, nowMs = Date.now, fetch = globalThis.fetch }: VerifierOptions) {
+    this.#nowMs = nowMs;
+    this.#issuers = new Map(
+      issuers.map(issuerOf).map((issuer) => {
+        const keys = new KeySet(issuer, fetch, nowMs, () => this.#forget(issuer.name));
+        return [issuer.issuer, { issuer, keys }];
+      }),
+    );
+  }
+
+  /** A token that was verified before and is still good, without any work; else null. */
+  verifyCached(token: string): Principal | null {
+    if (token.length > TOKENS.maxLength) return null;
+    const hash = sha256(token);
+    const principal = this.#verified.get(hash);
+    if (principal === undefined) return null;
+    this.#verified.delete(hash);
+    if (principal.expiresAtMs <= this.#nowMs()) return null;
+    this.#verified.set(hash, principal);
+    return principal;
+  }
+
+  /** Rejects with AuthFault. */
+  async verify(token: string): Promise<Principal> {
+    const known = this.verifyCached(token);
+    if (known !== null) return known;
+    if (token.length > TOKENS.maxLength) {
+      throw new AuthFault(
+        'token_too_long',
+        `The password has ${token.length} characters; a token has at most ${TOKENS.maxLength}. Send the OIDC token alone.`,
+      );
+    }
+    if (this.#checking >= TOKENS.checksUnderWay) {
+      throw new AuthFault('busy', 'cqlgate is checking too many tokens at once; connect again.');
+    }
+    this.#checking++;
+    try {
+      return await this.#verify(token);
+    } finally {
+      this.#checking--;
+    }
+  }
+
+  async #verify(token: string): Promise<Principal> {
+    const { algorithm, kid } = headerOf(token);
+    const unverified = claimsOf(token);
+    const named = unverified['iss'];
+    const row = typeof named === 'string' ? this.#issuers.get(named) : undefined;
+    if (row === undefined) {
+      throw new AuthFault(
+        'issuer_unknown',
+        'The issuer of this token is not one that cqlgate is configured for. Check that the token is the one meant for this gate.',
+      );
+    }
+    const { issuer, keys } = row;
+    if (!issuer.algorithms.includes(algorithm)) {
+      throw new AuthFault(
+        'algorithm',
+        `Tokens of ${issuer.name} must be signed with ${issuer.algorithms.join(' or ')}.`,
+      );
+    }
+    const key = await keyOf(keys, kid, algorithm, issuer);
+    const claims = await signedClaims(token, key, algorithm);
+    this.#checkClaims(claims, issuer);
+    const principal: Principal = {
+      issuerName: issuer.name,
+      issuer: issuer.issuer,
+      subject: claims['sub'] as string,
+      claims,
+      tokenSha256: sha256(token),
+      expiresAtMs: (claims['exp'] as number) * 1000,
+    };
+    this.#keep(principal);
+    return principal;
+  }
+
+  #checkClaims(claims: Claims, issuer: Issuer): void {
+    const nowMs = this.#nowMs();
+    if (claims['iss'] !== issuer.issuer) {
+      throw new AuthFault('issuer_unknown', 'The issuer of this token changed under way.');
+    }
+    const { exp, nbf, iat, aud, sub } = claims;
+    if (typeof exp !== 'number' || !Number.isFinite(exp)) {
+      throw new AuthFault(
+        'no_expiry',
+        'The token has no expiry; cqlgate takes only tokens that end.',
+      );
+    }
+    if (exp * 1000 <= nowMs) {
+      const minutes = Math.round((nowMs - exp * 1000) / 60_000);
+      throw new AuthFault(
+        'token_expired',
+        `The token expired ${minutes} min ago. ${issuer.renewal}`,
+      );
+    }
+    const latestMs = nowMs + TOKENS.clockSkewMs;
+    if (isLater(nbf, latestMs) || isLater(iat, latestMs)) {
+      throw new AuthFault(
+        'not_yet_valid',
+        'The token is not valid yet; check the clocks of issuer, client and cqlgate.',
+      );
+    }
+    const audiences = Array.isArray(aud) ? aud : [aud];
+    if (!audiences.some((one) => typeof one === 'string' && issuer.audiences.includes(one))) {
+      throw new AuthFault(
+        'audience',
+        `The token is not meant for this gate: its audience must contain ${issuer.audiences.join(' or ')}. Set it where the token is asked for (Bitbucket: oidc.audiences of the step).`,
+      );
+    }
+    if (typeof sub !== 'string' || sub === '') {
+      throw new AuthFault('no_subject', 'The token names no subject.');
+    }
+    for (const [claim, value] of Object.entries(issuer.pinned)) {
+      const found = claims[claim];
+      if (typeof found !== 'string' || normalizeUuid(found) !== normalizeUuid(value)) {
+        throw new AuthFault('pinned_claim', `The token's ${claim} is not the one configured here.`);
+      }
+    }
+  }
+
+  #keep(principal: Principal): void {
+    this.#verified.set(principal.tokenSha256, principal);
+    if (this.#verified.size <= TOKENS.verifiedKept) return;
+    const oldest = this.#verified.keys().next();
+    if (oldest.done !== true) this.#verified.delete(oldest.value);
+  }
+
+  /** An issuer's keys changed: what they signed has to be seen again. */
+  #forget(issuerName: string): void {
+    for (const [hash, principal] of this.#verified) {
+      if (principal.issuerName === issuerName) this.#verified.delete(hash);
+    }
+  }
+}
+
+function headerOf(token: string): { algorithm: string; kid: string } {
+  let header: ReturnType<typeof decodeProtectedHeader>;
+  try {
+    header = decodeProtectedHeader(token);
+  } catch {
+    throw malformed();
+  }
+  const { alg, kid, crit } = header;
+  if (crit !== undefined) {
+    throw new AuthFault(
+      'crit',
+      'The token has header extensions (crit) that cqlgate does not know.',
+    );
+  }
+  if (KEY_IN_HEADER.some((parameter) => parameter in header)) {
+    throw new AuthFault(
+      'key_in_header',
+      'The token brings its own key; only keys that the issuer publishes are believed.',
+    );
+  }
+  if (typeof alg !== 'string' || typeof kid !== 'string' || kid === '') {
+    throw new AuthFault('no_key_id', 'The token names no key (kid) or no algorithm.');
+  }
+  return { algorithm: alg, kid };
+}
+
+/** The claims as they stand, to find the issuer by; nothing else is read of them. */
+function claimsOf(token: string): Claims {
+  const parts = token.split('.');
+  if (parts.length !== 3) throw malformed();
+  return parseClaims(Buffer.from(parts[1]!, 'base64url'));
+}
+
+function parseClaims(payload: Uint8Array): Claims {
+  let claims: unknown;
+  try {
+    claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch {
+    throw malformed();
+  }
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw malformed();
+  return claims as Claims;
+}
+
+async function keyOf(
+  keys: KeySet,
+  kid: string,
+  algorithm: string,
+  issuer: Issuer,
+): Promise<CryptoKey> {
+  let key: CryptoKey | null;
+  try {
+    key = await keys.find(kid, algorithm);
+  } catch {
+    throw new AuthFault(
+      'issuer_unreachable',
+      `cqlgate cannot get the keys of ${issuer.name} now; try again, and tell its operators if it lasts.`,
+    );
+  }
+  if (key === null) {
+    throw new AuthFault(
+      'key_unknown',
+      `The token is signed with a key that ${issuer.name} does not publish.`,
+    );
+  }
+  return key;
+}
+
+async function signedClaims(token: string, key: CryptoKey, algorithm: string): Promise<Claims> {
+  try {
+    const { payload } = await compactVerify(token, key, { algorithms: [algorithm] });
+    return parseClaims(payload);
+  } catch (error) {
+    if (error instanceof AuthFault) throw error;
+    const text = 'The signature of the token is not right; it was changed or is not of its issuer.';
+    if (error instanceof errors.JOSEError) throw new AuthFault('signature', text);
+    throw error;
+  }
+}
+
+function isLater(claim: ClaimValue | undefined, latestMs: number): boolean {
+  return claim !== undefined && (typeof claim !== 'number' || claim * 1000 > latestMs);
+}
+
+function malformed(): AuthFault {
+  return new AuthFault(
+    'token_malformed',
+    'The password is no OIDC token (three parts with dots between). Send the token alone, without quotes or line ends.',
+  );
+}
+
+function sha256(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}

@@ -1,0 +1,235 @@
+// Every bound of the gate: name, unit, reason. Those an operator may set are in LIMITS, overridden
+// by `limits:` in the configuration; the rest are constants of the design.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The gate towards the cluster. */
+export const UPSTREAM = {
+  /** Requests in flight per connection. Cassandra takes 32,768; more than this is a queue there. */
+  streamsPerConnection: 4096,
+  /** A node that leaves this many requests unanswered past their deadline is not answering at all. */
+  quarantinedStreams: 256,
+  /** Responses are not limited by Cassandra; Java's driver stops at 256 MiB. */
+  responseFrameBytes: 256 * MIB,
+  /** TCP connect and login (82 ms of bcrypt when the node is idle, seconds when 50 log in). */
+  connectTimeoutMs: 10_000,
+  /** A request that waits for a connection longer than this is answered instead. */
+  acquireTimeoutMs: 5_000,
+  /** Requests of one pool that may wait for a connection. */
+  waitersPerPool: 4096,
+  /** One pool grows to this when sessions need more keyspaces at once than it has connections. */
+  connectionsPerPoolMax: 16,
+  /** Connections beyond the configured number are closed after this long without work. */
+  extraConnectionIdleMs: 60_000,
+  useTimeoutMs: 10_000,
+  controlTimeoutMs: 12_000,
+  /** Firewalls and load balancers drop silent connections, mostly after minutes. */
+  heartbeatIdleMs: 30_000,
+  heartbeatTimeoutMs: 10_000,
+  reconnectMinMs: 100,
+  reconnectMaxMs: 10_000,
+  /** Deadlines, heartbeats and waiters are looked at this often. */
+  tickMs: 250,
+} as const;
+
+/** The gate towards its clients. */
+export const SESSION = {
+  /** Frames handled for one session in one turn, so that it can't starve the others. */
+  framesPerTurn: 256,
+  /** Above this many bytes not yet taken by the client, its requests are no longer read. */
+  outboxSoftBytes: 1 * MIB,
+  /** A response that would come on top of this ends the session: it does not read at all. */
+  outboxHardBytes: 64 * MIB,
+  /** With responses waiting and no byte taken for this long, the client is gone. */
+  outboxStalledMs: 60_000,
+  /** After an ERROR that ends the session, the client has this long to read it. */
+  closeGraceMs: 2_000,
+  /** Connections that wait in the kernel; 50 jobs often start in the same second. */
+  acceptBacklog: 1024,
+  /** Expiry, handshake time and stalled outboxes are looked at this often. */
+  tickMs: 250,
+} as const;
+
+/** The audit ledger. */
+export const LEDGER = {
+  /** A file is sealed and the next begun at about this size. */
+  rotateBytes: 64 * MIB,
+  /** Records waiting for the disk; beyond it mutations are refused until it answers again. */
+  queueBytes: 32 * MIB,
+  /** Of a statement's text, at most this is recorded. */
+  textBytes: 8 * KIB,
+  /** Records that nobody waits for reach the disk within this. */
+  groupMs: 50,
+  /** After a disk error. */
+  retryMs: 500,
+} as const;
+
+export const ACTIVITY = {
+  /** One record per session, statement and interval. */
+  intervalMs: 60_000,
+  /** Distinct statements counted per session at a time; beyond it they are written early. */
+  statementsPerSession: 1024,
+} as const;
+
+export const REFUSALS = {
+  intervalMs: 60_000,
+  /** Refusals of one session or source that get a record of their own in an interval. */
+  singlyPerScope: 50,
+  /** Sessions and sources kept apart; beyond it the counts are written early. */
+  scopes: 10_000,
+} as const;
+
+/** The analyser. */
+export const CQL = {
+  /** Productions within productions: types, terms, selectors. Deeper is refused. */
+  nestingDepth: 200,
+  /** Texts longer than this are analysed each time rather than kept. */
+  cachedTextLength: 16 * KIB,
+} as const;
+
+/** Tokens and their verification. */
+export const TOKENS = {
+  /** Real ones have 1 to 8 KiB (a hundred groups); the handshake's frame is bounded anyway. */
+  maxLength: 32 * KIB,
+  /** Signature checks and key look-ups at once. */
+  checksUnderWay: 512,
+  /** Tokens whose verification is remembered until they expire. */
+  verifiedKept: 10_000,
+  /** How far a clock may be off before `nbf` and `iat` are believed to lie in the future. */
+  clockSkewMs: 60_000,
+} as const;
+
+/** Key sets of issuers. */
+export const JWKS = {
+  documentBytes: 256 * KIB,
+  timeoutMs: 5_000,
+  /** Keys are looked for again after this, so that a withdrawn one does not live on. */
+  refreshMs: 10 * 60_000,
+  /** While the issuer is down its keys serve on, at most for this. */
+  staleMs: 24 * 3_600_000,
+  /** Unknown key ids ask the issuer again no more often than this. */
+  coolDownMs: 10_000,
+} as const;
+
+/** Connections that have not logged in. */
+export const ADMISSION = {
+  /** Failures of a source that are answered at once. */
+  freeFailures: 5,
+  delayStepMs: 100,
+  delayMaxMs: 2_000,
+  /** Without a failure for this long a source starts anew. */
+  forgetMs: 60_000,
+  /** Sources whose failures are counted. */
+  sources: 10_000,
+} as const;
+
+interface LimitRow {
+  readonly default: number;
+  readonly unit: 'bytes' | 'ms' | 'count';
+  readonly reason: string;
+}
+
+/** What an operator may set under `limits:`; docs/CONFIG.md is made of it. */
+export const LIMITS = {
+  maxFrameBytes: {
+    default: 16 * MIB,
+    unit: 'bytes',
+    reason: "One request, header and body; Cassandra's own default bound.",
+  },
+  preAuthFrameBytes: {
+    default: 64 * KIB,
+    unit: 'bytes',
+    reason: 'One request before the login; tokens have at most about 8 KiB.',
+  },
+  handshakeTimeoutMs: {
+    default: 10_000,
+    unit: 'ms',
+    reason: 'From accept to the token; drivers send both at once.',
+  },
+  unauthenticatedConnections: {
+    default: 1024,
+    unit: 'count',
+    reason: 'Connections without a login, in all; beyond it the oldest of the busiest source goes.',
+  },
+  unauthenticatedPerSource: {
+    default: 512,
+    unit: 'count',
+    reason: 'The same for one source address; behind NAT all jobs are one source.',
+  },
+  sessions: { default: 20_000, unit: 'count', reason: 'Client connections at once.' },
+  inFlightPerSession: {
+    default: 2048,
+    unit: 'count',
+    reason: "Requests in flight of one session; drivers' own bound, beyond it reading pauses.",
+  },
+  inFlightBytesPerSession: {
+    default: 32 * MIB,
+    unit: 'bytes',
+    reason: 'Read buffers held by requests in flight of one session; beyond it reading pauses.',
+  },
+  inFlightBytes: {
+    default: 512 * MIB,
+    unit: 'bytes',
+    reason: 'The same for all sessions together.',
+  },
+  statementBytes: {
+    default: 1 * MIB,
+    unit: 'bytes',
+    reason: 'Text of one statement; longer ones carry data that should be bound.',
+  },
+  batchStatements: {
+    default: 65_535,
+    unit: 'count',
+    reason: 'Statements in a BATCH message; what its count can hold.',
+  },
+  statementCacheBytes: {
+    default: 64 * MIB,
+    unit: 'bytes',
+    reason: 'Analysed statements that are kept, estimated.',
+  },
+  preparedRegistryBytes: {
+    default: 64 * MIB,
+    unit: 'bytes',
+    reason: 'Prepared statements that are known, estimated; beyond it drivers prepare again.',
+  },
+  poolConnections: {
+    default: 512,
+    unit: 'count',
+    reason: 'Connections to the cluster, all pools together.',
+  },
+  readTimeoutMs: {
+    default: 12_000,
+    unit: 'ms',
+    reason: "Deadline of reads; above Cassandra's own 10 s for ranges.",
+  },
+  writeTimeoutMs: {
+    default: 12_000,
+    unit: 'ms',
+    reason: "Deadline of writes; above Cassandra's own 5 s for counters.",
+  },
+  schemaTimeoutMs: {
+    default: 65_000,
+    unit: 'ms',
+    reason: "Deadline of schema changes and TRUNCATE; above Cassandra's own 60 s.",
+  },
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof LIMITS;
+export type Limits = Readonly<Record<LimitName, number>>;
+
+/** The limits with an operator's own values over the defaults. */
+export function resolveLimits(own: Partial<Record<LimitName, number | undefined>>): Limits {
+  const resolved = {} as Record<LimitName, number>;
+  for (const name of Object.keys(LIMITS) as LimitName[]) {
+    resolved[name] = own[name] ?? LIMITS[name].default;
+  }
+  return resolved;
+}
+
+/** Files that operators write. */
+export const FILES = {
+  configBytes: 4 * MIB,
+  /** A changed policy is seen within this, and taken when it is read the same once more. */
+  policyPollMs: 500,
+} as const;

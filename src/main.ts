@@ -1,0 +1,165 @@
+// The command line: parses, calls one command, turns its result into text and an exit code.
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { analyseLines } from './commands/analyse.ts';
+import { auditVerify, reportText } from './commands/audit-verify.ts';
+import { checkConfig } from './commands/check-config.ts';
+import { explain } from './commands/policy-explain.ts';
+import { serve } from './commands/serve.ts';
+import { inspectToken } from './commands/token-inspect.ts';
+import { loadConfig } from './config/load.ts';
+import { loadPolicy, type LoadedPolicy } from './config/load-policy.ts';
+import { ConfigFault } from './errors.ts';
+import { TokenVerifier } from './identity/verifier.ts';
+
+/** Exit codes of all commands; those of `audit verify` are in its own file. */
+const EXIT = { ok: 0, refused: 1, usage: 3 } as const;
+
+const CONFIG = ['-c, --config <file>', 'the configuration', 'cqlgate.yaml'] as const;
+const JSON_FLAG = ['--json', 'print JSON'] as const;
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+async function policyOf(configFile: string): Promise<LoadedPolicy & { verifier: TokenVerifier }> {
+  const loaded = await loadConfig(configFile);
+  const policy = await loadPolicy(loaded.policyFile, {
+    issuers: loaded.issuers,
+    cassandraRoles: [...loaded.logins.keys()],
+  });
+  return { ...policy, verifier: new TokenVerifier({ issuers: loaded.issuers }) };
+}
+
+async function readAll(stream: NodeJS.ReadStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function commands(): Command {
+  const program = new Command('cqlgate')
+    .description(
+      'A gate in front of Apache Cassandra: OIDC tokens as passwords, every statement decided, every change recorded.',
+    )
+    .showHelpAfterError();
+
+  program
+    .command('serve')
+    .description('run the gate until SIGTERM')
+    .option(...CONFIG)
+    .action(async ({ config }: { config: string }) => {
+      process.exitCode = await serve(config);
+    });
+
+  program
+    .command('check-config')
+    .description('check configuration and policy; exit code 1 where serve would refuse to start')
+    .option(...CONFIG)
+    .option(...JSON_FLAG)
+    .action(async ({ config, json }: { config: string; json?: boolean }) => {
+      const report = await checkConfig(config);
+      if (json === true) printJson(report);
+      else {
+        for (const problem of report.problems) print(problem);
+        for (const warning of report.warnings) print(`warning: ${warning}`);
+        if (report.problems.length === 0) print('the configuration is valid');
+      }
+      if (report.problems.length > 0) process.exitCode = EXIT.refused;
+    });
+
+  program
+    .command('analyse')
+    .description(
+      'say what CQL texts touch and need; one JSON string per line in, one answer per line out',
+    )
+    .requiredOption('--lines', 'read JSON strings from standard input, one per line')
+    .option('--keyspace <name>', 'keyspace of unqualified names')
+    .action(async ({ keyspace }: { keyspace?: string }) => {
+      await analyseLines(process.stdin, process.stdout, keyspace ?? null);
+    });
+
+  program
+    .command('policy')
+    .description('work with the policy')
+    .command('explain')
+    .description(
+      'say which grant allows a statement to a role, or what is missing; exit code 1 where denied',
+    )
+    .argument('<statement>', 'a CQL text')
+    .requiredOption('--role <name>', 'role of the policy')
+    .option('--keyspace <name>', 'keyspace of unqualified names')
+    .option(...CONFIG)
+    .option(...JSON_FLAG)
+    .action(async (text: string, options: ExplainOptions) => explainCommand(text, options));
+
+  program
+    .command('token')
+    .description('work with tokens')
+    .command('inspect')
+    .description(
+      'say what a token is, which roles it may take here, and why not; exit code 1 where refused',
+    )
+    .argument('[file]', 'file with the token; standard input where it is left out or -')
+    .option(...CONFIG)
+    .action(async (file: string | undefined, { config }: { config: string }) => {
+      const fromFile = file !== undefined && file !== '-';
+      const token = (fromFile ? await readFile(file, 'utf8') : await readAll(process.stdin)).trim();
+      const { policy, verifier } = await policyOf(config);
+      const inspection = await inspectToken(token, verifier, policy);
+      printJson(inspection);
+      if (inspection.roles.length === 0) process.exitCode = EXIT.refused;
+    });
+
+  program
+    .command('audit')
+    .description('work with the ledger')
+    .command('verify')
+    .description('verify the chain; exit code 0 intact, 1 tampered, 2 incomplete')
+    .argument('<dir>', 'the directory of the ledger')
+    .option(...JSON_FLAG)
+    .action(async (dir: string, { json }: { json?: boolean }) => {
+      const { exitCode, report } = await auditVerify(dir);
+      if (json === true) printJson(report);
+      else print(reportText(report));
+      process.exitCode = exitCode;
+    });
+  return program;
+}
+
+interface ExplainOptions {
+  readonly role: string;
+  readonly keyspace?: string;
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+async function explainCommand(text: string, options: ExplainOptions): Promise<void> {
+  const { policy } = await policyOf(options.config);
+  const found = explain(policy, options.role, text, options.keyspace ?? null);
+  if (found === null) {
+    throw new ConfigFault([
+      `the policy has no role ${options.role}; it has ${policy.roleNames.join(', ')}`,
+    ]);
+  }
+  if (options.json === true) printJson(found);
+  else {
+    print(`${found.result}: ${found.kind ?? 'not understood'} as ${found.role}`);
+    for (const { need, grant } of found.needs) print(`  ${need}: ${grant ?? 'no grant'}`);
+    if (found.reason !== null) print(`  ${found.reason}`);
+    if (found.note !== null) print(`  note: ${found.note}`);
+  }
+  if (found.result === 'deny') process.exitCode = EXIT.refused;
+}
+
+try {
+  await commands().parseAsync();
+} catch (error) {
+  const problems = error instanceof ConfigFault ? error.problems : [String(error)];
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = error instanceof ConfigFault ? EXIT.refused : EXIT.usage;
+}

@@ -1,0 +1,54 @@
+// Who may take a role: every key of `where` must match the token's claims. Nothing missing ever
+// matches, so that a rule on a branch is not passed by a token that has none.
+import { normalizeUuid } from '../identity/claims.ts';
+import type { ClaimValue, Principal } from '../identity/principal.ts';
+import { matchesGlob } from './glob.ts';
+
+export interface Binding {
+  readonly name: string;
+  readonly role: string;
+  /** Name of the issuer's row. */
+  readonly issuer: string;
+  /** Claim name or JSON Pointer to the patterns of which one must match. */
+  readonly where: ReadonlyMap<string, readonly string[]>;
+}
+
+export function bindingMatches(binding: Binding, principal: Principal): boolean {
+  if (binding.issuer !== principal.issuerName || binding.where.size === 0) return false;
+  for (const [key, patterns] of binding.where) {
+    const isUuid = key.endsWith('Uuid');
+    const values = textsOf(claimAt(principal.claims, key));
+    const matches = values.some((value) =>
+      patterns.some((pattern) =>
+        isUuid
+          ? matchesGlob(normalizeUuid(pattern), normalizeUuid(value))
+          : matchesGlob(pattern, value),
+      ),
+    );
+    if (!matches) return false;
+  }
+  return true;
+}
+
+/** A claim by name, or by JSON Pointer (RFC 6901) where the key begins with `/`. */
+function claimAt(claims: Principal['claims'], key: string): ClaimValue | undefined {
+  if (!key.startsWith('/')) return Object.hasOwn(claims, key) ? claims[key] : undefined;
+  let value: ClaimValue | undefined = claims;
+  for (const part of key.slice(1).split('/')) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    const object: Principal['claims'] = value as Principal['claims'];
+    value = Object.hasOwn(object, name) ? object[name] : undefined;
+  }
+  return value;
+}
+
+/** What of a claim can match: text, numbers and booleans by their JSON, strings of an array. */
+function textsOf(claim: ClaimValue | undefined): string[] {
+  if (typeof claim === 'string') return claim === '' ? [] : [claim];
+  if (typeof claim === 'number' || typeof claim === 'boolean') return [JSON.stringify(claim)];
+  if (!Array.isArray(claim)) return [];
+  return (claim as readonly ClaimValue[]).filter(
+    (element): element is string => typeof element === 'string' && element !== '',
+  );
+}

@@ -1,0 +1,165 @@
+// The one place where it is decided whether a statement may be carried out, and the only one that
+// can make a Permit: what forwards a frame demands one, so a forgotten check does not compile.
+import { needsOf } from '../cql/needs.ts';
+import { formatResource } from '../cql/resource.ts';
+import type { Need, Schema, Statement } from '../cql/statement.ts';
+import type { Authority } from './policy.ts';
+import type { Role } from './role.ts';
+import { GATE_KEYSPACE, hasReadableTables } from './system-keyspaces.ts';
+
+class PermitToken {
+  /** Makes the class nominal: nothing of the same shape is a Permit. */
+  readonly #made = true;
+  readonly role: string;
+  readonly cassandraRole: string;
+  /** The grant that allowed it: of the first need, where there are several. */
+  readonly grant: string;
+  readonly policyVersion: string;
+
+  constructor(role: Role, grant: string, policyVersion: string) {
+    this.role = role.name;
+    this.cassandraRole = role.cassandraRole;
+    this.grant = grant;
+    this.policyVersion = policyVersion;
+  }
+
+  static isPermit(value: object): value is PermitToken {
+    return #made in value && value.#made;
+  }
+}
+
+/** Only `decide` makes one; this module exports the type alone. */
+export type Permit = PermitToken;
+
+export interface Denial {
+  /** Stable code for records and metrics. */
+  readonly reason:
+    | 'permission_missing'
+    | 'kind_denied'
+    | 'capability_missing'
+    | 'no_grant_in_keyspace'
+    | 'refused';
+  /** For the user: the role, what is missing, what to do. */
+  readonly message: string;
+  /** Needs that no grant covers, as `MODIFY ON TABLE ks.t`. */
+  readonly missing: readonly string[];
+}
+
+export function decide(
+  authority: Pick<Authority, 'role' | 'policy'>,
+  statement: Statement,
+  schema: Schema,
+): Permit | Denial {
+  const { role, policy } = authority;
+  if (statement.refused !== null) {
+    return denial('refused', role, `may not do this through cqlgate: ${statement.refused}`);
+  }
+  if (role.deny.size > 0) {
+    const denied = deniedKind(role, statement);
+    if (denied !== null) {
+      return denial(
+        'kind_denied',
+        role,
+        `may not use ${denied}: the policy denies it to this role`,
+      );
+    }
+  }
+  if (statement.capability !== null) {
+    return denial(
+      'capability_missing',
+      role,
+      `may not use ${statement.kind}: it needs the capability '${statement.capability}', which this version grants to nobody`,
+    );
+  }
+  const inKeyspace = keyspaceAsked(statement, role);
+  if (inKeyspace !== null) return inKeyspace;
+  if (statement.kind === 'CREATE KEYSPACE') return decideCreateKeyspace(authority, statement);
+
+  const needs = needsOf(statement, schema);
+  let grant = '';
+  for (let i = 0; i < needs.length; i++) {
+    const need = needs[i]!;
+    const found = role.find(need.permission, need.resource);
+    if (found === null) return missing(role, needs);
+    if (i === 0) grant = found;
+  }
+  return new PermitToken(role, grant, policy.version);
+}
+
+export function isPermit(decision: Permit | Denial): decision is Permit {
+  return PermitToken.isPermit(decision);
+}
+
+/** Traces hold everybody's statements and values: for those who may read them. */
+export function mayTrace({ role }: Authority): boolean {
+  return (
+    role.find('SELECT', { type: 'TABLE', keyspace: 'system_traces', table: 'sessions' }) !== null
+  );
+}
+
+/** Whether schema events of a keyspace are passed on. */
+export function seesKeyspace({ role }: Authority, keyspace: string): boolean {
+  return role.reaches(keyspace);
+}
+
+function deniedKind(role: Role, statement: Statement): string | null {
+  if (role.deny.has(statement.kind)) return statement.kind;
+  return statement.children.find((child) => role.deny.has(child.kind))?.kind ?? null;
+}
+
+/** Of USE and DESCRIBE Cassandra asks nothing; here they need some grant in the keyspace. */
+function keyspaceAsked(statement: Statement, role: Role): Denial | null {
+  const { kind, keyspace, describe } = statement;
+  const open = (name: string): boolean =>
+    name !== GATE_KEYSPACE && (role.reaches(name) || hasReadableTables(name));
+  if (kind === 'USE' && !open(keyspace ?? '')) return closedKeyspace(role, keyspace ?? '');
+  if (describe === null) return null;
+  if (describe.form === 'cluster' && !role.reachesAll) {
+    return denial(
+      'no_grant_in_keyspace',
+      role,
+      'may describe only keyspaces in which it has a grant; name one, as in DESCRIBE KEYSPACE ks',
+    );
+  }
+  const closed = describe.keyspaces.find((name) => !open(name));
+  return closed === undefined || describe.form === 'names' ? null : closedKeyspace(role, closed);
+}
+
+function closedKeyspace(role: Role, keyspace: string): Denial {
+  const resource = formatResource({ type: 'KEYSPACE', keyspace });
+  return denial('no_grant_in_keyspace', role, `has no grant in ${resource}`);
+}
+
+function decideCreateKeyspace(
+  authority: Pick<Authority, 'role' | 'policy'>,
+  statement: Statement,
+): Permit | Denial {
+  const { role, policy } = authority;
+  const keyspace = statement.keyspace ?? '';
+  const grant = role.findCreateKeyspace(keyspace);
+  if (grant !== null) return new PermitToken(role, grant, policy.version);
+  return missing(role, statement.needs);
+}
+
+function missing(role: Role, needs: readonly Need[]): Denial {
+  const lacking = needs.filter(
+    ({ permission, resource }) => role.find(permission, resource) === null || needs.length === 1,
+  );
+  const texts = [
+    ...new Set(
+      lacking.map(({ permission, resource }) => `${permission} ON ${formatResource(resource)}`),
+    ),
+  ];
+  return {
+    ...denial('permission_missing', role, `has no ${texts.join(' and no ')}`),
+    missing: texts,
+  };
+}
+
+function denial(reason: Denial['reason'], role: Role, what: string): Denial {
+  return {
+    reason,
+    message: `Role ${role.name} ${what}. If it should, ask for it in the policy of cqlgate.`,
+    missing: [],
+  };
+}

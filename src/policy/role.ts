@@ -1,0 +1,183 @@
+// A role with its grants laid out for look-up: for each resource, who allows which permission.
+import type { Permission, Resource, StatementKind } from '../cql/statement.ts';
+import type { Grant } from './grant.ts';
+import { GATE_KEYSPACE, isAlwaysReadable, SYSTEM_KEYSPACES } from './system-keyspaces.ts';
+
+export interface RoleDocument {
+  readonly name: string;
+  readonly cassandraRole: string;
+  readonly grants: readonly Grant[];
+  readonly deny: readonly StatementKind[];
+}
+
+/** Grants of Cassandra's list that every login holds without being given them. */
+const ALWAYS_READABLE = 'SELECT on system tables that every login may read';
+
+type ByPermission = Map<Permission, string>;
+
+/** Names may hold any character but NUL. */
+const SEPARATOR = '\0';
+
+export class Role {
+  readonly name: string;
+  readonly cassandraRole: string;
+  readonly deny: ReadonlySet<StatementKind>;
+  readonly #all: ByPermission = new Map();
+  readonly #keyspaces = new Map<string, ByPermission>();
+  readonly #allTables = new Map<string, ByPermission>();
+  readonly #tables = new Map<string, ByPermission>();
+  readonly #allFunctions: ByPermission = new Map();
+  readonly #keyspaceFunctions = new Map<string, ByPermission>();
+  readonly #functions = new Map<string, ByPermission>();
+  readonly #allRoles: ByPermission = new Map();
+  readonly #roles = new Map<string, ByPermission>();
+  readonly #prefixes: { readonly prefix: string; readonly grants: ByPermission }[] = [];
+  /** Keyspaces that a grant names, for USE and DESCRIBE. */
+  readonly #named = new Set<string>();
+
+  constructor(document: RoleDocument) {
+    this.name = document.name;
+    this.cassandraRole = document.cassandraRole;
+    this.deny = new Set(document.deny);
+    for (const grant of document.grants) this.#add(grant);
+  }
+
+  /** The text of the grant that gives this permission, or null where none does. */
+  find(permission: Permission, resource: Resource): string | null {
+    switch (resource.type) {
+      case 'TABLE':
+        return this.#onTable(permission, resource.keyspace, resource.table);
+      case 'ALL TABLES IN KEYSPACE':
+        return (
+          this.#allTables.get(resource.keyspace)?.get(permission) ??
+          this.#onKeyspace(permission, resource.keyspace)
+        );
+      case 'KEYSPACE':
+        return this.#onKeyspace(permission, resource.keyspace);
+      case 'ALL KEYSPACES':
+        return this.#all.get(permission) ?? null;
+      case 'FUNCTION':
+        return (
+          this.#functions.get(resource.keyspace + SEPARATOR + resource.name)?.get(permission) ??
+          this.#onFunctions(permission, resource.keyspace)
+        );
+      case 'ALL FUNCTIONS IN KEYSPACE':
+        return this.#onFunctions(permission, resource.keyspace);
+      case 'ALL FUNCTIONS':
+        return this.#allFunctions.get(permission) ?? null;
+      case 'ROLE':
+        return (
+          this.#roles.get(resource.role)?.get(permission) ?? this.#allRoles.get(permission) ?? null
+        );
+      case 'ALL ROLES':
+        return this.#allRoles.get(permission) ?? null;
+      case 'ALL MBEANS':
+      case 'MBEAN':
+        return null;
+    }
+  }
+
+  /** CREATE KEYSPACE: by ALL KEYSPACES or by prefix, never by a grant on that very keyspace. */
+  findCreateKeyspace(keyspace: string): string | null {
+    if (SYSTEM_KEYSPACES.has(keyspace) || keyspace === GATE_KEYSPACE) return null;
+    return this.#all.get('CREATE') ?? this.#byPrefix('CREATE', keyspace);
+  }
+
+  /** Whether any grant reaches into the keyspace: what USE and DESCRIBE ask for. */
+  reaches(keyspace: string): boolean {
+    if (keyspace === GATE_KEYSPACE) return false;
+    if (this.#named.has(keyspace)) return true;
+    if (SYSTEM_KEYSPACES.has(keyspace)) return false;
+    return this.#all.size > 0 || this.#prefixes.some(({ prefix }) => keyspace.startsWith(prefix));
+  }
+
+  get reachesAll(): boolean {
+    return this.#all.size > 0;
+  }
+
+  #onTable(permission: Permission, keyspace: string, table: string): string | null {
+    if (permission === 'SELECT' && isAlwaysReadable(keyspace, table)) return ALWAYS_READABLE;
+    return (
+      this.#tables.get(keyspace + SEPARATOR + table)?.get(permission) ??
+      this.#allTables.get(keyspace)?.get(permission) ??
+      this.#onKeyspace(permission, keyspace)
+    );
+  }
+
+  #onKeyspace(permission: Permission, keyspace: string): string | null {
+    if (keyspace === GATE_KEYSPACE) return null;
+    const own = this.#keyspaces.get(keyspace)?.get(permission);
+    if (own !== undefined) return own;
+    // As in Cassandra, what is granted on all keyspaces does not reach its own.
+    if (SYSTEM_KEYSPACES.has(keyspace)) return null;
+    return this.#byPrefix(permission, keyspace) ?? this.#all.get(permission) ?? null;
+  }
+
+  #byPrefix(permission: Permission, keyspace: string): string | null {
+    for (const { prefix, grants } of this.#prefixes) {
+      if (!keyspace.startsWith(prefix)) continue;
+      const text = grants.get(permission);
+      if (text !== undefined) return text;
+    }
+    return null;
+  }
+
+  #onFunctions(permission: Permission, keyspace: string): string | null {
+    if (SYSTEM_KEYSPACES.has(keyspace) || keyspace === GATE_KEYSPACE) return null;
+    return (
+      this.#keyspaceFunctions.get(keyspace)?.get(permission) ??
+      this.#allFunctions.get(permission) ??
+      null
+    );
+  }
+
+  #add(grant: Grant): void {
+    const { resource } = grant;
+    const target = this.#target(resource);
+    for (const permission of grant.permissions) {
+      if (!target.has(permission)) target.set(permission, grant.text);
+    }
+    if ('keyspace' in resource) this.#named.add(resource.keyspace);
+  }
+
+  #target(resource: Grant['resource']): ByPermission {
+    switch (resource.type) {
+      case 'ALL KEYSPACES':
+        return this.#all;
+      case 'KEYSPACE':
+        return entry(this.#keyspaces, resource.keyspace);
+      case 'ALL TABLES IN KEYSPACE':
+        return entry(this.#allTables, resource.keyspace);
+      case 'TABLE':
+        return entry(this.#tables, resource.keyspace + SEPARATOR + resource.table);
+      case 'ALL FUNCTIONS':
+        return this.#allFunctions;
+      case 'ALL FUNCTIONS IN KEYSPACE':
+        return entry(this.#keyspaceFunctions, resource.keyspace);
+      case 'FUNCTION':
+        return entry(this.#functions, resource.keyspace + SEPARATOR + resource.name);
+      case 'ALL ROLES':
+        return this.#allRoles;
+      case 'ROLE':
+        return entry(this.#roles, resource.role);
+      case 'KEYSPACE PREFIX': {
+        const grants: ByPermission = new Map();
+        this.#prefixes.push({ prefix: resource.prefix, grants });
+        return grants;
+      }
+      case 'ALL MBEANS':
+      case 'MBEAN':
+        // JMX is not reached through CQL; the loader refuses such grants.
+        return new Map();
+    }
+  }
+}
+
+function entry(map: Map<string, ByPermission>, key: string): ByPermission {
+  let found = map.get(key);
+  if (found === undefined) {
+    found = new Map();
+    map.set(key, found);
+  }
+  return found;
+}

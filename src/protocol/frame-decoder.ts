@@ -1,0 +1,144 @@
+// Bytes to frames, for v4 and for the part of v5 before segments. `push` what was read, then `next`
+// until it is null; the caller may stop in between and go on later.
+import { ProtocolFault } from '../errors.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { Frame, HEADER_BYTES } from './frame.ts';
+import { opcodeRow } from './opcodes.ts';
+import { isSupportedVersion, unsupportedVersionReply } from './versions.ts';
+
+const RESPONSE_BIT = 0x80;
+
+export interface FrameDecoderOptions {
+  readonly direction: 'request' | 'response';
+  /** null: any supported version, until it is set. */
+  readonly version: number | null;
+  /** Header and body together. */
+  readonly maxFrameBytes: number;
+}
+
+/** A frame over the limit. Its body is swallowed as it comes; the connection may live on. */
+export class OversizedFrame {
+  readonly version: number;
+  readonly streamId: number;
+  readonly opcode: number;
+  readonly byteLength: number;
+  constructor(version: number, streamId: number, opcode: number, byteLength: number) {
+    this.version = version;
+    this.streamId = streamId;
+    this.opcode = opcode;
+    this.byteLength = byteLength;
+  }
+}
+
+/** The client speaks a version the gate does not; `reply` is what makes its driver choose another. */
+export class UnsupportedVersionFault extends ProtocolFault {
+  readonly reply: Buffer;
+  constructor(reply: Buffer) {
+    super('unsupported protocol version');
+    this.reply = reply;
+  }
+}
+
+export class FrameDecoder {
+  readonly #bytes = new ByteQueue();
+  readonly #direction: 'request' | 'response';
+  #skipping = 0;
+  version: number | null;
+  maxFrameBytes: number;
+
+  constructor({ direction, version, maxFrameBytes }: FrameDecoderOptions) {
+    this.#direction = direction;
+    this.version = version;
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  get bufferedBytes(): number {
+    return this.#bytes.available;
+  }
+
+  /** Frames that straddled two reads and so were copied. */
+  get copiedFrames(): number {
+    return this.#bytes.copies;
+  }
+
+  push(chunk: Buffer): void {
+    this.#bytes.push(chunk);
+  }
+
+  next(): Frame | OversizedFrame | null {
+    const bytes = this.#bytes;
+    if (this.#skipping > 0) {
+      const part = Math.min(this.#skipping, bytes.available);
+      bytes.skip(part);
+      this.#skipping -= part;
+    }
+    if (bytes.available === 0) return null;
+    this.#checkVersion(bytes.byteAt(0));
+    if (bytes.available < HEADER_BYTES) return null;
+    const length = bytes.uint32At(5);
+    const opcode = bytes.byteAt(4);
+    const streamId = ((bytes.byteAt(2) << 24) >> 16) | bytes.byteAt(3);
+    checkHeader(this.#direction, opcode, length, streamId);
+    const frameBytes = HEADER_BYTES + length;
+    if (frameBytes > this.maxFrameBytes) {
+      const version = bytes.byteAt(0) & 0x7f;
+      this.#skipping = frameBytes;
+      const part = Math.min(frameBytes, bytes.available);
+      bytes.skip(part);
+      this.#skipping -= part;
+      return new OversizedFrame(version, streamId, opcode, frameBytes);
+    }
+    if (bytes.available < frameBytes) return null;
+    bytes.take(frameBytes);
+    return new Frame(bytes.buffer, bytes.start, bytes.start + frameBytes);
+  }
+
+  /** What came behind the last frame, for the decoder that goes on from here. */
+  takeRest(): Buffer | null {
+    return this.#bytes.takeAll();
+  }
+
+  #checkVersion(byte: number): void {
+    const version = byte & 0x7f;
+    if (((byte & RESPONSE_BIT) !== 0) !== (this.#direction === 'response')) {
+      throw new ProtocolFault(`a ${this.#direction} was expected; its first byte is ${byte}`);
+    }
+    if (version === this.version) return;
+    if (this.version === null) {
+      if (isSupportedVersion(version)) return;
+      const available = Math.min(4, this.#bytes.available);
+      const head = Buffer.alloc(available);
+      for (let i = 0; i < available; i++) head[i] = this.#bytes.byteAt(i);
+      const reply = unsupportedVersionReply(head);
+      if (reply !== null) throw new UnsupportedVersionFault(reply);
+      return;
+    }
+    const streamId =
+      this.#bytes.available < 4 ? 0 : ((this.#bytes.byteAt(2) << 24) >> 16) | this.#bytes.byteAt(3);
+    throw versionChanged(version, this.version, streamId);
+  }
+}
+
+export function versionChanged(got: number, before: number, streamId: number): ProtocolFault {
+  return new ProtocolFault(
+    `Invalid message version. Got ${got}/v${got} but previous messages on this connection had version ${before}/v${before}`,
+    streamId,
+  );
+}
+
+/** Checks that hold for any frame, whatever carries it. */
+export function checkHeader(
+  direction: 'request' | 'response',
+  opcode: number,
+  length: number,
+  streamId: number,
+): void {
+  if (length > 0x7fffffff) {
+    throw new ProtocolFault(`the body length ${length | 0} is negative`, streamId);
+  }
+  const row = opcodeRow(opcode);
+  if (row === undefined) throw new ProtocolFault(`Unknown opcode ${opcode}`, streamId);
+  if (row.direction !== direction) {
+    throw new ProtocolFault(`${row.name} is no ${direction} message`, streamId);
+  }
+}

@@ -1,0 +1,88 @@
+// ERROR: <[int] code><[string] message><fields of the code> (section 9 of the specification). What
+// follows the message differs by code, and by version for failures and CAS timeouts.
+import { CqlErrorCode } from '../../errors.ts';
+import { responseReader } from '../body-prefix.ts';
+import { encodeFrame, type Frame } from '../frame.ts';
+import { Opcode } from '../opcodes.ts';
+import { hasContentions } from '../versions.ts';
+import { Writer } from '../writer.ts';
+
+export type WriteType = 'SIMPLE' | 'BATCH' | 'UNLOGGED_BATCH' | 'COUNTER' | 'CAS';
+
+/** Errors with fields of their own that the gate itself gives. */
+export type ErrorFields =
+  | {
+      readonly code: typeof CqlErrorCode.UNAVAILABLE;
+      readonly consistency: number;
+      readonly required: number;
+      readonly alive: number;
+    }
+  | {
+      readonly code: typeof CqlErrorCode.WRITE_TIMEOUT;
+      readonly consistency: number;
+      readonly received: number;
+      readonly blockFor: number;
+      readonly writeType: WriteType;
+    }
+  | {
+      readonly code: typeof CqlErrorCode.READ_TIMEOUT;
+      readonly consistency: number;
+      readonly received: number;
+      readonly blockFor: number;
+      readonly dataPresent: boolean;
+    }
+  | { readonly code: typeof CqlErrorCode.UNPREPARED; readonly id: Buffer }
+  | { readonly code: PlainErrorCode };
+
+/** Errors that are nothing but code and message. */
+export type PlainErrorCode = Exclude<
+  (typeof CqlErrorCode)[keyof typeof CqlErrorCode],
+  | typeof CqlErrorCode.UNAVAILABLE
+  | typeof CqlErrorCode.WRITE_TIMEOUT
+  | typeof CqlErrorCode.READ_TIMEOUT
+  | typeof CqlErrorCode.UNPREPARED
+  | typeof CqlErrorCode.READ_FAILURE
+  | typeof CqlErrorCode.WRITE_FAILURE
+  | typeof CqlErrorCode.FUNCTION_FAILURE
+  | typeof CqlErrorCode.CAS_WRITE_UNKNOWN
+  | typeof CqlErrorCode.ALREADY_EXISTS
+>;
+
+/** A whole ERROR frame. */
+export function encodeError(
+  to: { readonly version: number; readonly streamId: number },
+  message: string,
+  fields: ErrorFields,
+): Buffer {
+  const writer = new Writer().writeInt(fields.code).writeString(message);
+  switch (fields.code) {
+    case CqlErrorCode.UNAVAILABLE:
+      writer.writeShort(fields.consistency).writeInt(fields.required).writeInt(fields.alive);
+      break;
+    case CqlErrorCode.WRITE_TIMEOUT:
+      writer.writeShort(fields.consistency).writeInt(fields.received).writeInt(fields.blockFor);
+      writer.writeString(fields.writeType);
+      if (fields.writeType === 'CAS' && hasContentions(to.version)) writer.writeShort(0);
+      break;
+    case CqlErrorCode.READ_TIMEOUT:
+      writer.writeShort(fields.consistency).writeInt(fields.received).writeInt(fields.blockFor);
+      writer.writeByte(fields.dataPresent ? 1 : 0);
+      break;
+    case CqlErrorCode.UNPREPARED:
+      writer.writeShortBytes(fields.id);
+      break;
+    default:
+      break;
+  }
+  return encodeFrame({ ...to, opcode: Opcode.ERROR, body: writer.toBuffer() });
+}
+
+/** The code of an ERROR response, without decoding the rest. */
+export function errorCodeOf(frame: Frame): number {
+  return responseReader(frame).readInt('error code');
+}
+
+export function decodeError(frame: Frame): { readonly code: number; readonly message: string } {
+  const reader = responseReader(frame);
+  return { code: reader.readInt('error code'), message: reader.readString('error message') };
+}

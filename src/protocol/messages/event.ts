@@ -1,0 +1,72 @@
+// EVENT, always on stream -1.
+//
+//   TOPOLOGY_CHANGE, STATUS_CHANGE  <[string] change><[inet] node>
+//   SCHEMA_CHANGE  <[string] change><[string] target><[string] keyspace>
+//                  [<[string] name> unless the target is KEYSPACE]
+//                  [<[string list] argument types> for FUNCTION and AGGREGATE]
+import { responseReader } from '../body-prefix.ts';
+import { encodeFrame, type Frame } from '../frame.ts';
+import { Opcode } from '../opcodes.ts';
+import type { Reader } from '../reader.ts';
+import { Writer } from '../writer.ts';
+
+export const EVENT_TYPES = [
+  'TOPOLOGY_CHANGE',
+  'STATUS_CHANGE',
+  'SCHEMA_CHANGE',
+  'TRACE_COMPLETE',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export interface SchemaChange {
+  /** CREATED, UPDATED or DROPPED. */
+  readonly change: string;
+  /** KEYSPACE, TABLE (views and indexes too), TYPE, FUNCTION or AGGREGATE. */
+  readonly target: string;
+  readonly keyspace: string;
+  /** null when the target is the keyspace. */
+  readonly name: string | null;
+  readonly argumentTypes: readonly string[] | null;
+}
+
+export type Event =
+  | ({ readonly type: 'SCHEMA_CHANGE' } & SchemaChange)
+  | { readonly type: Exclude<EventType, 'SCHEMA_CHANGE'> };
+
+const EVENT_STREAM_ID = -1;
+
+export function decodeEvent(frame: Frame): Event {
+  const reader = responseReader(frame);
+  const name = reader.readString('event type');
+  const type = EVENT_TYPES.find((one) => one === name);
+  if (type === undefined) throw reader.fault(`unknown event type ${name}`);
+  // Addresses of nodes are of no use here: topology is read from system tables.
+  return type === 'SCHEMA_CHANGE' ? { type, ...readSchemaChange(reader) } : { type };
+}
+
+/** The body of a SCHEMA_CHANGE, in an event and in a result. */
+export function readSchemaChange(reader: Reader): SchemaChange {
+  const change = reader.readString('schema change');
+  const target = reader.readString('schema change target');
+  const keyspace = reader.readString('schema change keyspace');
+  const name = target === 'KEYSPACE' ? null : reader.readString('schema change name');
+  const hasArguments = target === 'FUNCTION' || target === 'AGGREGATE';
+  const argumentTypes = hasArguments ? reader.readStringList('argument types') : null;
+  return { change, target, keyspace, name, argumentTypes };
+}
+
+export function encodeSchemaChangeEvent(version: number, change: SchemaChange): Buffer {
+  const writer = new Writer()
+    .writeString('SCHEMA_CHANGE')
+    .writeString(change.change)
+    .writeString(change.target)
+    .writeString(change.keyspace);
+  if (change.name !== null) writer.writeString(change.name);
+  if (change.argumentTypes !== null) writer.writeStringList(change.argumentTypes);
+  return encodeFrame({
+    version,
+    opcode: Opcode.EVENT,
+    streamId: EVENT_STREAM_ID,
+    body: writer.toBuffer(),
+  });
+}

@@ -1,0 +1,156 @@
+// RESULT: <[int] kind> and then
+//
+//   1 Void
+//   2 Rows          <metadata><[int] row count> rows x columns <[bytes]>
+//   3 Set_keyspace  <[string] keyspace>
+//   4 Prepared      <[short bytes] id>, v5 <[short bytes] result metadata id>,
+//                   <bind metadata><result metadata>
+//   5 Schema_change as in EVENT
+//
+// metadata: <[int] flags><[int] column count>[0x02 <[bytes] paging state>]
+//           [v5 0x08 <[short bytes] new metadata id>]
+//           unless 0x04: [0x01 <[string] keyspace><[string] table>] columns
+// bind metadata has <[int] pk count> pk count x <[short] index> behind the column count.
+// The paging state comes before the new metadata id: that is how Cassandra's encoder writes it.
+import { responseReader } from '../body-prefix.ts';
+import type { Frame } from '../frame.ts';
+import type { Reader } from '../reader.ts';
+import { readType, writeType, type ColumnType } from '../types.ts';
+import { hasResultMetadataId } from '../versions.ts';
+import { Writer } from '../writer.ts';
+import { readSchemaChange, type SchemaChange } from './event.ts';
+
+export const ResultKind = {
+  VOID: 1,
+  ROWS: 2,
+  SET_KEYSPACE: 3,
+  PREPARED: 4,
+  SCHEMA_CHANGE: 5,
+} as const;
+
+const MetadataFlag = {
+  GLOBAL_TABLES_SPEC: 0x01,
+  HAS_MORE_PAGES: 0x02,
+  NO_METADATA: 0x04,
+  METADATA_CHANGED: 0x08,
+} as const;
+
+export interface Column {
+  readonly keyspace: string;
+  readonly table: string;
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+export interface Rows {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly (Buffer | null)[])[];
+}
+
+export interface Prepared {
+  readonly id: Buffer;
+  /** Raw bytes as views, for comparison: they hold all that a driver decodes by. */
+  readonly bindMetadata: Buffer;
+  readonly resultMetadata: Buffer;
+  readonly bindColumns: readonly Column[];
+  readonly pkIndexes: readonly number[];
+  readonly resultColumnCount: number;
+}
+
+export function resultKind(frame: Frame): number {
+  return responseReader(frame).readInt('result kind');
+}
+
+export function decodeSetKeyspace(frame: Frame): string {
+  return kindReader(frame).readString('keyspace');
+}
+
+export function decodeSchemaChange(frame: Frame): SchemaChange {
+  return readSchemaChange(kindReader(frame));
+}
+
+export function decodePrepared(frame: Frame, version: number): Prepared {
+  const reader = kindReader(frame);
+  const id = reader.readShortBytes('prepared id');
+  if (hasResultMetadataId(version)) reader.readShortBytes('result metadata id');
+  const bindStart = reader.offset;
+  const bindFlags = reader.readInt('bind metadata flags');
+  const bindCount = reader.readInt('bind column count');
+  const pkCount = reader.readInt('partition key count');
+  const pkIndexes: number[] = [];
+  for (let i = 0; i < pkCount; i++) pkIndexes.push(reader.readShort('partition key index'));
+  const bindColumns =
+    (bindFlags & MetadataFlag.NO_METADATA) === 0 ? readColumns(reader, bindFlags, bindCount) : [];
+  const resultStart = reader.offset;
+  const { count } = readMetadata(reader, version);
+  return {
+    id,
+    bindMetadata: reader.buffer.subarray(bindStart, resultStart),
+    resultMetadata: reader.buffer.subarray(resultStart, reader.offset),
+    bindColumns,
+    pkIndexes,
+    resultColumnCount: count,
+  };
+}
+
+export function decodeRows(frame: Frame, version: number): Rows {
+  const reader = kindReader(frame);
+  const { columns } = readMetadata(reader, version);
+  const rowCount = reader.readInt('row count');
+  const rows: (Buffer | null)[][] = [];
+  for (let i = 0; i < rowCount; i++) rows.push(columns.map(() => reader.readBytes('cell')));
+  return { columns, rows };
+}
+
+/** How many rows a Rows result holds; null for other results. Only the metadata is walked. */
+export function rowCount(frame: Frame, version: number): number | null {
+  const reader = responseReader(frame);
+  if (reader.readInt('result kind') !== ResultKind.ROWS) return null;
+  readMetadata(reader, version);
+  return reader.readInt('row count');
+}
+
+/** The body of a Rows result with its metadata. */
+export function encodeRows({ columns, rows }: Rows): Buffer {
+  const writer = new Writer().writeInt(ResultKind.ROWS).writeInt(0).writeInt(columns.length);
+  for (const { keyspace, table, name, type } of columns) {
+    writer.writeString(keyspace).writeString(table).writeString(name);
+    writeType(writer, type);
+  }
+  writer.writeInt(rows.length);
+  for (const row of rows) for (const cell of row) writer.writeBytes(cell);
+  return writer.toBuffer();
+}
+
+function kindReader(frame: Frame): Reader {
+  const reader = responseReader(frame);
+  reader.readInt('result kind');
+  return reader;
+}
+
+function readMetadata(reader: Reader, version: number): { columns: Column[]; count: number } {
+  const flags = reader.readInt('metadata flags');
+  const count = reader.readInt('column count');
+  if ((flags & MetadataFlag.HAS_MORE_PAGES) !== 0) reader.skipValue('paging state');
+  if ((flags & MetadataFlag.METADATA_CHANGED) !== 0 && hasResultMetadataId(version)) {
+    reader.readShortBytes('new metadata id');
+  }
+  const columns = (flags & MetadataFlag.NO_METADATA) === 0 ? readColumns(reader, flags, count) : [];
+  return { columns, count };
+}
+
+function readColumns(reader: Reader, flags: number, count: number): Column[] {
+  const global = (flags & MetadataFlag.GLOBAL_TABLES_SPEC) !== 0;
+  let keyspace = global ? reader.readString('keyspace') : '';
+  let table = global ? reader.readString('table') : '';
+  const columns: Column[] = [];
+  for (let i = 0; i < count; i++) {
+    if (!global) {
+      keyspace = reader.readString('keyspace');
+      table = reader.readString('table');
+    }
+    const name = reader.readString('column name');
+    columns.push({ keyspace, table, name, type: readType(reader) });
+  }
+  return columns;
+}

@@ -1,0 +1,155 @@
+// Reads the notations of section 3 of the native protocol specification, one method for each. Every
+// read is checked against the end of the body; what does not fit is a ProtocolFault naming the field.
+import { isUtf8 } from 'node:buffer';
+import { ProtocolFault } from '../errors.ts';
+
+/** Marks of a [value] that holds none. */
+export const NULL_VALUE = -1;
+export const UNSET_VALUE = -2;
+
+export class Reader {
+  readonly buffer: Buffer;
+  readonly end: number;
+  readonly #streamId: number;
+  offset: number;
+
+  constructor(buffer: Buffer, start: number, end: number, streamId = 0) {
+    this.buffer = buffer;
+    this.offset = start;
+    this.end = end;
+    this.#streamId = streamId;
+  }
+
+  get remaining(): number {
+    return this.end - this.offset;
+  }
+
+  fault(message: string): ProtocolFault {
+    return new ProtocolFault(message, this.#streamId);
+  }
+
+  readByte(field: string): number {
+    this.#need(1, field);
+    return this.buffer[this.offset++]!;
+  }
+
+  readShort(field: string): number {
+    this.#need(2, field);
+    const at = this.offset;
+    this.offset = at + 2;
+    return (this.buffer[at]! << 8) | this.buffer[at + 1]!;
+  }
+
+  readInt(field: string): number {
+    this.#need(4, field);
+    const at = this.offset;
+    this.offset = at + 4;
+    const { buffer } = this;
+    return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
+  }
+
+  readLong(field: string): bigint {
+    this.#need(8, field);
+    const value = this.buffer.readBigInt64BE(this.offset);
+    this.offset += 8;
+    return value;
+  }
+
+  readString(field: string): string {
+    return this.#text(this.readShort(field), field);
+  }
+
+  readLongString(field: string): string {
+    const length = this.readInt(field);
+    if (length < 0) throw this.fault(`${field} has the negative length ${length}`);
+    return this.#text(length, field);
+  }
+
+  /** [bytes] as a view, null for any negative length. */
+  readBytes(field: string): Buffer | null {
+    const length = this.readInt(field);
+    if (length < 0) return null;
+    this.#need(length, field);
+    const view = this.buffer.subarray(this.offset, this.offset + length);
+    this.offset += length;
+    return view;
+  }
+
+  /** Steps over a [value]. Lengths below -2 are errors (v4 section 3). */
+  skipValue(field: string): void {
+    const length = this.readInt(field);
+    if (length < UNSET_VALUE) throw this.fault(`${field} has the invalid length ${length}`);
+    if (length < 0) return;
+    this.#need(length, field);
+    this.offset += length;
+  }
+
+  readShortBytes(field: string): Buffer {
+    const length = this.readShort(field);
+    this.#need(length, field);
+    const view = this.buffer.subarray(this.offset, this.offset + length);
+    this.offset += length;
+    return view;
+  }
+
+  skip(bytes: number, field: string): void {
+    this.#need(bytes, field);
+    this.offset += bytes;
+  }
+
+  readStringList(field: string): string[] {
+    const count = this.readShort(field);
+    const values: string[] = [];
+    for (let i = 0; i < count; i++) values.push(this.readString(field));
+    return values;
+  }
+
+  readStringMap(field: string): Map<string, string> {
+    const count = this.readShort(field);
+    const values = new Map<string, string>();
+    for (let i = 0; i < count; i++) values.set(this.readString(field), this.readString(field));
+    return values;
+  }
+
+  readStringMultimap(field: string): Map<string, string[]> {
+    const count = this.readShort(field);
+    const values = new Map<string, string[]>();
+    for (let i = 0; i < count; i++) values.set(this.readString(field), this.readStringList(field));
+    return values;
+  }
+
+  readBytesMap(field: string): Map<string, Buffer | null> {
+    const count = this.readShort(field);
+    const values = new Map<string, Buffer | null>();
+    for (let i = 0; i < count; i++) values.set(this.readString(field), this.readBytes(field));
+    return values;
+  }
+
+  /** Bytes that no field accounts for could be read differently by the node: refused. */
+  expectEnd(what: string): void {
+    if (this.offset !== this.end) {
+      throw this.fault(`${what} has ${this.end - this.offset} bytes after its last field`);
+    }
+  }
+
+  /**
+   * Cassandra decodes strictly; a decoder that replaces bad bytes would show the gate another text
+   * than the node sees.
+   */
+  #text(length: number, field: string): string {
+    this.#need(length, field);
+    const start = this.offset;
+    const end = start + length;
+    this.offset = end;
+    if (!isUtf8(this.buffer.subarray(start, end))) {
+      throw this.fault(`${field}: Cannot decode string as UTF8`);
+    }
+    return this.buffer.toString('utf8', start, end);
+  }
+
+  #need(bytes: number, field: string): void {
+    if (bytes > this.end - this.offset) {
+      throw this.fault(`the body ends within ${field}; check that the frame was built right`);
+    }
+  }
+}

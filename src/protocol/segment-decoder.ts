@@ -1,0 +1,188 @@
+// v5 segments to frames. A corrupt segment can't be stepped over safely: where its header is wrong
+// the length is too, and a payload that fails its checksum held requests that will never be
+// answered. So either ends the connection, as in Cassandra.
+import { ProtocolFault } from '../errors.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { crc32 } from './crc.ts';
+import {
+  checkHeader,
+  OversizedFrame,
+  versionChanged,
+  type FrameDecoderOptions,
+} from './frame-decoder.ts';
+import { Frame, HEADER_BYTES } from './frame.ts';
+import {
+  hasReservedBits,
+  headerChecksum,
+  isSelfContained,
+  payloadBytesOf,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_TRAILER_BYTES,
+} from './segment.ts';
+
+const RESPONSE_BIT = 0x80;
+
+export class SegmentDecoder {
+  readonly #bytes = new ByteQueue();
+  readonly #direction: 'request' | 'response';
+  readonly #version: number;
+  /** The self-contained payload whose frames are being handed out. */
+  #payload: Buffer | null = null;
+  #payloadOffset = 0;
+  #payloadEnd = 0;
+  /** Parts of one large frame, in order, until all have come. */
+  #parts: Buffer[] = [];
+  #partBytes = 0;
+  #largeFrameBytes = 0;
+  #oversized: OversizedFrame | null = null;
+  #copies = 0;
+  maxFrameBytes: number;
+  /** Before READY a large frame is only a way to make the gate buffer (Cassandra refuses it too). */
+  allowMultiSegment = false;
+
+  constructor({ direction, version, maxFrameBytes }: FrameDecoderOptions) {
+    if (version === null) throw new TypeError('segments need a version');
+    this.#direction = direction;
+    this.#version = version;
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  get bufferedBytes(): number {
+    return this.#bytes.available + this.#partBytes + (this.#payloadEnd - this.#payloadOffset);
+  }
+
+  get copiedFrames(): number {
+    return this.#bytes.copies + this.#copies;
+  }
+
+  push(chunk: Buffer): void {
+    this.#bytes.push(chunk);
+  }
+
+  next(): Frame | OversizedFrame | null {
+    for (;;) {
+      if (this.#payload !== null) {
+        const frame = this.#nextInPayload(this.#payload);
+        if (frame !== null) return frame;
+        this.#payload = null;
+      }
+      const bytes = this.#bytes;
+      if (bytes.available < SEGMENT_HEADER_BYTES) return null;
+      const header = bytes.byteAt(0) | (bytes.byteAt(1) << 8) | (bytes.byteAt(2) << 16);
+      const checksum = bytes.byteAt(3) | (bytes.byteAt(4) << 8) | (bytes.byteAt(5) << 16);
+      const computed = headerChecksum(header);
+      if (checksum !== computed) throw mismatch('header', checksum, computed);
+      if (hasReservedBits(header)) {
+        throw new ProtocolFault('the segment header has bits set that must be zero');
+      }
+      const payloadBytes = payloadBytesOf(header);
+      const segmentBytes = SEGMENT_HEADER_BYTES + payloadBytes + SEGMENT_TRAILER_BYTES;
+      if (bytes.available < segmentBytes) return null;
+      bytes.take(segmentBytes);
+      const start = bytes.start + SEGMENT_HEADER_BYTES;
+      const end = start + payloadBytes;
+      const expected = bytes.buffer.readUInt32LE(end);
+      const actual = crc32(bytes.buffer, start, end);
+      if (expected !== actual) throw mismatch('body', expected, actual);
+      if (isSelfContained(header)) {
+        if (this.#largeFrameBytes > 0) {
+          throw new ProtocolFault(
+            'a self-contained segment came within the parts of a large frame',
+          );
+        }
+        this.#payload = bytes.buffer;
+        this.#payloadOffset = start;
+        this.#payloadEnd = end;
+        continue;
+      }
+      const large = this.#addPart(bytes.buffer, start, end);
+      if (large !== null) return large;
+    }
+  }
+
+  #nextInPayload(buffer: Buffer): Frame | OversizedFrame | null {
+    const start = this.#payloadOffset;
+    if (start === this.#payloadEnd) return null;
+    const frameBytes = this.#frameBytes(buffer, start, this.#payloadEnd);
+    if (start + frameBytes > this.#payloadEnd) {
+      throw new ProtocolFault(
+        'a self-contained segment ends within a frame',
+        streamIdAt(buffer, start),
+      );
+    }
+    this.#payloadOffset = start + frameBytes;
+    if (frameBytes > this.maxFrameBytes) return oversizedAt(buffer, start, frameBytes);
+    return new Frame(buffer, start, start + frameBytes);
+  }
+
+  #addPart(buffer: Buffer, start: number, end: number): Frame | OversizedFrame | null {
+    if (!this.allowMultiSegment) {
+      throw new ProtocolFault(
+        'a request over several segments while authentication is still pending',
+      );
+    }
+    if (this.#largeFrameBytes === 0) {
+      this.#largeFrameBytes = this.#frameBytes(buffer, start, end);
+      if (this.#largeFrameBytes > this.maxFrameBytes) {
+        this.#oversized = oversizedAt(buffer, start, this.#largeFrameBytes);
+      }
+    }
+    this.#partBytes += end - start;
+    if (this.#partBytes > this.#largeFrameBytes) {
+      throw new ProtocolFault('the parts of a large frame are longer than its header says');
+    }
+    // Parts of a frame over the limit are counted, and let go.
+    if (this.#oversized === null) this.#parts.push(buffer.subarray(start, end));
+    if (this.#partBytes < this.#largeFrameBytes) return null;
+    const length = this.#largeFrameBytes;
+    const parts = this.#parts;
+    const oversized = this.#oversized;
+    this.#parts = [];
+    this.#partBytes = 0;
+    this.#largeFrameBytes = 0;
+    this.#oversized = null;
+    if (oversized !== null) return oversized;
+    this.#copies++;
+    return new Frame(Buffer.concat(parts, length), 0, length);
+  }
+
+  /** Length of the frame whose header starts at `start`, checked; the header must lie in one piece. */
+  #frameBytes(buffer: Buffer, start: number, end: number): number {
+    if (end - start < HEADER_BYTES) {
+      throw new ProtocolFault('a segment ends within the header of a frame');
+    }
+    const first = buffer[start]!;
+    const streamId = streamIdAt(buffer, start);
+    if (((first & RESPONSE_BIT) !== 0) !== (this.#direction === 'response')) {
+      throw new ProtocolFault(
+        `a ${this.#direction} was expected; its first byte is ${first}`,
+        streamId,
+      );
+    }
+    if ((first & 0x7f) !== this.#version) {
+      throw versionChanged(first & 0x7f, this.#version, streamId);
+    }
+    const length = buffer.readUInt32BE(start + 5);
+    checkHeader(this.#direction, buffer[start + 4]!, length, streamId);
+    return HEADER_BYTES + length;
+  }
+}
+
+function streamIdAt(buffer: Buffer, start: number): number {
+  return buffer.readInt16BE(start + 2);
+}
+
+function oversizedAt(buffer: Buffer, start: number, frameBytes: number): OversizedFrame {
+  return new OversizedFrame(
+    buffer[start]! & 0x7f,
+    streamIdAt(buffer, start),
+    buffer[start + 4]!,
+    frameBytes,
+  );
+}
+
+function mismatch(part: string, read: number, computed: number): ProtocolFault {
+  return new ProtocolFault(
+    `unrecoverable CRC mismatch detected in frame ${part}. Read ${read}, Computed ${computed}`,
+  );
+}

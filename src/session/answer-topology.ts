@@ -1,0 +1,71 @@
+// Answers SELECTs over system.local, system.peers and system.peers_v2 from the node's real rows,
+// with the gate in the place of nodes.
+import type { Statement } from '../cql/statement.ts';
+import { requestReader } from '../protocol/body-prefix.ts';
+import { decodeExecute } from '../protocol/messages/execute.ts';
+import { boundValue } from '../protocol/messages/parameters.ts';
+import { decodeQuery } from '../protocol/messages/query.ts';
+import { encodeRows } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { rowsFor, select, type TopologyTable } from '../topology/system-tables.ts';
+import { UpstreamFault } from '../upstream/faults.ts';
+import type { Exchange } from './exchange.ts';
+import { reply, type Outcome } from './outcome.ts';
+import { recordOutcome } from './recording.ts';
+import { replies, replyToFault } from './replies.ts';
+
+const TOO_COMPLEX =
+  'Over system.local, system.peers and system.peers_v2 cqlgate answers plain columns with key conditions only: no JSON, CAST, functions or aggregates';
+
+export async function answerTopology(exchange: Exchange, table: TopologyTable): Promise<Outcome> {
+  const { selection } = exchange.request.statement;
+  if (selection === null) return reply(replies.invalid(exchange.to, TOO_COMPLEX));
+  try {
+    return await answer(exchange, table, selection);
+  } catch (error) {
+    if (!(error instanceof UpstreamFault)) throw error;
+    return reply(replyToFault(exchange, error));
+  }
+}
+
+async function answer(
+  exchange: Exchange,
+  table: TopologyTable,
+  selection: NonNullable<Statement['selection']>,
+): Promise<Outcome> {
+  const { session } = exchange;
+  const { cluster, advertising } = session.gate;
+  const [real, local] = await Promise.all([
+    cluster.control.systemTable(table),
+    table === 'local' ? null : cluster.control.systemTable('local'),
+  ]);
+  // A table that this release lacks: drivers fall back on exactly this answer.
+  if ('refused' in real) return reply(replies.invalid(exchange.to, real.refused.message));
+  const localRows = local === null || 'refused' in local ? real : local;
+  const rows = rowsFor(table, real, {
+    clusterName: cluster.control.clusterName,
+    self: session.advertised,
+    siblings: advertising.siblings(),
+    local: localRows,
+  });
+  const answer = select(selection, rows, bound(exchange));
+  if ('invalid' in answer) return reply(replies.invalid(exchange.to, answer.invalid));
+  recordOutcome(exchange, 'answered');
+  return reply(replies.result(exchange.to, encodeRows(answer)));
+}
+
+function bound({ session, request }: Exchange) {
+  const { frame, opcode } = request;
+  const { parameters } =
+    opcode === Opcode.EXECUTE
+      ? decodeExecute(frame, session.version)
+      : decodeQuery(frame, session.version);
+  const reader = requestReader(frame);
+  // EXECUTE may name values by the names that PREPARE told, which are the columns'.
+  const names = request.prepared[0]?.bindNames ?? [];
+  return (term: { index: number; name: string | null }): Buffer | null =>
+    boundValue(reader, parameters, {
+      index: term.index,
+      name: term.name ?? names[term.index] ?? null,
+    });
+}

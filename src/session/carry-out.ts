@@ -1,0 +1,115 @@
+// From a decoded request to its outcome: decide, record, find a connection, forward. What has to
+// wait (a ledger write, a connection) comes back to the first line and is decided anew, so that a
+// permit is always spent in the turn that made it.
+import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
+import { FrameFlag } from '../protocol/frame.ts';
+import { UPSTREAM } from '../limits.ts';
+import { topologyTable } from '../topology/system-tables.ts';
+import { UpstreamFault } from '../upstream/faults.ts';
+import type { Pool } from '../upstream/pool.ts';
+import { answerTopology } from './answer-topology.ts';
+import type { Exchange } from './exchange.ts';
+import { close, reply, wait, type Outcome } from './outcome.ts';
+import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
+import { replies, replyToFault } from './replies.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+
+export function carryOut(exchange: Exchange): Outcome {
+  const { session, request } = exchange;
+  const { gate } = session;
+
+  const authority = session.authority();
+  if (typeof authority === 'string') {
+    return close(replies.unauthorized(exchange.to, authority), authority);
+  }
+  const decision = decide(authority, request.statement, gate.cluster.schema);
+  if (!isPermit(decision)) return deny(exchange, decision);
+  exchange.grant = decision.grant;
+
+  const table = topologyOf(exchange);
+  if (table !== null && request.opcode !== Opcode.PREPARE) {
+    return wait(answerTopology(exchange, table), exchange);
+  }
+
+  if (exchange.isMutation && !gate.audit.writable) {
+    return reply(
+      replies.overloaded(
+        exchange.to,
+        'the audit log of cqlgate cannot be written, so nothing may be changed now; try again later',
+      ),
+    );
+  }
+  if (isWrittenAhead(exchange) && exchange.recordId === null) {
+    return wait(writeAhead(exchange, decision), exchange);
+  }
+
+  const pool = session.pool();
+  const connection = exchange.isUse
+    ? pool.pickForUse(request.statement.keyspace ?? '')
+    : pool.pick(request.keyspace);
+  if (connection === null) return wait(forConnection(exchange, pool), exchange, exchange.isUse);
+
+  if ((request.frame.flags & FrameFlag.TRACING) !== 0 && !mayTrace(authority)) {
+    request.frame.clearFlag(FrameFlag.TRACING);
+  }
+  exchange.permit = decision;
+  exchange.connection = connection;
+  return exchange.forward;
+}
+
+/** Schema changes, TRUNCATE, roles and grants: on disk before the node sees them. */
+function isWrittenAhead({ request }: Exchange): boolean {
+  const { family } = request.statement;
+  return (family === 'schema' || family === 'role') && request.opcode !== Opcode.PREPARE;
+}
+
+async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> {
+  const { gate } = exchange.session;
+  const { family } = exchange.request.statement;
+  try {
+    const [id, before] = await Promise.all([
+      gate.audit.appendDurably(decisionEntry(exchange, permit)),
+      family === 'schema' ? gate.cluster.control.schemaVersion() : null,
+    ]);
+    exchange.recordId = id;
+    exchange.schemaVersionBefore = before;
+  } catch {
+    return reply(
+      replies.overloaded(
+        exchange.to,
+        'the audit log of cqlgate could not record this change, so it was not made; try again later',
+      ),
+    );
+  }
+  return exchange.again();
+}
+
+async function forConnection(exchange: Exchange, pool: Pool): Promise<Outcome> {
+  const { request } = exchange;
+  const nowMs = Date.now();
+  if (exchange.waitUntilMs === 0) exchange.waitUntilMs = nowMs + UPSTREAM.acquireTimeoutMs;
+  try {
+    if (nowMs >= exchange.waitUntilMs) {
+      throw new UpstreamFault('busy', 'no connection became free in time');
+    }
+    if (exchange.isUse) await pool.whenAvailable(request.statement.keyspace, true);
+    else await pool.whenAvailable(request.keyspace);
+  } catch (error) {
+    const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
+    recordOutcome(exchange, 'unsent');
+    return reply(replyToFault(exchange, fault));
+  }
+  return exchange.again();
+}
+
+function deny(exchange: Exchange, denial: Denial): Outcome {
+  recordDenial(exchange, denial);
+  return reply(replies.unauthorized(exchange.to, denial.message));
+}
+
+/** SELECTs over system.local, peers and peers_v2 never reach a node: they would name real ones. */
+function topologyOf({ request }: Exchange) {
+  const { kind, tables } = request.statement;
+  const table = kind === 'SELECT' ? tables[0] : undefined;
+  return table === undefined ? null : topologyTable(table.keyspace, table.table);
+}

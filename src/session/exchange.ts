@@ -1,0 +1,232 @@
+// One client request on its way: from the decision to the one answer it gets. It holds what the
+// answer needs (stream id, statement, the frame for a repeat) and nothing else.
+import { CqlErrorCode } from '../errors.ts';
+import type { Statement } from '../cql/statement.ts';
+import type { Permit } from '../policy/decide.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { errorCodeOf } from '../protocol/messages/error.ts';
+import {
+  decodePrepared,
+  decodeSchemaChange,
+  decodeSetKeyspace,
+  resultKind,
+  ResultKind,
+} from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import type { Connection, InFlight } from '../upstream/connection.ts';
+import type { UpstreamFault } from '../upstream/faults.ts';
+import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import type { BufferCharge } from './buffer-charge.ts';
+import { carryOut } from './carry-out.ts';
+import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
+import { recordOutcome } from './recording.ts';
+import { replies, replyToFault } from './replies.ts';
+import { reprepare } from './reprepare.ts';
+import type { Session } from './session.ts';
+
+/** A child of a BATCH message, for records. */
+export interface BatchPart {
+  readonly statement: Statement;
+  readonly text: string;
+  readonly preparedId: Buffer | null;
+}
+
+export interface Request {
+  readonly opcode: number;
+  readonly frame: Frame;
+  readonly statement: Statement;
+  /** The text it stands for, as it was sent or prepared; null for a BATCH message. */
+  readonly text: string | null;
+  readonly consistency: number;
+  /** Keyspace that the upstream connection must be in, or null where any serves. */
+  readonly keyspace: string | null;
+  /** The registered statements it executes: one of EXECUTE, the prepared children of a BATCH. */
+  readonly prepared: readonly PreparedStatement[];
+  /** The children of a BATCH message; null for all else. */
+  readonly parts: { readonly type: string; readonly statements: readonly BatchPart[] } | null;
+  /** v4 EXECUTE that leaves the result metadata out: rows are read by what PREPARE gave. */
+  readonly skipsMetadata: boolean;
+}
+
+export class Exchange implements InFlight {
+  readonly session: Session;
+  readonly request: Request;
+  readonly clientStreamId: number;
+  readonly isUse: boolean;
+  /** Set while it is in flight. */
+  charge: BufferCharge | null = null;
+  deadlineAtMs = 0;
+  startedAtMs = 0;
+  /** Set for the turn in which it is forwarded, and spent there. */
+  permit: Permit | null = null;
+  connection: Connection | null = null;
+  /** The bytes of `frame` were handed to a socket: they are never patched again. */
+  handedOver = false;
+  /** Its one answer was given, and what it held let go. */
+  isDone = false;
+  attempts = 0;
+  /** Id of the write-ahead decision record, once it is on disk. */
+  recordId: string | null = null;
+  schemaVersionBefore: string | null = null;
+  /** Until when it may wait for a connection. */
+  waitUntilMs = 0;
+  /** The binding's grant that allowed it, for the record. */
+  grant: string | null = null;
+
+  readonly forward: Forward = { type: 'forward', exchange: this };
+
+  constructor(session: Session, request: Request) {
+    this.session = session;
+    this.request = request;
+    this.clientStreamId = request.frame.streamId;
+    this.isUse = request.statement.kind === 'USE' && request.opcode !== Opcode.PREPARE;
+  }
+
+  get to(): { version: number; streamId: number } {
+    return { version: this.session.version, streamId: this.clientStreamId };
+  }
+
+  get consistency(): number {
+    return this.request.consistency;
+  }
+
+  get isMutation(): boolean {
+    const { family } = this.request.statement;
+    return (
+      this.request.opcode !== Opcode.PREPARE &&
+      (family === 'write' || family === 'schema' || family === 'role')
+    );
+  }
+
+  /** Hands the frame to its connection with the permit made this turn. False: nothing has left. */
+  send(): boolean {
+    const { permit, connection } = this;
+    this.permit = null;
+    if (permit === null || connection === null) return false;
+    this.attempts++;
+    if (this.handedOver) return connection.repeat(permit, this, this.request.frame);
+    if (!connection.forward(permit, this, this.request.frame)) return false;
+    this.handedOver = true;
+    return true;
+  }
+
+  answered(response: Frame, connection: Connection): void {
+    if (this.isUse) connection.settleKeyspace(response);
+    const failed = response.opcode === Opcode.ERROR;
+    if (failed && this.request.prepared.length > 0 && this.attempts === 1) {
+      if (errorCodeOf(response) === CqlErrorCode.UNPREPARED && !this.session.isClosed) {
+        this.session.settle(this, wait(reprepare(this, connection), this));
+        return;
+      }
+    }
+    if (this.request.skipsMetadata && !failed && !this.#mayDecode()) {
+      // The columns changed under way: rows that would be read by older metadata are not given out.
+      this.session.settle(this, reply(replies.unprepared(this.to, this.request.prepared[0]!.id)));
+      return;
+    }
+    const inspect = this.#inspect(response, connection);
+    if (inspect !== null) {
+      this.session.settle(this, wait(inspect, this));
+      return;
+    }
+    recordOutcome(this, response);
+    this.#deliver(response);
+  }
+
+  timedOut(): void {
+    recordOutcome(this, 'timeout');
+    const seconds = Math.round((Date.now() - this.startedAtMs) / 1000);
+    const text = `Cassandra did not answer within ${seconds} s; `;
+    this.session.settle(
+      this,
+      reply(
+        this.isMutation
+          ? this.#writeTimeout(`${text}whether the change was made is not known.`)
+          : replies.readTimeout(this.to, this.consistency, `${text}try again.`),
+      ),
+    );
+  }
+
+  lost(sent: boolean, cause: UpstreamFault): void {
+    if (this.isUse && this.connection !== null) this.connection.switchingTo = null;
+    this.connection = null;
+    if (!sent || (!this.isMutation && this.attempts < 2)) {
+      // It never left, or it is a read: once more, decided anew.
+      this.session.settle(this, this.again());
+      return;
+    }
+    recordOutcome(this, 'unknown');
+    this.session.settle(
+      this,
+      reply(
+        this.isMutation
+          ? this.#writeTimeout(
+              'the connection to Cassandra ended; whether the change was made is not known.',
+            )
+          : replyToFault(this, cause),
+      ),
+    );
+  }
+
+  /** Carries the request out again, from the decision on. */
+  again(): Outcome {
+    return this.session.isClosed ? close(null, 'client gone') : carryOut(this);
+  }
+
+  #mayDecode(): boolean {
+    return this.session.gate.cluster.prepared.wasGiven(this.request.prepared[0]!, this.session);
+  }
+
+  #writeTimeout(message: string): Buffer {
+    const { kind, lwt } = this.request.statement;
+    const writeType = lwt ? 'CAS' : kind === 'BATCH' ? 'BATCH' : 'SIMPLE';
+    return replies.writeTimeout(this.to, this.consistency, writeType, message);
+  }
+
+  #deliver(response: Frame): void {
+    response.setStreamId(this.clientStreamId);
+    this.session.deliver(this, response);
+  }
+
+  /**
+   * What the gate learns from an answer before the client reads it. Null where there is nothing to
+   * wait for; plain rows are not looked into at all.
+   */
+  #inspect(response: Frame, connection: Connection): Promise<Outcome> | null {
+    if (response.opcode !== Opcode.RESULT) return null;
+    const { family } = this.request.statement;
+    if (this.request.opcode === Opcode.PREPARE) {
+      if (resultKind(response) === ResultKind.PREPARED) this.#learn(response, connection);
+      return null;
+    }
+    if (family === 'read' || family === 'write') return null;
+    const kind = resultKind(response);
+    if (kind === ResultKind.SET_KEYSPACE) this.session.keyspace = decodeSetKeyspace(response);
+    if (kind !== ResultKind.SCHEMA_CHANGE) return null;
+    return this.#settleSchemaChange(response);
+  }
+
+  #learn(response: Frame, connection: Connection): void {
+    const { statement, text } = this.request;
+    const keyspace = idDependsOnKeyspace(statement) ? connection.keyspace : null;
+    this.session.gate.cluster.prepared.learn(
+      decodePrepared(response, this.session.version),
+      this.session.version,
+      { text: text ?? '', keyspace, statement },
+      this.session,
+    );
+  }
+
+  /** The gate's own schema is true before the client is told, whatever it asks next. */
+  async #settleSchemaChange(response: Frame): Promise<Outcome> {
+    const { cluster } = this.session.gate;
+    const change = decodeSchemaChange(response);
+    const [after] = await Promise.all([
+      cluster.control.schemaVersion(),
+      cluster.settleSchemaChange(change).catch(() => undefined),
+    ]);
+    recordOutcome(this, response, { change, after });
+    response.setStreamId(this.clientStreamId);
+    return reply(Buffer.from(response.bytes()));
+  }
+}

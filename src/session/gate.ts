@@ -1,0 +1,44 @@
+// What all sessions share: one of each, put together in the composition root (src/main.ts).
+import type { AuditLog } from '../audit/record.ts';
+import type { ActivityLog } from '../audit/activity.ts';
+import type { RefusalLog } from '../audit/refusals.ts';
+import type { StatementCache } from '../cql/statement-cache.ts';
+import type { Admission } from '../identity/admission.ts';
+import type { TokenVerifier } from '../identity/verifier.ts';
+import type { Limits } from '../limits.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Advertised } from '../topology/advertised.ts';
+import type { Cluster } from '../upstream/cluster.ts';
+import type { ByteAccount } from './buffer-charge.ts';
+import type { Exchange } from './exchange.ts';
+
+export interface Advertising {
+  /** How drivers are told to reach this gate; by default the address they came in by. */
+  self(localAddress: string, localPort: number): Advertised;
+  siblings(): readonly Advertised[];
+}
+
+/** One line per event that an operator acts on. Fields never hold secrets or statement values. */
+export interface Log {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface Gate extends ByteAccount {
+  readonly cluster: Cluster;
+  readonly statements: StatementCache;
+  readonly audit: AuditLog;
+  readonly activity: ActivityLog<Exchange>;
+  readonly refusals: RefusalLog;
+  readonly verifier: TokenVerifier;
+  readonly admission: Admission;
+  readonly advertising: Advertising;
+  readonly limits: Limits;
+  readonly allowPlaintext: boolean;
+  /** `all`: a record for each read and write of rows; `activity`: counts per minute. */
+  readonly dml: 'all' | 'activity';
+  readonly log: Log;
+  /** Swapped whole when a new policy is taken; read anew for each statement. */
+  policy: Policy;
+}

@@ -1,0 +1,109 @@
+// OPTIONS, STARTUP, AUTH_RESPONSE and REGISTER: from an unknown connection to a session with a
+// principal. SASL ends here: what the client sent goes no further, and into no text.
+import { AuthFault } from '../errors.ts';
+import { decodePlain } from '../identity/sasl-plain.ts';
+import type { Principal } from '../identity/principal.ts';
+import { isAuthority, type Authority } from '../policy/policy.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { decodeAuthResponse } from '../protocol/messages/auth.ts';
+import { decodeRegister } from '../protocol/messages/register.ts';
+import { decodeStartup } from '../protocol/messages/startup.ts';
+import { checkOptions } from '../protocol/messages/supported.ts';
+import { close, reply, wait, type Outcome } from './outcome.ts';
+import { replies, type To } from './replies.ts';
+import type { Session } from './session.ts';
+
+const PLAINTEXT_REFUSED =
+  'cqlgate takes tokens over plaintext from this machine only. Connect over TLS, or ask the operators to set listen.allowPlaintext where the network is trusted.';
+
+export function handleOptions(session: Session, frame: Frame): Outcome {
+  checkOptions(frame);
+  const { control } = session.gate.cluster;
+  return reply(replies.supported(toOf(frame), control.cqlVersion, control.versions));
+}
+
+export function handleStartup(session: Session, frame: Frame): Outcome {
+  const options = decodeStartup(frame);
+  const to = toOf(frame);
+  if (!options.has('CQL_VERSION')) {
+    return close(
+      replies.protocolError(to, 'Missing value CQL_VERSION in STARTUP message'),
+      'bad startup',
+    );
+  }
+  const compression = options.get('COMPRESSION');
+  if (compression !== undefined && compression !== '') {
+    return close(
+      replies.protocolError(to, `Unknown compression algorithm: ${compression}; none is offered`),
+      'bad startup',
+    );
+  }
+  if (!session.isLoopback && !session.gate.allowPlaintext) {
+    // Before AUTHENTICATE invites the token; and never 0x000A, which gocql takes for a downgrade.
+    return close(replies.authError(to, PLAINTEXT_REFUSED), 'plaintext');
+  }
+  session.started(frame.version, options);
+  return reply(replies.authenticate(to));
+}
+
+export function handleAuthResponse(session: Session, frame: Frame): Outcome {
+  const to = toOf(frame);
+  const token = decodeAuthResponse(frame);
+  try {
+    const plain = decodePlain(token ?? Buffer.alloc(0));
+    // A driver's tenth connection: no signature is checked again, nothing has to wait.
+    const known = session.gate.verifier.verifyCached(plain.password);
+    if (known !== null) return logIn(session, to, known, plain.username);
+    return wait(verify(session, to, plain.username, plain.password), null, true);
+  } catch (error) {
+    return wait(refuse(session, to, error), null, true);
+  }
+}
+
+async function verify(
+  session: Session,
+  to: To,
+  username: string,
+  password: string,
+): Promise<Outcome> {
+  try {
+    return logIn(session, to, await session.gate.verifier.verify(password), username);
+  } catch (error) {
+    return refuse(session, to, error);
+  }
+}
+
+/** Throws AuthFault when no role is bound to the token. */
+function logIn(session: Session, to: To, principal: Principal, wantedRole: string): Outcome {
+  const authority: Authority | { reason: string; message: string } = session.gate.policy.authorize(
+    principal,
+    wantedRole,
+  );
+  if (!isAuthority(authority)) throw new AuthFault(authority.reason, authority.message);
+  session.loggedIn(authority);
+  return reply(replies.authSuccess(to));
+}
+
+/** A failing source is slowed, never banned: behind NAT all jobs of a company are one source. */
+async function refuse(session: Session, to: To, error: unknown): Promise<Outcome> {
+  const fault =
+    error instanceof AuthFault
+      ? error
+      : new AuthFault('internal', 'cqlgate could not check the token; tell its operators');
+  if (!(error instanceof AuthFault)) {
+    session.gate.log.error({ session: session.id, err: error }, 'token check failed');
+  }
+  session.loginFailed(fault.reason);
+  const delayMs = session.failureDelayMs();
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  return close(replies.authError(to, fault.message), fault.reason);
+}
+
+export function handleRegister(session: Session, frame: Frame): Outcome {
+  session.register(decodeRegister(frame));
+  return reply(replies.ready(toOf(frame)));
+}
+
+function toOf(frame: Frame): To {
+  return { version: frame.version, streamId: frame.streamId };
+}

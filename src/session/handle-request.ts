@@ -1,0 +1,186 @@
+// The hot path: QUERY, PREPARE, EXECUTE and BATCH from bytes to a request with its statement. Each
+// handler decodes as little as the decision needs and hands over to carryOut.
+import { batchOf, isStatement } from '../cql/analyse.ts';
+import type { Statement, Unanalysable } from '../cql/statement.ts';
+
+import { FrameFlag, type Frame } from '../protocol/frame.ts';
+import { stripCustomPayload } from '../protocol/body-prefix.ts';
+import { decodeBatch } from '../protocol/messages/batch.ts';
+import { decodeExecute } from '../protocol/messages/execute.ts';
+import { QueryFlag } from '../protocol/messages/parameters.ts';
+import { decodePrepare } from '../protocol/messages/prepare.ts';
+import { decodeQuery } from '../protocol/messages/query.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { hasResultMetadataId } from '../protocol/versions.ts';
+import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import { carryOut } from './carry-out.ts';
+import { Exchange, type BatchPart, type Request } from './exchange.ts';
+import { reply, type Outcome } from './outcome.ts';
+import { recordUnanalysable } from './recording.ts';
+import { replies } from './replies.ts';
+import type { Session } from './session.ts';
+
+const NONE: readonly never[] = [];
+
+export function handleQuery(session: Session, frame: Frame): Outcome {
+  const { query, parameters } = decodeQuery(frame, session.version);
+  const statement = statementOf(session, query, parameters.keyspace);
+  if (!isStatement(statement)) return refuse(session, frame, query, statement);
+  return start(session, {
+    opcode: Opcode.QUERY,
+    frame,
+    statement,
+    text: query,
+    consistency: parameters.consistency,
+    keyspace: connectionKeyspace(session, statement, parameters.keyspace),
+    prepared: NONE,
+    parts: null,
+    skipsMetadata: false,
+  });
+}
+
+export function handlePrepare(session: Session, frame: Frame): Outcome {
+  const { query, keyspace } = decodePrepare(frame, session.version);
+  const statement = statementOf(session, query, keyspace);
+  if (!isStatement(statement)) return refuse(session, frame, query, statement);
+  return start(session, {
+    opcode: Opcode.PREPARE,
+    frame,
+    statement,
+    text: query,
+    consistency: 0,
+    keyspace: idDependsOnKeyspace(statement) ? (keyspace ?? session.keyspace) : null,
+    prepared: NONE,
+    parts: null,
+    skipsMetadata: false,
+  });
+}
+
+export function handleExecute(session: Session, frame: Frame): Outcome {
+  const { idStart, idEnd, parameters } = decodeExecute(frame, session.version);
+  const registry = session.gate.cluster.prepared;
+  const prepared = registry.find(frame.buffer, idStart, idEnd);
+  if (prepared === null) return unknownId(session, frame, idStart, idEnd);
+  const skipsMetadata =
+    prepared.returnsRows &&
+    (parameters.flags & QueryFlag.SKIP_METADATA) !== 0 &&
+    !hasResultMetadataId(session.version);
+  if (skipsMetadata && !registry.wasGiven(prepared, session)) {
+    return unknownId(session, frame, idStart, idEnd);
+  }
+  return start(session, {
+    opcode: Opcode.EXECUTE,
+    frame,
+    statement: prepared.statement,
+    text: prepared.text,
+    consistency: parameters.consistency,
+    // A node executes in the keyspace the statement was prepared in, whatever the connection's.
+    keyspace: null,
+    prepared: [prepared],
+    parts: null,
+    skipsMetadata,
+  });
+}
+
+export function handleBatch(session: Session, frame: Frame): Outcome {
+  const batch = decodeBatch(frame, session.version);
+  if (batch.children.length > session.gate.limits.batchStatements) {
+    return reply(
+      replies.invalid(
+        to(session, frame),
+        `a BATCH may hold ${session.gate.limits.batchStatements} statements here; split it`,
+      ),
+    );
+  }
+  const parts: BatchPart[] = [];
+  const prepared: PreparedStatement[] = [];
+  for (const child of batch.children) {
+    if (child.query === null) {
+      const known = session.gate.cluster.prepared.find(frame.buffer, child.idStart, child.idEnd);
+      if (known === null) return unknownId(session, frame, child.idStart, child.idEnd);
+      prepared.push(known);
+      parts.push({ statement: known.statement, text: known.text, preparedId: known.id });
+    } else {
+      const statement = statementOf(session, child.query, batch.keyspace);
+      if (!isStatement(statement)) return refuse(session, frame, child.query, statement);
+      parts.push({ statement, text: child.query, preparedId: null });
+    }
+  }
+  const whole = batchOf(parts.map((part) => part.statement));
+  // Cassandra takes only these; a SELECT or USE in a BATCH would be decided as what it is not.
+  if (whole.children.some((child) => child.family !== 'write' || child.kind === 'BATCH')) {
+    return reply(
+      replies.invalid(to(session, frame), 'only INSERT, UPDATE and DELETE are allowed in a BATCH'),
+    );
+  }
+  const texts = parts.filter((part) => part.preparedId === null);
+  const usesKeyspace = texts.some((part) => part.statement.usesKeyspace);
+  return start(session, {
+    opcode: Opcode.BATCH,
+    frame,
+    statement: whole,
+    text: null,
+    consistency: batch.consistency,
+    keyspace: usesKeyspace && batch.keyspace === null ? session.keyspace : null,
+    prepared,
+    parts: { type: batch.type, statements: parts },
+    skipsMetadata: false,
+  });
+}
+
+function start(session: Session, request: Request): Outcome {
+  // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
+  const wanted =
+    (request.frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0
+      ? request
+      : { ...request, frame: stripCustomPayload(request.frame) };
+  return carryOut(new Exchange(session, wanted));
+}
+
+/** Analysed once for a text and keyspace; the request's keyspace wins over the session's. */
+function statementOf(
+  session: Session,
+  text: string,
+  keyspace: string | null,
+): Statement | Unanalysable {
+  const { limits, statements } = session.gate;
+  if (text.length > limits.statementBytes) {
+    return {
+      reason: `the text is longer than the ${limits.statementBytes} bytes allowed here; bind values instead of writing them out`,
+      syntax: false,
+      noKeyspace: false,
+      position: limits.statementBytes,
+      lexes: false,
+    };
+  }
+  return statements.get(text, keyspace ?? session.keyspace);
+}
+
+function connectionKeyspace(
+  session: Session,
+  statement: Statement,
+  requestKeyspace: string | null,
+): string | null {
+  return statement.usesKeyspace && requestKeyspace === null ? session.keyspace : null;
+}
+
+function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {
+  return reply(replies.unprepared(to(session, frame), frame.buffer.subarray(start, end)));
+}
+
+function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
+  const target = to(session, frame);
+  recordUnanalysable(session, text, why);
+  if (why.noKeyspace) return reply(replies.invalid(target, why.reason));
+  if (why.syntax) return reply(replies.syntaxError(target, why.reason));
+  return reply(
+    replies.unauthorized(
+      target,
+      `cqlgate does not let through what it does not understand: ${why.reason}`,
+    ),
+  );
+}
+
+function to(session: Session, frame: Frame): { version: number; streamId: number } {
+  return { version: session.version, streamId: frame.streamId };
+}

@@ -1,0 +1,151 @@
+// The one writer to a client's socket. It gathers what a turn produced, writes it at once, and
+// watches how much the client leaves unread.
+import type net from 'node:net';
+import { SESSION } from '../limits.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { encodeSegments } from '../protocol/segment-encoder.ts';
+import { flushAfterTurn, type Flushable } from '../turn.ts';
+
+export interface OutboxListener {
+  /** More is waiting than the soft bound: read no further requests until `drained`. */
+  full(): void;
+  drained(): void;
+  /** The client does not read: past the hard bound, or nothing taken for a long time. */
+  stuck(reason: string): void;
+}
+
+export class Outbox implements Flushable {
+  readonly #socket: net.Socket;
+  readonly #listener: OutboxListener;
+  #views: Buffer[] = [];
+  #gatheredBytes = 0;
+  /** The last response gathered, while its neighbour in the same read may still join it. */
+  #runBuffer: Buffer | null = null;
+  #runStart = 0;
+  #runEnd = 0;
+  #segmented = false;
+  #flushPending = false;
+  #full = false;
+  #ending = false;
+
+  constructor(socket: net.Socket, listener: OutboxListener) {
+    this.#socket = socket;
+    this.#listener = listener;
+    socket.on('drain', () => this.#drained());
+    socket.on('timeout', () => {
+      if (this.#full) this.#listener.stuck('the client took nothing of its answers for too long');
+    });
+  }
+
+  /** Bytes gathered or handed to the socket and not yet taken. */
+  get bytes(): number {
+    return this.#gatheredBytes + this.#socket.writableLength;
+  }
+
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  /** A response as it came from the node, with the client's stream id in place. */
+  pushFrame(frame: Frame): void {
+    if (!this.#segmented && frame.buffer === this.#runBuffer && frame.start === this.#runEnd) {
+      this.#runEnd = frame.end;
+    } else {
+      this.#closeRun();
+      this.#runBuffer = frame.buffer;
+      this.#runStart = frame.start;
+      this.#runEnd = frame.end;
+    }
+    this.#gathered(frame.end - frame.start);
+  }
+
+  /** One whole frame of our own. */
+  push(bytes: Buffer): void {
+    this.#closeRun();
+    this.#views.push(bytes);
+    this.#gathered(bytes.length);
+  }
+
+  /** What is pushed from here on leaves in v5 segments; what came before leaves as it is. */
+  switchToSegments(): void {
+    if (this.#segmented) return;
+    this.flush();
+    this.#segmented = true;
+  }
+
+  /** Writes what is left and ends the connection; the client gets a moment to read it. */
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.flush();
+    this.#socket.end();
+    // A client that neither reads nor closes must not hold the socket for ever.
+    const timer = setTimeout(() => this.#socket.destroy(), SESSION.closeGraceMs);
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+
+  flush(): void {
+    this.#flushPending = false;
+    this.#closeRun();
+    const gathered = this.#views;
+    if (gathered.length === 0) return;
+    this.#views = [];
+    const bytes = this.#gatheredBytes;
+    this.#gatheredBytes = 0;
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return;
+    const waiting = socket.writableLength;
+    // A response on top of this much unread: whatever the client does, it is not reading.
+    if (waiting > SESSION.outboxHardBytes) {
+      this.#listener.stuck(`the client left ${waiting} bytes of its answers unread`);
+      return;
+    }
+    let views = this.#segmented ? encodeSegments(gathered) : gathered;
+    // What has to wait must not pin the read buffers of the node's connection.
+    if (waiting > 0) views = views.map(unpinned);
+    if (views.length === 1) socket.write(views[0]!);
+    else {
+      socket.cork();
+      for (const view of views) socket.write(view);
+      socket.uncork();
+    }
+    if (
+      bytes + waiting > SESSION.outboxSoftBytes &&
+      socket.writableLength > SESSION.outboxSoftBytes
+    )
+      this.#fill();
+  }
+
+  #gathered(bytes: number): void {
+    this.#gatheredBytes += bytes;
+    if (this.#flushPending) return;
+    this.#flushPending = true;
+    flushAfterTurn(this);
+  }
+
+  #closeRun(): void {
+    if (this.#runBuffer === null) return;
+    this.#views.push(this.#runBuffer.subarray(this.#runStart, this.#runEnd));
+    this.#runBuffer = null;
+  }
+
+  #fill(): void {
+    if (this.#full) return;
+    this.#full = true;
+    // Counts write progress, not only reads (net.Socket watches libuv's write queue).
+    this.#socket.setTimeout(SESSION.outboxStalledMs);
+    this.#listener.full();
+  }
+
+  #drained(): void {
+    if (!this.#full) return;
+    this.#full = false;
+    this.#socket.setTimeout(0);
+    this.#listener.drained();
+  }
+}
+
+/** A copy where the view is less than a quarter of what it pins. */
+function unpinned(view: Buffer): Buffer {
+  return view.length * 4 < view.buffer.byteLength ? Buffer.from(view) : view;
+}

@@ -1,0 +1,252 @@
+// What goes into the ledger, and when: schema and role statements before they are sent and after
+// they are answered; rows by `audit.dml`; denials always. Error texts of nodes quote values, so only
+// their codes are recorded.
+import type { ActivitySource } from '../audit/activity.ts';
+import type {
+  AuditEntry,
+  DecisionRecord,
+  OutcomeRecord,
+  StatementRecord,
+  VcsRecord,
+} from '../audit/record.ts';
+import { redact } from '../audit/redact.ts';
+import { formatResource } from '../cql/resource.ts';
+import type { Statement, Unanalysable } from '../cql/statement.ts';
+import type { Principal } from '../identity/principal.ts';
+import type { Denial, Permit } from '../policy/decide.ts';
+import { consistencyName } from '../protocol/consistency.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { errorCodeOf } from '../protocol/messages/error.ts';
+import type { SchemaChange } from '../protocol/messages/event.ts';
+import { rowCount } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import type { Exchange } from './exchange.ts';
+import type { Session } from './session.ts';
+
+/**
+ * How a request ended: with a response, or `timeout` (no answer in time), `unknown` (the connection
+ * ended), `unsent` (it never left), `answered` (by the gate itself).
+ */
+export type Ending = Frame | 'timeout' | 'unknown' | 'unsent' | 'answered';
+
+/** The write-ahead record of a schema or role statement. */
+export function decisionEntry(exchange: Exchange, permit: Permit): AuditEntry {
+  return {
+    kind: 'decision',
+    ...exchange.session.auditBase(),
+    statement: statementRecord(exchange),
+    decision: permitted(permit.policyVersion, permit.grant),
+    upstream: { node: exchange.session.gate.cluster.node, cassandra_role: permit.cassandraRole },
+  };
+}
+
+export function recordDenial(exchange: Exchange, denial: Denial): void {
+  const { session } = exchange;
+  session.gate.refusals.refused(session, {
+    kind: 'decision',
+    ...session.auditBase(),
+    statement: statementRecord(exchange),
+    decision: {
+      result: 'deny',
+      policy_version: session.gate.policy.version,
+      grant: null,
+      reason: denial.reason,
+      missing: denial.missing,
+    },
+  });
+}
+
+/** A text that was refused before anything could be decided on it. */
+export function recordUnanalysable(session: Session, text: string, why: Unanalysable): void {
+  const { text: redacted, sha256 } = why.lexes ? redact(text, null) : { text: null, sha256: null };
+  session.gate.refusals.refused(session, {
+    kind: 'decision',
+    ...session.auditBase(),
+    statement: {
+      kind: null,
+      keyspace: null,
+      resources: [],
+      text: redacted,
+      sha256,
+      lwt: false,
+      ...(why.lexes ? {} : { unlexed: { length: text.length, position: why.position } }),
+    },
+    decision: {
+      result: 'deny',
+      policy_version: session.gate.policy.version,
+      grant: null,
+      reason: why.syntax ? 'syntax' : 'not_understood',
+      missing: [],
+    },
+  });
+}
+
+export function recordOutcome(
+  exchange: Exchange,
+  ending: Ending,
+  schema?: { readonly change: SchemaChange; readonly after: string | null },
+): void {
+  const { request, session } = exchange;
+  if (request.opcode === Opcode.PREPARE) return;
+  const { family } = request.statement;
+  if (family === 'schema' || family === 'role') {
+    session.gate.audit.append({
+      kind: 'outcome',
+      ...session.auditBase(),
+      ...(exchange.recordId === null ? {} : { of: exchange.recordId }),
+      statement: statementRecord(exchange),
+      outcome: outcomeRecord(exchange, ending, schema),
+    });
+    return;
+  }
+  const rows = family === 'read' || family === 'write';
+  if (rows && session.gate.dml === 'all') recordRows(exchange, ending);
+  else recordActivity(exchange, ending);
+}
+
+function recordActivity(exchange: Exchange, ending: Ending): void {
+  const { request, session } = exchange;
+  const failed =
+    typeof ending === 'string' ? ending !== 'answered' : ending.opcode === Opcode.ERROR;
+  const { activity } = session.gate;
+  if (request.parts === null) activity.hit(session, request.statement, exchange, failed);
+  else {
+    for (const { statement } of request.parts.statements) {
+      activity.hit(session, statement, exchange, failed);
+    }
+  }
+}
+
+function recordRows(exchange: Exchange, ending: Ending): void {
+  const { session, request } = exchange;
+  const outcome = outcomeRecord(exchange, ending);
+  const decision = permitted(session.gate.policy.version, exchange.grant ?? '');
+  const base = { kind: 'decision', ...session.auditBase(), decision, outcome } as const;
+  if (request.parts === null) {
+    session.gate.audit.append({ ...base, statement: statementRecord(exchange) });
+    return;
+  }
+  const { type, statements } = request.parts;
+  statements.forEach((part, index) =>
+    session.gate.audit.append({
+      ...base,
+      statement: {
+        ...recordOf(part.statement, part.text, part.preparedId),
+        consistency: consistencyName(request.consistency),
+        batch: { type, index, size: statements.length },
+      },
+    }),
+  );
+}
+
+/** What an activity record says of a statement; asked once a minute, not per request. */
+export const activityEntry: ActivitySource<Exchange> = (exchange, statement) => {
+  const { session, request } = exchange;
+  const part = request.parts?.statements.find((one) => one.statement === statement);
+  return {
+    kind: 'activity',
+    ...session.auditBase(),
+    statement:
+      part === undefined
+        ? statementRecord(exchange)
+        : recordOf(part.statement, part.text, part.preparedId),
+    decision: permitted(session.gate.policy.version, exchange.grant ?? ''),
+  };
+};
+
+function statementRecord({ request }: Exchange): StatementRecord {
+  const { statement, text, prepared, opcode, consistency, parts } = request;
+  if (parts !== null) {
+    return {
+      kind: 'BATCH',
+      keyspace: statement.keyspace,
+      resources: resourcesOf(statement),
+      text: null,
+      sha256: null,
+      consistency: consistencyName(consistency),
+      lwt: statement.lwt,
+      batch: { type: parts.type, index: 0, size: parts.statements.length },
+    };
+  }
+  return {
+    ...recordOf(statement, text ?? '', prepared[0]?.id ?? null),
+    ...(opcode === Opcode.PREPARE ? {} : { consistency: consistencyName(consistency) }),
+  };
+}
+
+function recordOf(statement: Statement, text: string, preparedId: Buffer | null): StatementRecord {
+  const { text: redacted, sha256 } = redact(text, statement);
+  return {
+    kind: statement.kind,
+    keyspace: statement.keyspace,
+    resources: resourcesOf(statement),
+    text: redacted,
+    sha256,
+    // The id is an MD5 of the text: of a role statement it would let a password be guessed.
+    ...(preparedId === null || statement.family === 'role'
+      ? {}
+      : { prepared_id: preparedId.toString('hex') }),
+    lwt: statement.lwt,
+  };
+}
+
+function resourcesOf(statement: Statement): string[] {
+  return [...new Set(statement.needs.map((need) => formatResource(need.resource)))];
+}
+
+function permitted(policyVersion: string, grant: string): DecisionRecord {
+  return { result: 'permit', policy_version: policyVersion, grant, reason: null, missing: [] };
+}
+
+const STATUS: Readonly<Record<Exclude<Ending, Frame>, OutcomeRecord['status']>> = {
+  timeout: 'timeout',
+  unknown: 'unknown',
+  unsent: 'error',
+  answered: 'ok',
+};
+
+function outcomeRecord(
+  exchange: Exchange,
+  ending: Ending,
+  schema?: { readonly change: SchemaChange; readonly after: string | null },
+): OutcomeRecord {
+  const failed = typeof ending !== 'string' && ending.opcode === Opcode.ERROR;
+  const latencyUs =
+    exchange.startedAtMs === 0
+      ? null
+      : Math.round((performance.now() - exchange.startedAtMs) * 1000);
+  return {
+    status: typeof ending === 'string' ? STATUS[ending] : failed ? 'error' : 'ok',
+    error_code: failed ? `0x${errorCodeOf(ending).toString(16).padStart(4, '0')}` : null,
+    rows: typeof ending === 'string' || failed ? null : rowCount(ending, exchange.session.version),
+    latency_us: latencyUs,
+    schema_change:
+      schema === undefined
+        ? null
+        : {
+            change: schema.change.change,
+            target: schema.change.target,
+            keyspace: schema.change.keyspace,
+            name: schema.change.name,
+          },
+    ...(schema === undefined
+      ? {}
+      : {
+          schema_version_before: exchange.schemaVersionBefore,
+          schema_version_after: schema.after,
+        }),
+  };
+}
+
+/** A signed `commitSha` is taken where the issuer gives one; nothing a client says is. */
+export function vcsOf(principal: Principal | null): VcsRecord {
+  const commit = principal?.claims['commitSha'];
+  const signed = typeof commit === 'string' && /^[0-9a-f]{7,64}$/.test(commit) ? commit : null;
+  return {
+    commit: signed,
+    source: signed === null ? 'none' : 'token',
+    verified: signed !== null,
+    url: null,
+    build_url: null,
+  };
+}

@@ -1,0 +1,124 @@
+// The answers that the gate itself gives, as DESIGN 4.4 lists them: one function per case, each with
+// the CQL error that makes drivers do the right thing. Texts say what to do next.
+import { CqlErrorCode } from '../errors.ts';
+import { encodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
+import { encodeError, type PlainErrorCode, type WriteType } from '../protocol/messages/error.ts';
+import { encodeSupported } from '../protocol/messages/supported.ts';
+import { encodeFrame } from '../protocol/frame.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import type { UpstreamFault, UpstreamFaultCode } from '../upstream/faults.ts';
+import type { Exchange } from './exchange.ts';
+
+/** gocql 1.7 answers only to names on its list; this one is on every driver's. */
+const AUTHENTICATOR = 'org.apache.cassandra.auth.PasswordAuthenticator';
+
+/** Whom an answer goes to: the connection's version and the request's stream. */
+export interface To {
+  readonly version: number;
+  readonly streamId: number;
+}
+
+/** An ERROR of nothing but code and message. */
+function plain(code: PlainErrorCode) {
+  return (to: To, message: string): Buffer => encodeError(to, message, { code });
+}
+
+export const replies = {
+  ready: (to: To): Buffer => encodeFrame({ ...to, opcode: Opcode.READY, body: null }),
+
+  authenticate: (to: To): Buffer =>
+    encodeFrame({ ...to, opcode: Opcode.AUTHENTICATE, body: encodeAuthenticate(AUTHENTICATOR) }),
+
+  authSuccess: (to: To): Buffer =>
+    encodeFrame({ ...to, opcode: Opcode.AUTH_SUCCESS, body: encodeToken(null) }),
+
+  supported: (to: To, cqlVersion: string, versions: readonly number[]): Buffer => {
+    const options = new Map([
+      ['CQL_VERSION', [cqlVersion]],
+      // The key must exist: the Python driver reads it unguarded.
+      ['COMPRESSION', []],
+      ['PROTOCOL_VERSIONS', versions.map((one) => `${one}/v${one}`)],
+    ]);
+    return encodeFrame({ ...to, opcode: Opcode.SUPPORTED, body: encodeSupported(options) });
+  },
+
+  result: (to: To, body: Buffer): Buffer => encodeFrame({ ...to, opcode: Opcode.RESULT, body }),
+
+  /** For a fault of our own; the cause goes to the log, not to the client. */
+  serverError: plain(CqlErrorCode.SERVER_ERROR),
+  protocolError: plain(CqlErrorCode.PROTOCOL_ERROR),
+  authError: plain(CqlErrorCode.AUTH_ERROR),
+  overloaded: plain(CqlErrorCode.OVERLOADED),
+  syntaxError: plain(CqlErrorCode.SYNTAX_ERROR),
+  unauthorized: plain(CqlErrorCode.UNAUTHORIZED),
+  invalid: plain(CqlErrorCode.INVALID),
+
+  tooLarge: (to: To, bytes: number, maxBytes: number): Buffer =>
+    replies.invalid(
+      to,
+      `Request is too big: length ${bytes} exceeds maximum allowed length ${maxBytes}. Send it in smaller parts.`,
+    ),
+
+  /** On this every driver prepares again and repeats the request. */
+  unprepared: (to: To, id: Buffer): Buffer =>
+    encodeError(to, `Prepared query with ID ${id.toString('hex')} not found`, {
+      code: CqlErrorCode.UNPREPARED,
+      id,
+    }),
+
+  /** Nothing of it left the gate: safe to repeat. */
+  unavailable: (to: To, consistency: number, message: string): Buffer =>
+    encodeError(to, message, {
+      code: CqlErrorCode.UNAVAILABLE,
+      consistency,
+      required: 1,
+      alive: 0,
+    }),
+
+  readTimeout: (to: To, consistency: number, message: string): Buffer =>
+    encodeError(to, message, {
+      code: CqlErrorCode.READ_TIMEOUT,
+      consistency,
+      received: 0,
+      blockFor: 1,
+      dataPresent: false,
+    }),
+
+  /** Never BATCH_LOG: drivers repeat that one. */
+  writeTimeout: (to: To, consistency: number, writeType: WriteType, message: string): Buffer =>
+    encodeError(to, message, {
+      code: CqlErrorCode.WRITE_TIMEOUT,
+      consistency,
+      received: 0,
+      blockFor: 1,
+      writeType,
+    }),
+};
+
+const UNREACHABLE = (exchange: Exchange): Buffer =>
+  replies.unavailable(
+    exchange.to,
+    exchange.consistency,
+    'cqlgate reaches no Cassandra node now; the request was not sent. Try again later.',
+  );
+
+const FAULTS: Readonly<
+  Record<UpstreamFaultCode, (exchange: Exchange, fault: UpstreamFault) => Buffer>
+> = {
+  login_refused: ({ to }, fault) =>
+    replies.serverError(
+      to,
+      `${fault.message}. This is no fault of your token: tell the operators of cqlgate.`,
+    ),
+  keyspace: ({ to }, fault) => replies.invalid(to, fault.message),
+  busy: ({ to }) =>
+    replies.overloaded(to, 'cqlgate has no free connection to Cassandra; try again later'),
+  unreachable: UNREACHABLE,
+  timeout: UNREACHABLE,
+  protocol: UNREACHABLE,
+};
+
+/** The answer to a request that a fault of ours kept from being carried out at all. */
+export function replyToFault(exchange: Exchange, fault: UpstreamFault): Buffer {
+  return FAULTS[fault.code](exchange, fault);
+}

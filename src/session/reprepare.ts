@@ -1,0 +1,57 @@
+// UNPREPARED from a node: what the gate registered is prepared there again, and the request repeated
+// once, but only if clients would notice nothing: same id, and metadata byte-equal to what they were
+// given. Otherwise the client gets UNPREPARED and prepares itself.
+import { encodePrepare } from '../protocol/messages/prepare.ts';
+import { decodePrepared, resultKind, ResultKind } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { hasResultMetadataId } from '../protocol/versions.ts';
+import { UPSTREAM } from '../limits.ts';
+import type { Connection } from '../upstream/connection.ts';
+import type { PreparedStatement } from '../upstream/prepared.ts';
+import type { Exchange } from './exchange.ts';
+import { reply, type Outcome } from './outcome.ts';
+import { replies } from './replies.ts';
+
+export async function reprepare(exchange: Exchange, connection: Connection): Promise<Outcome> {
+  for (const prepared of new Set(exchange.request.prepared)) {
+    if (!(await prepareAgain(exchange, prepared, connection).catch(() => false))) {
+      return reply(replies.unprepared(exchange.to, prepared.id));
+    }
+  }
+  exchange.connection = null;
+  return exchange.again();
+}
+
+/** True when the node now has the statement exactly as the client knows it. */
+async function prepareAgain(
+  exchange: Exchange,
+  prepared: PreparedStatement,
+  connection: Connection,
+): Promise<boolean> {
+  const { session } = exchange;
+  const { version } = session;
+  const registry = session.gate.cluster.prepared;
+  return registry.repair(prepared, version, hasResultMetadataId(version), async () => {
+    const there = await connectionIn(exchange, prepared.keyspace, connection);
+    const response = await there.request(
+      Opcode.PREPARE,
+      encodePrepare(prepared.text, version),
+      UPSTREAM.controlTimeoutMs,
+    );
+    if (response.opcode !== Opcode.RESULT) return null;
+    return resultKind(response) === ResultKind.PREPARED ? decodePrepared(response, version) : null;
+  });
+}
+
+/** The id depends on the keyspace of the connection it is prepared on, unless all names are full. */
+async function connectionIn(
+  exchange: Exchange,
+  keyspace: string | null,
+  connection: Connection,
+): Promise<Connection> {
+  if (connection.isReady && (keyspace === null || connection.keyspace === keyspace)) {
+    return connection;
+  }
+  const pool = exchange.session.pool();
+  return pool.pick(keyspace) ?? (await pool.whenAvailable(keyspace));
+}

@@ -1,0 +1,550 @@
+// One client connection from accept to close: its state, principal, keyspace and requests in
+// flight. It feeds bytes in, hands frames to their handlers, and acts on the one outcome of each.
+import type net from 'node:net';
+import { randomBytes } from 'node:crypto';
+import type { AuditEntry, ClientRecord } from '../audit/record.ts';
+import { ProtocolFault } from '../errors.ts';
+import { principalRecord } from '../identity/claims.ts';
+import type { Ticket } from '../identity/admission.ts';
+import { SESSION } from '../limits.ts';
+import { seesKeyspace } from '../policy/decide.ts';
+import { isAuthority, type Authority } from '../policy/policy.ts';
+import { Frame } from '../protocol/frame.ts';
+import {
+  FrameDecoder,
+  UnsupportedVersionFault,
+  type OversizedFrame,
+} from '../protocol/frame-decoder.ts';
+import {
+  encodeSchemaChangeEvent,
+  type EventType,
+  type SchemaChange,
+} from '../protocol/messages/event.ts';
+import { Opcode, opcodeName, opcodeRow, type SessionState } from '../protocol/opcodes.ts';
+import { SegmentDecoder } from '../protocol/segment-decoder.ts';
+import { usesSegments } from '../protocol/versions.ts';
+import type { Advertised } from '../topology/advertised.ts';
+import { UpstreamFault } from '../upstream/faults.ts';
+import type { Pool } from '../upstream/pool.ts';
+import { BufferCharge } from './buffer-charge.ts';
+import type { Exchange } from './exchange.ts';
+import type { Gate } from './gate.ts';
+import {
+  handleAuthResponse,
+  handleOptions,
+  handleRegister,
+  handleStartup,
+} from './handle-handshake.ts';
+import { handleBatch, handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
+import { close, reply, type Outcome } from './outcome.ts';
+import { Outbox } from './outbox.ts';
+import { vcsOf } from './recording.ts';
+import { replies } from './replies.ts';
+
+/** The fields that every record of a session has. */
+type AuditBase = Pick<AuditEntry, 'session' | 'principal' | 'role' | 'binding' | 'client' | 'vcs'>;
+
+type Handler = (session: Session, frame: Frame) => Outcome;
+
+/** By opcode; which of them is legal in a state is the opcode table's to say. */
+const HANDLERS: Handler[] = [];
+HANDLERS[Opcode.OPTIONS] = handleOptions;
+HANDLERS[Opcode.STARTUP] = handleStartup;
+HANDLERS[Opcode.AUTH_RESPONSE] = handleAuthResponse;
+HANDLERS[Opcode.REGISTER] = handleRegister;
+HANDLERS[Opcode.QUERY] = handleQuery;
+HANDLERS[Opcode.PREPARE] = handlePrepare;
+HANDLERS[Opcode.EXECUTE] = handleExecute;
+HANDLERS[Opcode.BATCH] = handleBatch;
+
+/** Version of answers to bytes that came before any version was agreed on. */
+const DEFAULT_VERSION = 4;
+
+export interface SessionOptions {
+  readonly gate: Gate;
+  readonly socket: net.Socket;
+  readonly ticket: Ticket;
+  readonly onClosed: (session: Session) => void;
+}
+
+export class Session {
+  readonly id = randomBytes(8).toString('hex');
+  readonly gate: Gate;
+  readonly isLoopback: boolean;
+  readonly advertised: Advertised;
+  readonly #socket: net.Socket;
+  readonly #ticket: Ticket;
+  readonly #onClosed: (session: Session) => void;
+  readonly #outbox: Outbox;
+  readonly #openedAtMs = Date.now();
+  #decoder: FrameDecoder | SegmentDecoder;
+  #state: SessionState | 'ending' | 'closed' = 'startup';
+  #authority: Authority | null = null;
+  #client: ClientRecord;
+  #events = new Set<EventType>();
+  #throwOnOverload = false;
+  #pool: Pool | null = null;
+  #poolEpoch = -1;
+  #inFlight = 0;
+  #closeReason = 'client closed';
+  /** The last answer of a session that is ending. */
+  #lastWords: { readonly frame: Buffer | null } | null = null;
+  /** Set while nothing more may be handled: a login, a USE, or an answer before the end. */
+  #blocked = false;
+  #paused = false;
+  #running = false;
+  #charge: BufferCharge | null = null;
+  #chargedBuffer: Buffer | null = null;
+  #auditBase: AuditBase | null = null;
+
+  version = DEFAULT_VERSION;
+  /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
+  keyspace: string | null = null;
+  /** Bytes of read buffers pinned by requests in flight (BufferCharge). */
+  bytesInFlight = 0;
+
+  constructor({ gate, socket, ticket, onClosed }: SessionOptions) {
+    this.gate = gate;
+    this.#socket = socket;
+    this.#ticket = ticket;
+    this.#onClosed = onClosed;
+    const address = socket.remoteAddress ?? '';
+    this.isLoopback = /^(127\.|::1$|::ffff:127\.)/.test(address);
+    this.advertised = gate.advertising.self(
+      socket.localAddress ?? '127.0.0.1',
+      socket.localPort ?? 0,
+    );
+    this.#client = {
+      address: `${address}:${socket.remotePort ?? 0}`,
+      driver: null,
+      driver_version: null,
+      protocol: null,
+      tls: null,
+    };
+    this.#decoder = new FrameDecoder({
+      direction: 'request',
+      version: null,
+      maxFrameBytes: gate.limits.preAuthFrameBytes,
+    });
+    this.#outbox = new Outbox(socket, {
+      full: () => this.#look(),
+      drained: () => this.#look(),
+      stuck: (reason) => this.#destroy(reason),
+    });
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#closed());
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /**
+   * The authority this session works by, under the policy of this moment, or why it has none any
+   * more: the session then ends.
+   */
+  authority(): Authority | string {
+    const authority = this.#authority;
+    if (authority === null) return 'not logged in';
+    if (Date.now() >= authority.principal.expiresAtMs) {
+      return 'the token of this session has expired; connect again with a fresh one';
+    }
+    const { policy } = this.gate;
+    if (authority.policy === policy) return authority;
+    const renewed = policy.authorize(authority.principal, authority.role.name);
+    if (!isAuthority(renewed)) return `the policy changed: ${renewed.message}`;
+    this.#authority = renewed;
+    this.#auditBase = null;
+    this.#pool = null;
+    return renewed;
+  }
+
+  /** The pool of this session's Cassandra role. */
+  pool(): Pool {
+    const { cluster } = this.gate;
+    if (this.#pool === null || this.#poolEpoch !== cluster.epoch) {
+      const role = this.#authority!.role.cassandraRole;
+      this.#pool = cluster.pool(role, this.version);
+      this.#poolEpoch = cluster.epoch;
+      if (this.#pool === null) {
+        throw new UpstreamFault(
+          'login_refused',
+          `no login is configured for Cassandra role ${role}`,
+        );
+      }
+    }
+    return this.#pool;
+  }
+
+  started(version: number, options: ReadonlyMap<string, string>): void {
+    this.version = version;
+    this.#state = 'authenticating';
+    this.#throwOnOverload = options.get('THROW_ON_OVERLOAD') === '1';
+    this.#client = {
+      ...this.#client,
+      driver: printable(options.get('DRIVER_NAME')),
+      driver_version: printable(options.get('DRIVER_VERSION')),
+      protocol: version,
+    };
+    if (this.#decoder instanceof FrameDecoder) this.#decoder.version = version;
+  }
+
+  loggedIn(authority: Authority): void {
+    this.#authority = authority;
+    this.#ticket.succeeded();
+    this.#state = 'ready';
+    this.#decoder.maxFrameBytes = this.gate.limits.maxFrameBytes;
+    if (this.#decoder instanceof SegmentDecoder) this.#decoder.allowMultiSegment = true;
+    this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
+  }
+
+  loginFailed(reason: string): void {
+    this.gate.refusals.failedLogin(this.#socket.remoteAddress ?? '', {
+      kind: 'auth',
+      session: this.id,
+      client: this.#client,
+      reason,
+    });
+  }
+
+  /** How long the answer to a failed login waits: longer the more often this source failed. */
+  failureDelayMs(): number {
+    return this.#ticket.failed();
+  }
+
+  register(events: readonly EventType[]): void {
+    for (const event of events) this.#events.add(event);
+  }
+
+  /** Passes a schema change on, if this client asked for them and may see the keyspace. */
+  schemaChanged(change: SchemaChange): void {
+    if (this.#state !== 'ready' || !this.#events.has('SCHEMA_CHANGE')) return;
+    const authority = this.authority();
+    if (typeof authority === 'string' || !seesKeyspace(authority, change.keyspace)) return;
+    this.#outbox.push(encodeSchemaChangeEvent(this.version, change));
+  }
+
+  /** The fields that every record of this session has. */
+  auditBase(): AuditBase {
+    const authority = this.#authority;
+    this.#auditBase ??= {
+      session: this.id,
+      principal: authority === null ? null : principalRecord(authority.principal),
+      role: authority?.role.name ?? null,
+      binding: authority?.binding.name ?? null,
+      client: this.#client,
+      vcs: vcsOf(authority?.principal ?? null),
+    };
+    return this.#auditBase;
+  }
+
+  /** The answer of a node, ready to be passed on: the end of an exchange. */
+  deliver(exchange: Exchange, response: Frame): void {
+    this.#release(exchange);
+    if (this.#state !== 'closed') this.#outbox.pushFrame(response);
+    this.#look();
+  }
+
+  /** Goes on with an exchange whose outcome is known only now. */
+  settle(exchange: Exchange, outcome: Outcome): void {
+    this.#apply(outcome, exchange);
+  }
+
+  /** Called now and then: handshake time, expiry. */
+  tick(nowMs: number): void {
+    if (this.#state === 'startup' || this.#state === 'authenticating') {
+      if (!this.#blocked && nowMs - this.#openedAtMs > this.gate.limits.handshakeTimeoutMs) {
+        this.#end(
+          replies.authError(
+            { version: this.version, streamId: 0 },
+            'the login took too long; connect again and send STARTUP and the token at once',
+          ),
+          'handshake timeout',
+        );
+      }
+      return;
+    }
+    if (this.#state !== 'ready') return;
+    if (nowMs >= this.#authority!.principal.expiresAtMs && this.#inFlight === 0) {
+      this.#end(null, 'token expired');
+    }
+  }
+
+  /** Ends the session from outside: `evicted`, `shutdown`. */
+  end(reason: string): void {
+    this.#end(null, reason);
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#state === 'ending' || this.#state === 'closed') return;
+    this.#decoder.push(chunk);
+    this.#run();
+  }
+
+  /** Handles the frames at hand, up to a bound per turn so that no session starves the others. */
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let handled = 0; !this.#mustStop(); handled++) {
+        if (handled === SESSION.framesPerTurn) {
+          setImmediate(() => this.#run());
+          return;
+        }
+        const frame = this.#decoder.next();
+        if (frame === null) break;
+        this.#apply(this.#handle(frame), null);
+      }
+    } catch (error) {
+      this.#fault(error);
+    } finally {
+      this.#running = false;
+      this.#look();
+    }
+  }
+
+  #handle(frame: Frame | OversizedFrame): Outcome {
+    const state = this.#state as SessionState;
+    if (!(frame instanceof Frame)) return this.#oversized(frame);
+    const row = opcodeRow(frame.opcode);
+    if (row === undefined || !(row.states as readonly string[]).includes(state)) {
+      return close(
+        replies.protocolError(
+          { version: frame.version, streamId: frame.streamId },
+          `Unexpected message ${opcodeName(frame.opcode)}, expecting ${EXPECTED[state]}`,
+        ),
+        'protocol error',
+      );
+    }
+    if (this.#throwOnOverload && this.#overLimit()) {
+      return reply(
+        replies.overloaded(
+          { version: frame.version, streamId: frame.streamId },
+          'more requests or bytes are in flight than cqlgate allows one session; send fewer at once',
+        ),
+      );
+    }
+    return HANDLERS[frame.opcode]!(this, frame);
+  }
+
+  #oversized(frame: OversizedFrame): Outcome {
+    const to = { version: frame.version, streamId: frame.streamId };
+    if (this.#state !== 'ready') {
+      const text = `the login message has ${frame.byteLength} bytes; cqlgate takes ${this.#decoder.maxFrameBytes}. Send the token alone as the password.`;
+      return close(replies.authError(to, text), 'handshake too large');
+    }
+    return reply(replies.tooLarge(to, frame.byteLength, this.#decoder.maxFrameBytes));
+  }
+
+  /** The one place that acts on an outcome. `exchange` is null until one holds this request. */
+  #apply(outcome: Outcome, exchange: Exchange | null): void {
+    switch (outcome.type) {
+      case 'forward':
+        this.#forward(outcome.exchange);
+        break;
+      case 'reply':
+        if (exchange !== null) this.#release(exchange);
+        if (this.#state !== 'closed') this.#outbox.push(outcome.frame);
+        if (this.#state === 'authenticating') this.#switchToSegments();
+        break;
+      case 'wait':
+        if (outcome.exchange !== null) this.#hold(outcome.exchange);
+        this.#await(outcome.outcome, outcome.blocking, outcome.exchange);
+        return;
+      case 'close':
+        if (exchange !== null) this.#release(exchange);
+        this.#endAfterFlight(outcome.frame, outcome.reason);
+        return;
+    }
+    if (!this.#running) this.#look();
+  }
+
+  #forward(exchange: Exchange): void {
+    const { gate } = this;
+    this.#hold(exchange);
+    if (exchange.deadlineAtMs === 0) {
+      exchange.startedAtMs = performance.now();
+      exchange.deadlineAtMs =
+        Date.now() + gate.limits[DEADLINES[exchange.request.statement.family]];
+    }
+    // What follows a USE is read in the keyspace that its answer sets.
+    if (exchange.isUse) this.#blocked = true;
+    if (!exchange.send()) this.settle(exchange, exchange.again());
+  }
+
+  #await(outcome: Promise<Outcome>, blocking: boolean, exchange: Exchange | null): void {
+    if (blocking) this.#blocked = true;
+    outcome.then(
+      (settled) => {
+        if (blocking) this.#blocked = false;
+        this.#settled(settled, exchange);
+      },
+      (error: unknown) => {
+        if (blocking) this.#blocked = false;
+        this.#fault(error);
+      },
+    );
+  }
+
+  #settled(outcome: Outcome, exchange: Exchange | null): void {
+    try {
+      this.#apply(outcome, exchange);
+    } catch (error) {
+      this.#fault(error);
+    }
+    if (!this.#running) this.#run();
+  }
+
+  /** Counts an exchange as in flight, and charges the buffer its frame lies in. */
+  #hold(exchange: Exchange): void {
+    if (exchange.charge !== null) return;
+    const { buffer } = exchange.request.frame;
+    if (this.#charge === null || this.#chargedBuffer !== buffer) {
+      this.#charge = new BufferCharge(buffer.length, [this, this.gate]);
+      this.#chargedBuffer = buffer;
+    }
+    this.#inFlight++;
+    exchange.charge = this.#charge;
+    exchange.charge.take();
+  }
+
+  #release(exchange: Exchange): void {
+    if (exchange.charge === null || exchange.isDone) return;
+    exchange.isDone = true;
+    this.#inFlight--;
+    exchange.charge.release();
+    if (exchange.isUse) this.#blocked = false;
+    if (this.#inFlight === 0 && this.#lastWords !== null) this.#finish();
+  }
+
+  #mustStop(): boolean {
+    if (this.#blocked || this.#state === 'ending' || this.#state === 'closed') return true;
+    return this.#outbox.isFull || (!this.#throwOnOverload && this.#overLimit());
+  }
+
+  #overLimit(): boolean {
+    const { limits } = this.gate;
+    return (
+      this.#inFlight >= limits.inFlightPerSession ||
+      this.bytesInFlight >= limits.inFlightBytesPerSession ||
+      this.gate.bytesInFlight >= limits.inFlightBytes
+    );
+  }
+
+  /** Reads on, or stops reading, as limits and waits tell. */
+  #look(): void {
+    if (this.#state === 'closed' || this.#state === 'ending') return;
+    const stop = this.#mustStop();
+    if (stop && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause();
+    } else if (!stop && this.#paused) {
+      this.#paused = false;
+      this.#socket.resume();
+      // Frames that were read before the pause come first.
+      setImmediate(() => this.#run());
+    }
+  }
+
+  #switchToSegments(): void {
+    if (!usesSegments(this.version) || !(this.#decoder instanceof FrameDecoder)) return;
+    const rest = this.#decoder.takeRest();
+    this.#outbox.switchToSegments();
+    this.#decoder = new SegmentDecoder({
+      direction: 'request',
+      version: this.version,
+      maxFrameBytes: this.gate.limits.preAuthFrameBytes,
+    });
+    if (rest !== null) this.#decoder.push(rest);
+  }
+
+  #fault(error: unknown): void {
+    if (error instanceof UnsupportedVersionFault) {
+      this.#end(error.reply, 'unsupported protocol version');
+      return;
+    }
+    const to = { version: this.version, streamId: 0 };
+    if (error instanceof ProtocolFault) {
+      const frame = replies.protocolError({ ...to, streamId: error.streamId }, error.message);
+      this.#end(frame, 'protocol error');
+      return;
+    }
+    this.gate.log.error({ session: this.id, err: error }, 'a request could not be handled');
+    this.#end(
+      replies.serverError(to, 'an internal fault of cqlgate; the session ends'),
+      'internal',
+    );
+  }
+
+  /** Ends the session once what is in flight has been answered: the error comes last. */
+  #endAfterFlight(frame: Buffer | null, reason: string): void {
+    if (this.#state === 'closed' || this.#state === 'ending') return;
+    this.#state = 'ending';
+    this.#closeReason = reason;
+    this.#lastWords = { frame };
+    if (this.#inFlight === 0) this.#finish();
+  }
+
+  /** Ends the session now: what was sent can't be trusted, or nothing is in flight. */
+  #end(frame: Buffer | null, reason: string): void {
+    if (this.#state === 'closed' || this.#lastWords !== null) return;
+    this.#state = 'ending';
+    this.#closeReason = reason;
+    this.#lastWords = { frame };
+    this.#finish();
+  }
+
+  #finish(): void {
+    const frame = this.#lastWords?.frame ?? null;
+    if (frame !== null) this.#outbox.push(frame);
+    this.#outbox.end();
+    // Bytes that still come are dropped, so that the client's side can close.
+    this.#socket.resume();
+  }
+
+  #destroy(reason: string): void {
+    this.#closeReason = reason;
+    this.#socket.destroy();
+  }
+
+  #closed(): void {
+    if (this.#state === 'closed') return;
+    const wasLoggedIn = this.#authority !== null;
+    this.#state = 'closed';
+    this.#ticket.release();
+    if (wasLoggedIn) {
+      this.gate.activity.flushSession(this);
+      this.gate.audit.append({
+        kind: 'session_end',
+        ...this.auditBase(),
+        reason: this.#closeReason,
+      });
+    }
+    this.#onClosed(this);
+  }
+}
+
+const EXPECTED: Readonly<Record<SessionState, string>> = {
+  startup: 'STARTUP or OPTIONS',
+  authenticating: 'AUTH_RESPONSE',
+  ready: 'a request of a started session',
+};
+
+const DEADLINES = {
+  read: 'readTimeoutMs',
+  describe: 'readTimeoutMs',
+  session: 'readTimeoutMs',
+  write: 'writeTimeoutMs',
+  role: 'writeTimeoutMs',
+  schema: 'schemaTimeoutMs',
+} as const;
+
+/** Names that clients send go into records: short, and without control characters. */
+function printable(text: string | undefined): string | null {
+  return text === undefined ? null : text.replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 64);
+}

@@ -1,0 +1,456 @@
+// One socket to one node: the handshake as one Cassandra role, stream ids, gathered writes, and
+// each response handed to the request that asked for it. It knows nothing of sessions or policy,
+// but that a client's frame leaves only with a Permit.
+import net from 'node:net';
+import { CqlErrorCode, ProtocolFault } from '../errors.ts';
+import { UPSTREAM } from '../limits.ts';
+import type { Permit } from '../policy/decide.ts';
+import { Frame, encodeFrame } from '../protocol/frame.ts';
+import { FrameDecoder } from '../protocol/frame-decoder.ts';
+import { decodeError } from '../protocol/messages/error.ts';
+import { encodeToken } from '../protocol/messages/auth.ts';
+import { encodeStartup } from '../protocol/messages/startup.ts';
+import { encodeQuery } from '../protocol/messages/query.ts';
+import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { SegmentDecoder } from '../protocol/segment-decoder.ts';
+import { encodeSegments } from '../protocol/segment-encoder.ts';
+import { Consistency } from '../protocol/consistency.ts';
+import { usesSegments } from '../protocol/versions.ts';
+import { quoteIfNeeded } from '../cql/resource.ts';
+import { flushAfterTurn, type Flushable } from '../turn.ts';
+import type { Login } from './credentials.ts';
+import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
+import { UpstreamFault } from './faults.ts';
+
+/** A request in flight, as its connection sees it. */
+export interface InFlight {
+  /** Milliseconds since the epoch after which `timedOut` is called. */
+  deadlineAtMs: number;
+  /** The response. Its stream id is still this connection's. */
+  answered(response: Frame, connection: Connection): void;
+  /** The connection ended first. `sent` is false when no byte of the request was handed to the socket. */
+  lost(sent: boolean, cause: UpstreamFault): void;
+  /** The deadline passed; the stream id stays quarantined until the late response. */
+  timedOut(): void;
+}
+
+export interface ConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly version: number;
+  readonly login: Login;
+  readonly onEvent?: (event: Frame) => void;
+  /** Called once, when the connection can't be used any more. */
+  readonly onClosed: (connection: Connection, cause: UpstreamFault) => void;
+  /** Called when a request ended, so that those who wait for the connection can be looked at. */
+  readonly onIdle: (connection: Connection) => void;
+}
+
+type State = 'opening' | 'ready' | 'closed';
+
+/** Stands where a timed out request was, until its late response comes. */
+const QUARANTINED: InFlight = {
+  deadlineAtMs: Infinity,
+  answered: () => undefined,
+  lost: () => undefined,
+  timedOut: () => undefined,
+};
+
+export class Connection implements Flushable {
+  readonly node: string;
+  readonly version: number;
+  readonly #options: ConnectionOptions;
+  readonly #socket: net.Socket;
+  readonly #streams = new StreamIds(UPSTREAM.streamsPerConnection);
+  readonly #slots: (InFlight | null)[] = new Array<InFlight | null>(
+    UPSTREAM.streamsPerConnection,
+  ).fill(null);
+  #decoder: FrameDecoder | SegmentDecoder;
+  #state: State = 'opening';
+  /** True once both directions speak v5 segments. */
+  #segmented = false;
+  #closeCause: UpstreamFault | null = null;
+  #lastReadAtMs = Date.now();
+  #heartbeatUnderWay = false;
+  /** Views gathered in this turn, and the stream ids that go with them. */
+  #views: Buffer[] = [];
+  #sentThisTurn: UpstreamStreamId[] = [];
+  /** The last view gathered, while a neighbour in the same buffer may still join it. */
+  #runBuffer: Buffer | null = null;
+  #runStart = 0;
+  #runEnd = 0;
+  #flushPending = false;
+
+  /** The keyspace this connection is in, as the node last confirmed it. */
+  keyspace: string | null = null;
+  /** The keyspace it is being set to; frames that need a keyspace stay away until it is decided. */
+  switchingTo: string | null = null;
+  /** Set aside to be re-keyed once nothing is in flight on it. */
+  reservedFor: string | null = null;
+  idleSinceMs = Date.now();
+
+  private constructor(options: ConnectionOptions, socket: net.Socket) {
+    this.#options = options;
+    this.#socket = socket;
+    this.node = `${options.host}:${options.port}`;
+    this.version = options.version;
+    this.#decoder = new FrameDecoder({
+      direction: 'response',
+      version: options.version,
+      maxFrameBytes: UPSTREAM.responseFrameBytes,
+    });
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('error', (error) =>
+      this.destroy(new UpstreamFault('unreachable', `${this.node}: ${error.message}`)),
+    );
+    socket.on('close', () =>
+      this.destroy(new UpstreamFault('unreachable', `${this.node} closed the connection`)),
+    );
+  }
+
+  /** Connects and logs in. Rejects with an UpstreamFault that says what failed. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const socket = net.connect({ host: options.host, port: options.port, noDelay: true });
+    const connection = new Connection(options, socket);
+    const timer = setTimeout(
+      () =>
+        connection.destroy(
+          new UpstreamFault('unreachable', `${connection.node} did not answer the login in time`),
+        ),
+      UPSTREAM.connectTimeoutMs,
+    );
+    try {
+      await connection.#handshake();
+      return connection;
+    } catch (error) {
+      connection.destroy(
+        error instanceof UpstreamFault
+          ? error
+          : new UpstreamFault('unreachable', `${connection.node}: ${String(error)}`),
+      );
+      throw connection.#closeCause ?? error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** Requests in flight, quarantined ids included: a silent node is not a free one. */
+  get inFlight(): number {
+    return this.#streams.taken;
+  }
+
+  get hasRoom(): boolean {
+    return this.#streams.available > 0 && this.#state === 'ready';
+  }
+
+  /**
+   * Sends a client's frame. The stream id is patched in place and the bytes go out as they are.
+   * Returns false when no stream id is free or the connection is gone; nothing has left then.
+   */
+  forward(_permit: Permit, request: InFlight, frame: Frame): boolean {
+    if (this.#state !== 'ready') return false;
+    return this.#enqueue(request, frame);
+  }
+
+  /**
+   * Sends a request frame again whose first bytes were handed to a socket before: those are never
+   * patched again, so a fresh header goes before the same body view.
+   */
+  repeat(_permit: Permit, request: InFlight, frame: Frame): boolean {
+    if (this.#state !== 'ready') return false;
+    const id = this.#streams.take();
+    if (id === -1) return false;
+    const header = Buffer.from(frame.buffer.subarray(frame.start, frame.bodyStart));
+    header.writeInt16BE(id, 2);
+    this.#slots[id] = request;
+    this.#sentThisTurn.push(id);
+    this.#closeRun();
+    if (this.#segmented) {
+      this.#views.push(Buffer.concat([header, frame.buffer.subarray(frame.bodyStart, frame.end)]));
+    } else {
+      this.#views.push(header, frame.buffer.subarray(frame.bodyStart, frame.end));
+    }
+    this.#scheduleFlush();
+    return true;
+  }
+
+  /** A request of the gate's own: control queries, re-prepares, keyspaces. Never a client's bytes. */
+  async request(opcode: number, body: Buffer | null, timeoutMs: number): Promise<Frame> {
+    return new Promise((resolve, reject) => {
+      const frame = ownFrame(this.version, opcode, body);
+      const own: InFlight = {
+        deadlineAtMs: Date.now() + timeoutMs,
+        answered: resolve,
+        lost: (_sent, cause) => reject(cause),
+        timedOut: () =>
+          reject(
+            new UpstreamFault('timeout', `${this.node} did not answer within ${timeoutMs} ms`),
+          ),
+      };
+      if (this.#state === 'closed' || !this.#enqueue(own, frame)) {
+        reject(this.#closeCause ?? new UpstreamFault('busy', `${this.node} has no free stream`));
+      }
+    });
+  }
+
+  /** Sets the keyspace of an idle connection. Rejects with the node's own refusal. */
+  async use(keyspace: string): Promise<void> {
+    this.switchingTo = keyspace;
+    try {
+      const response = await this.request(
+        Opcode.QUERY,
+        encodeQuery({
+          query: `USE ${quoteIfNeeded(keyspace)}`,
+          consistency: Consistency.ONE,
+          version: this.version,
+        }),
+        UPSTREAM.useTimeoutMs,
+      );
+      this.settleKeyspace(response);
+      if (this.keyspace !== keyspace) {
+        const text =
+          response.opcode === Opcode.ERROR
+            ? decodeError(response).message
+            : 'the node did not confirm the keyspace';
+        throw new UpstreamFault('keyspace', text);
+      }
+    } finally {
+      this.switchingTo = null;
+    }
+  }
+
+  /** Takes the keyspace from the answer to a USE; whatever else came leaves it as it was. */
+  settleKeyspace(response: Frame): void {
+    this.switchingTo = null;
+    if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.SET_KEYSPACE) {
+      this.keyspace = decodeSetKeyspace(response);
+    }
+  }
+
+  /** Looks at deadlines and sends a heartbeat when idle; called about once a second. */
+  tick(nowMs: number): void {
+    if (this.#state !== 'ready') return;
+    if (this.#streams.taken > 0) this.#expire(nowMs);
+    if (this.#streams.quarantined > UPSTREAM.quarantinedStreams) {
+      this.destroy(new UpstreamFault('timeout', `${this.node} left too many requests unanswered`));
+      return;
+    }
+    if (nowMs - this.#lastReadAtMs > UPSTREAM.heartbeatIdleMs && !this.#heartbeatUnderWay) {
+      this.#heartbeatUnderWay = true;
+      this.request(Opcode.OPTIONS, null, UPSTREAM.heartbeatTimeoutMs).then(
+        () => {
+          this.#heartbeatUnderWay = false;
+        },
+        () => this.destroy(new UpstreamFault('timeout', `${this.node} answers no heartbeat`)),
+      );
+    }
+  }
+
+  /** Ends the connection and tells every request in flight. Safe to call twice. */
+  destroy(cause: UpstreamFault): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#closeCause = cause;
+    const unsent = new Set<number>(this.#sentThisTurn);
+    this.#sentThisTurn = [];
+    this.#views = [];
+    this.#runBuffer = null;
+    this.#socket.destroy();
+    for (let id = 0; id < this.#slots.length; id++) {
+      const request = this.#slots[id]!;
+      if (request === null) continue;
+      this.#slots[id] = null;
+      request.lost(!unsent.has(id), cause);
+    }
+    this.#options.onClosed(this, cause);
+  }
+
+  /** Writes what was gathered in this turn: one write for all of it. */
+  flush(): void {
+    this.#flushPending = false;
+    this.#closeRun();
+    this.#sentThisTurn = [];
+    const views = this.#segmented ? encodeSegments(this.#views) : this.#views;
+    this.#views = [];
+    if (this.#state === 'closed') return;
+    if (views.length === 1) {
+      this.#socket.write(views[0]!);
+      return;
+    }
+    this.#socket.cork();
+    for (const view of views) this.#socket.write(view);
+    this.#socket.uncork();
+  }
+
+  #enqueue(request: InFlight, frame: Frame): boolean {
+    const id = this.#streams.take();
+    if (id === -1) return false;
+    frame.setStreamId(id);
+    this.#slots[id] = request;
+    this.#sentThisTurn.push(id);
+    // Frames that lie side by side in one read leave as one view. Segments are built of single
+    // frames, so there each stays its own.
+    if (!this.#segmented && frame.buffer === this.#runBuffer && frame.start === this.#runEnd) {
+      this.#runEnd = frame.end;
+    } else {
+      this.#closeRun();
+      this.#runBuffer = frame.buffer;
+      this.#runStart = frame.start;
+      this.#runEnd = frame.end;
+    }
+    this.#scheduleFlush();
+    return true;
+  }
+
+  #closeRun(): void {
+    if (this.#runBuffer === null) return;
+    this.#views.push(this.#runBuffer.subarray(this.#runStart, this.#runEnd));
+    this.#runBuffer = null;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushPending) return;
+    this.#flushPending = true;
+    flushAfterTurn(this);
+  }
+
+  #read(chunk: Buffer): void {
+    this.#lastReadAtMs = Date.now();
+    try {
+      this.#decoder.push(chunk);
+      for (let frame = this.#decoder.next(); frame !== null; frame = this.#decoder.next()) {
+        if (!(frame instanceof Frame)) {
+          throw new ProtocolFault(`a response of ${frame.byteLength} bytes is over the limit`);
+        }
+        this.#dispatch(frame);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolFault)) throw error;
+      this.destroy(
+        new UpstreamFault('protocol', `${this.node} sent a malformed frame: ${error.message}`),
+      );
+    }
+  }
+
+  #dispatch(frame: Frame): void {
+    const id = frame.streamId;
+    if (id < 0) {
+      this.#options.onEvent?.(frame);
+      return;
+    }
+    const request = this.#slots[id] ?? null;
+    // A response nobody asked for: what else this node mixes up can't be known.
+    if (request === null) throw new ProtocolFault(`no request waits on stream ${id}`, id);
+    this.#slots[id] = null;
+    if (request === QUARANTINED) this.#streams.giveQuarantined(id as UpstreamStreamId);
+    else {
+      this.#streams.give(id as UpstreamStreamId);
+      this.#answer(request, frame);
+    }
+    if (this.#streams.taken === 0) {
+      this.idleSinceMs = this.#lastReadAtMs;
+      this.#options.onIdle(this);
+    }
+  }
+
+  /** A response that can't be read ends the connection, and its request is told so. */
+  #answer(request: InFlight, frame: Frame): void {
+    try {
+      request.answered(frame, this);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      const fault = new UpstreamFault(
+        'protocol',
+        `${this.node} sent an unreadable answer: ${text}`,
+      );
+      request.lost(true, fault);
+      this.destroy(fault);
+    }
+  }
+
+  #expire(nowMs: number): void {
+    for (let id = 0; id < this.#slots.length; id++) {
+      const request = this.#slots[id]!;
+      if (request === null || request.deadlineAtMs > nowMs) continue;
+      this.#slots[id] = QUARANTINED;
+      this.#streams.quarantine();
+      request.timedOut();
+    }
+  }
+
+  async #handshake(): Promise<void> {
+    const timeoutMs = UPSTREAM.connectTimeoutMs;
+    const startup = await this.request(
+      Opcode.STARTUP,
+      encodeStartup(
+        new Map([
+          ['CQL_VERSION', '3.0.0'],
+          ['DRIVER_NAME', 'cqlgate'],
+          // All sessions share this address and so Cassandra's per-address byte limit: without it
+          // Cassandra would stop reading a connection that many sessions share.
+          ['THROW_ON_OVERLOAD', '1'],
+        ]),
+      ),
+      timeoutMs,
+    );
+    if (startup.opcode === Opcode.ERROR) {
+      throw new UpstreamFault('protocol', decodeError(startup).message);
+    }
+    if (usesSegments(this.version)) this.#switchToSegments();
+    if (startup.opcode === Opcode.AUTHENTICATE) await this.#logIn(timeoutMs);
+    else if (!this.#options.login.open && startup.opcode === Opcode.READY) {
+      // The node asks for no login though one is configured: the network is the only wall then,
+      // and whoever configured a password believes otherwise.
+      throw new UpstreamFault(
+        'login_refused',
+        `${this.node} asks for no login, but a login is configured; set open: true if that is meant`,
+      );
+    } else if (startup.opcode !== Opcode.READY) {
+      throw new UpstreamFault('protocol', `${this.node} answered STARTUP with an unexpected frame`);
+    }
+    this.#state = 'ready';
+  }
+
+  async #logIn(timeoutMs: number): Promise<void> {
+    const { login } = this.#options;
+    if (login.open) {
+      throw new UpstreamFault(
+        'login_refused',
+        `${this.node} asks for a login, but Cassandra role ${login.name} is configured as open`,
+      );
+    }
+    const token = Buffer.from(`\0${login.username}\0${login.password}`, 'utf8');
+    const answer = await this.request(Opcode.AUTH_RESPONSE, encodeToken(token), timeoutMs);
+    if (answer.opcode === Opcode.AUTH_SUCCESS) return;
+    const error = answer.opcode === Opcode.ERROR ? decodeError(answer) : null;
+    if (error !== null && error.code === CqlErrorCode.AUTH_ERROR) {
+      throw new UpstreamFault(
+        'login_refused',
+        `the cluster refused the login of Cassandra role ${login.name}`,
+      );
+    }
+    throw new UpstreamFault('unreachable', `${this.node} did not finish the login`);
+  }
+
+  #switchToSegments(): void {
+    const rest = (this.#decoder as FrameDecoder).takeRest();
+    this.#decoder = new SegmentDecoder({
+      direction: 'response',
+      version: this.version,
+      maxFrameBytes: UPSTREAM.responseFrameBytes,
+    });
+    this.#decoder.allowMultiSegment = true;
+    this.#segmented = true;
+    if (rest !== null) this.#read(rest);
+  }
+}
+
+function ownFrame(version: number, opcode: number, body: Buffer | null): Frame {
+  const bytes = encodeFrame({ version, opcode, streamId: 0, body });
+  return new Frame(bytes, 0, bytes.length);
+}

@@ -1,0 +1,300 @@
+// The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
+// is, its real system.local, its views and indexes, and its schema events. On failure it goes on
+// to the next contact point; events may then have been missed, and it says so.
+import { CqlErrorCode } from '../errors.ts';
+import { UPSTREAM } from '../limits.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { Consistency } from '../protocol/consistency.ts';
+import { decodeError } from '../protocol/messages/error.ts';
+import { decodeEvent, type SchemaChange } from '../protocol/messages/event.ts';
+import { encodeQuery } from '../protocol/messages/query.ts';
+import { encodeRegister } from '../protocol/messages/register.ts';
+import { decodeRows, type Rows } from '../protocol/messages/result.ts';
+import { decodeSupported } from '../protocol/messages/supported.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
+import { Connection } from './connection.ts';
+import type { Login } from './credentials.ts';
+import { UpstreamFault } from './faults.ts';
+import { SchemaSnapshot } from './schema.ts';
+import { foreignTarget } from './target.ts';
+
+export interface ContactPoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Rows of a system table, or the node's own refusal (a table that this cluster lacks). */
+export type SystemTable = Rows | { readonly refused: { code: number; message: string } };
+
+export interface ControlListener {
+  /** The schema changed, here or elsewhere. */
+  schemaChanged(change: SchemaChange): void;
+  /** Events may have been lost: whatever depends on them must be taken as changed. */
+  resynchronised(): void;
+  /** Connected to a node, perhaps another one than before. */
+  connected(node: ContactPoint): void;
+  fault(fault: UpstreamFault): void;
+}
+
+export interface ControlOptions {
+  readonly contactPoints: readonly ContactPoint[];
+  readonly login: Login;
+  readonly allowUntested: boolean;
+  readonly listener: ControlListener;
+}
+
+/** The protocol version of the control connection: spoken by every supported release. */
+const CONTROL_VERSION = 4;
+
+export class ControlConnection {
+  readonly #options: ControlOptions;
+  #connection: Connection | null = null;
+  #next = 0;
+  #failures = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+  #refreshing: Promise<void> | null = null;
+  #refreshAgain: Promise<void> | null = null;
+
+  schema = new SchemaSnapshot(1, [], []);
+  /** Versions that gate and node both speak, ascending; what SUPPORTED offers. */
+  versions: readonly number[] = SUPPORTED_VERSIONS;
+  clusterName = '';
+  releaseVersion = '';
+  cqlVersion = '3.4.7';
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  get isConnected(): boolean {
+    return this.#connection?.isReady ?? false;
+  }
+
+  /**
+   * Connects to the first contact point that answers. Rejects only when the target is one that
+   * cqlgate does not serve; a cluster that is down is tried again for ever.
+   */
+  async start(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#connect();
+        return;
+      } catch (error) {
+        const fault = asFault(error);
+        this.#options.listener.fault(fault);
+        if (fault instanceof TargetFault) throw fault;
+        await new Promise((resolve) => setTimeout(resolve, this.#backoffMs()));
+        if (this.#closed) return;
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#connection?.destroy(new UpstreamFault('unreachable', 'the gate is closing'));
+  }
+
+  tick(nowMs: number): void {
+    this.#connection?.tick(nowMs);
+  }
+
+  /** The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. */
+  async systemTable(table: string): Promise<SystemTable> {
+    const response = await this.#query(`SELECT * FROM system.${table}`);
+    if (response.opcode === Opcode.ERROR) {
+      const { code, message } = decodeError(response);
+      return { refused: { code, message } };
+    }
+    return decodeRows(response, CONTROL_VERSION);
+  }
+
+  /** The cluster's schema version as its node sees it, or null when it can't be read. */
+  async schemaVersion(): Promise<string | null> {
+    try {
+      const rows = rowsOf(await this.#query('SELECT schema_version FROM system.local'));
+      const value = rows.rows[0]?.[0] ?? null;
+      return value === null ? null : formatUuid(value);
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * Reads views and indexes again. A caller who comes while a refresh is under way gets one that
+   * starts after it: the one under way may have read before the caller's change.
+   */
+  async refreshSchema(): Promise<void> {
+    if (this.#refreshing === null) {
+      this.#refreshing = this.#readSchema().finally(() => {
+        this.#refreshing = null;
+      });
+      return this.#refreshing;
+    }
+    this.#refreshAgain ??= this.#refreshing
+      .catch(() => undefined)
+      .then(async () => {
+        this.#refreshAgain = null;
+        return this.refreshSchema();
+      });
+    return this.#refreshAgain;
+  }
+
+  async #connect(): Promise<void> {
+    const { contactPoints, login, listener } = this.#options;
+    const node = contactPoints[this.#next % contactPoints.length]!;
+    this.#next++;
+    const connection = await Connection.open({
+      host: node.host,
+      port: node.port,
+      version: CONTROL_VERSION,
+      login,
+      onEvent: (event) => this.#event(event),
+      onClosed: (_connection, cause) => this.#lost(cause),
+      onIdle: () => undefined,
+    });
+    this.#connection = connection;
+    try {
+      await this.#inspectTarget(connection);
+      await connection.request(
+        Opcode.REGISTER,
+        encodeRegister(['SCHEMA_CHANGE', 'STATUS_CHANGE', 'TOPOLOGY_CHANGE']),
+        UPSTREAM.controlTimeoutMs,
+      );
+      // After REGISTER, so that no change falls between.
+      await this.refreshSchema();
+    } catch (error) {
+      this.#connection = null;
+      connection.destroy(asFault(error));
+      throw error;
+    }
+    this.#failures = 0;
+    listener.connected(node);
+  }
+
+  async #inspectTarget(connection: Connection): Promise<void> {
+    const supported = decodeSupported(
+      await connection.request(Opcode.OPTIONS, null, UPSTREAM.controlTimeoutMs),
+    );
+    const local = rowsOf(await this.#query('SELECT * FROM system.local'));
+    const text = (name: string): string => {
+      const index = local.columns.findIndex((column) => column.name === name);
+      return index < 0 ? '' : (local.rows[0]?.[index]?.toString('utf8') ?? '');
+    };
+    const foreign = foreignTarget({
+      supported,
+      clusterName: text('cluster_name'),
+      releaseVersion: text('release_version'),
+      localColumns: local.columns.map((column) => column.name),
+    });
+    if (foreign !== null && !this.#options.allowUntested) throw new TargetFault(foreign);
+    this.clusterName = text('cluster_name');
+    this.releaseVersion = text('release_version');
+    this.cqlVersion = supported.get('CQL_VERSION')?.[0] ?? this.cqlVersion;
+    const spoken = supported.get('PROTOCOL_VERSIONS');
+    if (spoken !== undefined) {
+      this.versions = SUPPORTED_VERSIONS.filter((version) =>
+        spoken.some((one) => one === `${version}/v${version}`),
+      );
+    }
+  }
+
+  async #readSchema(): Promise<void> {
+    const [views, indexes] = await Promise.all([
+      this.#names('SELECT keyspace_name, view_name, base_table_name FROM system_schema.views'),
+      this.#names('SELECT keyspace_name, index_name, table_name FROM system_schema.indexes'),
+    ]);
+    this.schema = new SchemaSnapshot(
+      this.schema.version + 1,
+      views.map(([keyspace, view, base]) => ({ keyspace, view, base })),
+      indexes.map(([keyspace, index, table]) => ({ keyspace, index, table })),
+    );
+  }
+
+  async #names(query: string): Promise<[string, string, string][]> {
+    const { rows } = rowsOf(await this.#query(query));
+    const name = (value: Buffer | null | undefined): string => value?.toString('utf8') ?? '';
+    return rows.map((row) => [name(row[0]), name(row[1]), name(row[2])]);
+  }
+
+  async #query(query: string): Promise<Frame> {
+    const connection = this.#connection;
+    if (connection === null) {
+      throw new UpstreamFault('unreachable', 'the control connection is down');
+    }
+    return connection.request(
+      Opcode.QUERY,
+      encodeQuery({ query, consistency: Consistency.ONE, version: CONTROL_VERSION }),
+      UPSTREAM.controlTimeoutMs,
+    );
+  }
+
+  #event(frame: Frame): void {
+    const event = decodeEvent(frame);
+    if (event.type !== 'SCHEMA_CHANGE') return;
+    // The snapshot first: whoever is told must not find the old schema here.
+    this.refreshSchema().then(
+      () => this.#options.listener.schemaChanged(event),
+      (error: unknown) => {
+        this.#options.listener.schemaChanged(event);
+        this.#connection?.destroy(asFault(error));
+      },
+    );
+  }
+
+  #lost(cause: UpstreamFault): void {
+    if (this.#connection === null) return;
+    this.#connection = null;
+    if (this.#closed) return;
+    this.#options.listener.fault(cause);
+    this.#reconnectLater();
+  }
+
+  #reconnectLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#connect().then(
+        () => this.#options.listener.resynchronised(),
+        (error: unknown) => {
+          this.#options.listener.fault(asFault(error));
+          if (!this.#closed) this.#reconnectLater();
+        },
+      );
+    }, this.#backoffMs());
+  }
+
+  #backoffMs(): number {
+    const backoffMs = Math.min(
+      UPSTREAM.reconnectMaxMs,
+      UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#failures++, 10),
+    );
+    return backoffMs * (0.5 + Math.random() / 2);
+  }
+}
+
+/** A target that cqlgate was not tested with; nothing of waiting mends it. */
+export class TargetFault extends UpstreamFault {
+  constructor(message: string) {
+    super('protocol', message);
+  }
+}
+
+function rowsOf(response: Frame): Rows {
+  if (response.opcode === Opcode.ERROR) {
+    const { code, message } = decodeError(response);
+    throw new UpstreamFault(
+      code === CqlErrorCode.UNAUTHORIZED ? 'login_refused' : 'protocol',
+      `the gate's own query was refused: ${message}`,
+    );
+  }
+  return decodeRows(response, CONTROL_VERSION);
+}
+
+function formatUuid(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+function asFault(error: unknown): UpstreamFault {
+  return error instanceof UpstreamFault ? error : new UpstreamFault('protocol', String(error));
+}

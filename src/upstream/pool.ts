@@ -1,0 +1,279 @@
+// The connections of one (node, Cassandra role, protocol version). The keyspace is a property of a
+// connection: fully qualified work goes to any, the rest only to one in its keyspace, and one with
+// nothing in flight is re-keyed by USE, which is two hundred times cheaper than a login.
+import { UPSTREAM } from '../limits.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { Connection } from './connection.ts';
+import type { Login } from './credentials.ts';
+import { UpstreamFault } from './faults.ts';
+
+export interface PoolOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly version: number;
+  readonly login: Login;
+  /** Connections kept open. */
+  readonly connections: number;
+  /** Takes one of the gate's connections, or refuses; given back when it closes. */
+  readonly budget: ConnectionBudget;
+  readonly onEvent?: (event: Frame) => void;
+  readonly onFault: (fault: UpstreamFault) => void;
+}
+
+/** All pools together are capped: the cluster must not meet a gate that opens without end. */
+export class ConnectionBudget {
+  readonly #max: number;
+  #taken = 0;
+  constructor(max: number) {
+    this.#max = max;
+  }
+  take(): boolean {
+    if (this.#taken >= this.#max) return false;
+    this.#taken++;
+    return true;
+  }
+  give(): void {
+    this.#taken--;
+  }
+  get taken(): number {
+    return this.#taken;
+  }
+}
+
+interface Waiter {
+  /** null: any connection serves. */
+  readonly keyspace: string | null;
+  /** Wants a connection on which it will itself send a USE. */
+  readonly forUse: boolean;
+  readonly deadlineAtMs: number;
+  readonly resolve: (connection: Connection) => void;
+  readonly reject: (fault: UpstreamFault) => void;
+}
+
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #connections: Connection[] = [];
+  #waiters: Waiter[] = [];
+  #opening = 0;
+  #failures = 0;
+  #nextOpenAtMs = 0;
+  #lastFault: UpstreamFault | null = null;
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get ready(): number {
+    return this.#connections.length;
+  }
+
+  get isIdle(): boolean {
+    return this.#waiters.length === 0 && this.#connections.every((one) => one.inFlight === 0);
+  }
+
+  /**
+   * The connection with the least in flight that serves now, or null: then `whenAvailable`.
+   * `keyspace` is null where the request names everything in full.
+   */
+  pick(keyspace: string | null): Connection | null {
+    let best: Connection | null = null;
+    for (const one of this.#connections) {
+      if (one.switchingTo !== null || one.reservedFor !== null || !one.hasRoom) continue;
+      if (keyspace !== null && one.keyspace !== keyspace) continue;
+      if (best === null || one.inFlight < best.inFlight) best = one;
+    }
+    return best;
+  }
+
+  /**
+   * A connection for a client's own USE: one that is in that keyspace, or an idle one, marked as
+   * being set to it until `settleKeyspace`.
+   */
+  pickForUse(keyspace: string): Connection | null {
+    const there = this.pick(keyspace);
+    if (there !== null) return there;
+    const idle = this.#idle(keyspace);
+    if (idle !== null) {
+      idle.switchingTo = keyspace;
+      idle.reservedFor = null;
+    }
+    return idle;
+  }
+
+  /** Waits for a connection; rejects when the wait gets too long or the login is refused. */
+  async whenAvailable(keyspace: string | null, forUse = false): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new UpstreamFault('unreachable', 'the pool is closed'));
+        return;
+      }
+      if (this.#waiters.length >= UPSTREAM.waitersPerPool) {
+        reject(new UpstreamFault('busy', 'too many requests wait for a connection'));
+        return;
+      }
+      const deadlineAtMs = Date.now() + UPSTREAM.acquireTimeoutMs;
+      this.#waiters.push({ keyspace, forUse, deadlineAtMs, resolve, reject });
+      this.#serveWaiters();
+    });
+  }
+
+  /** Opens what is missing, so that the next job finds a warm connection. */
+  warm(): void {
+    const missing = this.#options.connections - this.#connections.length - this.#opening;
+    for (let i = 0; i < missing; i++) this.#open();
+  }
+
+  /** Deadlines, heartbeats, lost connections, connections grown beyond the configured number. */
+  tick(nowMs: number): void {
+    for (const one of [...this.#connections]) one.tick(nowMs);
+    const late = this.#waiters.filter((waiter) => waiter.deadlineAtMs <= nowMs);
+    if (late.length > 0) {
+      this.#waiters = this.#waiters.filter((waiter) => waiter.deadlineAtMs > nowMs);
+      const fault =
+        this.#lastFault ?? new UpstreamFault('busy', 'no connection became free in time');
+      for (const waiter of late) waiter.reject(fault);
+    }
+    if (this.#waiters.length > 0) this.#serveWaiters();
+    else if (this.#connections.length < this.#options.connections) this.warm();
+    else this.#shrink(nowMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    const fault = new UpstreamFault('unreachable', 'the pool is closed');
+    for (const one of [...this.#connections]) one.destroy(fault);
+    for (const waiter of this.#waiters) waiter.reject(fault);
+    this.#waiters = [];
+  }
+
+  #serveWaiters(): void {
+    const waiting = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiting) {
+      if (!this.#serve(waiter)) this.#waiters.push(waiter);
+    }
+  }
+
+  #serve(waiter: Waiter): boolean {
+    const { keyspace } = waiter;
+    const there =
+      waiter.forUse && keyspace !== null ? this.pickForUse(keyspace) : this.pick(keyspace);
+    if (there !== null) {
+      waiter.resolve(there);
+      return true;
+    }
+    const idle = keyspace === null || waiter.forUse ? null : this.#idle(keyspace);
+    if (idle !== null && keyspace !== null) {
+      idle.reservedFor = null;
+      idle.use(keyspace).then(
+        () => {
+          waiter.resolve(idle);
+          this.#serveWaiters();
+        },
+        (error: unknown) => {
+          waiter.reject(asFault(error));
+          this.#serveWaiters();
+        },
+      );
+      return true;
+    }
+    const wanted = this.#connections.length + this.#opening;
+    // More than the configured number only for another keyspace: logins are the dear part.
+    const most = keyspace === null ? this.#options.connections : UPSTREAM.connectionsPerPoolMax;
+    if (wanted < most) this.#open();
+    // All are busy and no more may be opened: one is set aside, and re-keyed when it ran dry.
+    else if (keyspace !== null) this.#reserve(keyspace);
+    return false;
+  }
+
+  #idle(keyspace: string): Connection | null {
+    let best: Connection | null = null;
+    for (const one of this.#connections) {
+      if (one.inFlight > 0 || one.switchingTo !== null || !one.isReady) continue;
+      if (one.reservedFor !== null && one.reservedFor !== keyspace) continue;
+      if (one.keyspace === null) return one;
+      if (best === null || one.idleSinceMs < best.idleSinceMs) best = one;
+    }
+    return best;
+  }
+
+  #reserve(keyspace: string): void {
+    if (this.#connections.some((one) => one.reservedFor === keyspace)) return;
+    const free = this.#connections.filter((one) => one.reservedFor === null);
+    // Never the last one: qualified work must go on.
+    if (free.length < 2) return;
+    free.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).reservedFor = keyspace;
+  }
+
+  #open(): void {
+    if (this.#closed || Date.now() < this.#nextOpenAtMs || !this.#options.budget.take()) return;
+    this.#opening++;
+    const { host, port, version, login, onEvent } = this.#options;
+    Connection.open({
+      host,
+      port,
+      version,
+      login,
+      ...(onEvent === undefined ? {} : { onEvent }),
+      onClosed: (connection) => this.#lost(connection),
+      onIdle: () => {
+        if (this.#waiters.length > 0) this.#serveWaiters();
+      },
+    }).then(
+      (connection) => {
+        this.#opening--;
+        this.#failures = 0;
+        this.#lastFault = null;
+        if (this.#closed || !connection.isReady) {
+          this.#options.budget.give();
+          connection.destroy(new UpstreamFault('unreachable', 'the pool is closed'));
+          return;
+        }
+        this.#connections.push(connection);
+        this.#serveWaiters();
+      },
+      (error: unknown) => {
+        this.#opening--;
+        this.#options.budget.give();
+        this.#failed(asFault(error));
+      },
+    );
+  }
+
+  #failed(fault: UpstreamFault): void {
+    this.#lastFault = fault;
+    this.#failures++;
+    const backoffMs = Math.min(
+      UPSTREAM.reconnectMaxMs,
+      UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#failures - 1, 10),
+    );
+    // Jitter: gates that lost the same node must not come back in step.
+    this.#nextOpenAtMs = Date.now() + backoffMs * (0.5 + Math.random() / 2);
+    this.#options.onFault(fault);
+    if (fault.code !== 'login_refused' || this.#connections.length > 0) return;
+    // No wait mends a refused login.
+    for (const waiter of this.#waiters) waiter.reject(fault);
+    this.#waiters = [];
+  }
+
+  #lost(connection: Connection): void {
+    const index = this.#connections.indexOf(connection);
+    if (index < 0) return;
+    this.#connections.splice(index, 1);
+    this.#options.budget.give();
+    if (!this.#closed) this.warm();
+  }
+
+  #shrink(nowMs: number): void {
+    if (this.#connections.length <= this.#options.connections) return;
+    const idle = this.#connections.find(
+      (one) => one.inFlight === 0 && nowMs - one.idleSinceMs > UPSTREAM.extraConnectionIdleMs,
+    );
+    idle?.destroy(new UpstreamFault('unreachable', 'closed as no longer needed'));
+  }
+}
+
+function asFault(error: unknown): UpstreamFault {
+  return error instanceof UpstreamFault ? error : new UpstreamFault('unreachable', String(error));
+}

@@ -1,0 +1,245 @@
+// The gate-wide registry of prepared statements: id -> text, keyspace, statement and metadata,
+// learned only from PREPARED results (ids are never computed), bounded in bytes. It answers two
+// questions: what does this id mean, and does this client still hold the metadata it reads by.
+import type { Statement } from '../cql/statement.ts';
+import type { Prepared } from '../protocol/messages/result.ts';
+
+/** What a PREPARED result told the client, in one protocol version; compared byte by byte. */
+interface PreparedShape {
+  readonly bindMetadata: Buffer;
+  readonly resultMetadata: Buffer;
+}
+
+export interface PreparedStatement {
+  readonly key: string;
+  readonly id: Buffer;
+  readonly text: string;
+  /** Keyspace of the connection it was prepared in; null where the id does not depend on it. */
+  readonly keyspace: string | null;
+  readonly statement: Statement;
+  /** Names of bind markers in order, for statements that the gate evaluates itself. */
+  readonly bindNames: readonly string[];
+  /** Partition key positions among the bind markers, for token-aware routing. */
+  readonly pkIndexes: readonly number[];
+  /** True for a statement whose rows a client decodes by metadata it got at PREPARE. */
+  readonly returnsRows: boolean;
+}
+
+interface Entry extends PreparedStatement {
+  readonly shapes: Map<number, PreparedShape>;
+  /** Used since the last time room was needed: gets a second chance. */
+  used: boolean;
+  /**
+   * Clients that were given the present result metadata. In v4 an EXECUTE may ask to leave the
+   * metadata out; a client that then decodes by older metadata reads the wrong column, silently
+   * (CASSANDRA-10786). Only who is in here may do so; all others get UNPREPARED and prepare again.
+   */
+  givenTo: WeakSet<object>;
+  /** The re-prepare under way, so that a herd of UNPREPARED causes one. */
+  repair: Promise<boolean> | null;
+  bytes: number;
+}
+
+/** Map overhead, objects and buffers' headers of one entry, estimated high. */
+const ENTRY_OVERHEAD_BYTES = 1024;
+
+export class PreparedRegistry {
+  readonly #maxBytes: number;
+  /** In order of use: the first is the next to go. */
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+
+  constructor(options: { maxBytes: number }) {
+    this.#maxBytes = options.maxBytes;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The statement of an id as it stands in a frame, or null when it was never prepared here. */
+  find(buffer: Buffer, start: number, end: number): PreparedStatement | null {
+    const entry = this.#entries.get(keyOf(buffer, start, end));
+    if (entry === undefined) return null;
+    entry.used = true;
+    return entry;
+  }
+
+  /**
+   * Learns from a PREPARED result that is on its way to `client`. Metadata that differs from what
+   * was known makes all other clients prepare again before they may skip metadata.
+   */
+  learn(
+    prepared: Prepared,
+    version: number,
+    source: { text: string; keyspace: string | null; statement: Statement },
+    client: object,
+  ): void {
+    const key = keyOf(prepared.id, 0, prepared.id.length);
+    const shape = copyShape(prepared);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = {
+        key,
+        id: Buffer.from(prepared.id),
+        text: source.text,
+        keyspace: source.keyspace,
+        statement: source.statement,
+        bindNames: prepared.bindColumns.map((column) => column.name),
+        pkIndexes: [...prepared.pkIndexes],
+        returnsRows: prepared.resultColumnCount > 0,
+        shapes: new Map(),
+        used: true,
+        givenTo: new WeakSet(),
+        repair: null,
+        bytes: 0,
+      };
+      this.#entries.set(key, entry);
+    } else {
+      // Same id, other columns (ALTER TABLE adds one to `SELECT *`): a new entry in effect.
+      const known = entry.shapes.get(version);
+      if (known !== undefined && !sameShape(known, shape)) entry = this.#reshape(entry, prepared);
+      entry.used = true;
+    }
+    entry.shapes.set(version, shape);
+    entry.givenTo.add(client);
+    this.#account(entry);
+    this.#evict();
+  }
+
+  /** Whether `client` was given the metadata that a node would now decode the rows by. */
+  wasGiven(prepared: PreparedStatement, client: object): boolean {
+    return (prepared as Entry).givenTo.has(client);
+  }
+
+  /**
+   * Prepares a statement on a node again, behind its clients' back, and resolves to whether they
+   * would notice nothing: the same id, and metadata byte-equal to what they were given. In v5 the
+   * result metadata is covered by its own id in EXECUTE.
+   *
+   * From the PREPARE on a node may answer by new metadata, so nobody counts as given until it is
+   * known to be the old one: rows that arrive in between are not believed.
+   */
+  async repair(
+    prepared: PreparedStatement,
+    version: number,
+    resultMetadataHasId: boolean,
+    prepare: () => Promise<Prepared | null>,
+  ): Promise<boolean> {
+    const entry = prepared as Entry;
+    entry.repair ??= this.#repair(entry, version, resultMetadataHasId, prepare).finally(() => {
+      entry.repair = null;
+    });
+    return entry.repair;
+  }
+
+  async #repair(
+    entry: Entry,
+    version: number,
+    resultMetadataHasId: boolean,
+    prepare: () => Promise<Prepared | null>,
+  ): Promise<boolean> {
+    const given = entry.givenTo;
+    const suspended = new WeakSet();
+    entry.givenTo = suspended;
+    const again = await prepare();
+    const known = entry.shapes.get(version);
+    const same =
+      again !== null &&
+      known !== undefined &&
+      entry.id.equals(again.id) &&
+      known.bindMetadata.equals(again.bindMetadata) &&
+      (resultMetadataHasId || known.resultMetadata.equals(again.resultMetadata));
+    // Unless a schema change or another PREPARE came between: then that one's word stands.
+    if (same && entry.givenTo === suspended) entry.givenTo = given;
+    return same;
+  }
+
+  /**
+   * The schema of a keyspace (or of one table in it) changed: whoever prepared a statement that
+   * touches it decodes by metadata that may be old, and prepares again.
+   */
+  invalidate(keyspace: string, table: string | null): void {
+    for (const entry of this.#entries.values()) {
+      if (touches(entry.statement, keyspace, table)) entry.givenTo = new WeakSet();
+    }
+  }
+
+  /** Events may have been lost (the control connection failed over): nobody is sure any more. */
+  invalidateAll(): void {
+    for (const entry of this.#entries.values()) entry.givenTo = new WeakSet();
+  }
+
+  #reshape(old: Entry, prepared: Prepared): Entry {
+    const entry: Entry = {
+      ...old,
+      bindNames: prepared.bindColumns.map((column) => column.name),
+      pkIndexes: [...prepared.pkIndexes],
+      returnsRows: prepared.resultColumnCount > 0,
+      shapes: new Map(),
+      givenTo: new WeakSet(),
+      repair: null,
+    };
+    old.givenTo = new WeakSet();
+    this.#entries.set(old.key, entry);
+    return entry;
+  }
+
+  #account(entry: Entry): void {
+    let bytes = ENTRY_OVERHEAD_BYTES + 2 * entry.text.length;
+    for (const shape of entry.shapes.values()) {
+      bytes += shape.bindMetadata.length + shape.resultMetadata.length;
+    }
+    this.#bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
+  }
+
+  #evict(): void {
+    // A Map iterates over what is added on the way, so an entry with a second chance comes again.
+    for (const entry of this.#entries.values()) {
+      if (this.#bytes <= this.#maxBytes || this.#entries.size === 1) return;
+      this.#entries.delete(entry.key);
+      if (entry.used) {
+        entry.used = false;
+        this.#entries.set(entry.key, entry);
+        continue;
+      }
+      this.#bytes -= entry.bytes;
+    }
+  }
+}
+
+/** Ids are 16 bytes of MD5 in Cassandra; any length is taken, latin1 keeps each byte. */
+function keyOf(buffer: Buffer, start: number, end: number): string {
+  return buffer.toString('latin1', start, end);
+}
+
+/**
+ * Whether the id of a prepared statement depends on its connection's keyspace: yes, unless it is
+ * over a table that is named in full (CASSANDRA-15252).
+ */
+export function idDependsOnKeyspace({ family, kind, usesKeyspace }: Statement): boolean {
+  return usesKeyspace || !(family === 'read' || family === 'write' || kind === 'TRUNCATE');
+}
+
+function copyShape(prepared: Prepared): PreparedShape {
+  // Copies: views would pin their whole read buffer for as long as the statement lives.
+  return {
+    bindMetadata: Buffer.from(prepared.bindMetadata),
+    resultMetadata: Buffer.from(prepared.resultMetadata),
+  };
+}
+
+function sameShape(a: PreparedShape, b: PreparedShape): boolean {
+  return a.bindMetadata.equals(b.bindMetadata) && a.resultMetadata.equals(b.resultMetadata);
+}
+
+function touches(statement: Statement, keyspace: string, table: string | null): boolean {
+  return statement.tables.some(
+    (name) => name.keyspace === keyspace && (table === null || name.table === table),
+  );
+}

@@ -1,0 +1,273 @@
+// A real Apache Cassandra for tests: jars by Maven into a cache, one process for each node, logins
+// and grants as in production. Nodes are on 127.0.0.1, .2, ...; each has its own directory.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { auth, Client } from 'cassandra-driver';
+import { cached } from './cache.ts';
+
+export const CASSANDRA_VERSION = '5.0.9';
+
+const EXPORTS = [
+  'java.base/jdk.internal.misc',
+  'java.base/jdk.internal.ref',
+  'java.base/sun.nio.ch',
+  'java.base/java.lang.ref',
+  'java.management.rmi/com.sun.jmx.remote.internal.rmi',
+  'java.rmi/sun.rmi.registry',
+  'java.rmi/sun.rmi.server',
+  'java.sql/java.sql',
+  'jdk.unsupported/sun.misc',
+];
+const OPENS = [
+  ...[
+    'java.lang',
+    'java.lang.module',
+    'java.lang.reflect',
+    'java.io',
+    'java.nio',
+    'java.util',
+    'java.util.concurrent',
+    'java.util.concurrent.atomic',
+    'sun.nio.ch',
+    'jdk.internal.loader',
+    'jdk.internal.ref',
+    'jdk.internal.reflect',
+    'jdk.internal.math',
+    'jdk.internal.module',
+    'jdk.internal.util.jar',
+    'jdk.internal.vm',
+  ].map((name) => `java.base/${name}`),
+  'jdk.management/com.sun.management.internal',
+];
+
+async function jars(): Promise<string> {
+  return cached(`cassandra-${CASSANDRA_VERSION}`, async (dir) => {
+    const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>cqlgate.test</groupId><artifactId>cassandra</artifactId><version>1</version><dependencies><dependency>
+<groupId>org.apache.cassandra</groupId><artifactId>cassandra-all</artifactId><version>${CASSANDRA_VERSION}</version>
+</dependency></dependencies></project>`;
+    const work = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-pom-'));
+    await writeFile(path.join(work, 'pom.xml'), pom);
+    const maven = spawn(
+      'mvn',
+      [
+        '-q',
+        '-B',
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${dir}`,
+      ],
+      { cwd: work, stdio: ['ignore', 'inherit', 'inherit'] },
+    );
+    const [code] = (await once(maven, 'exit')) as [number];
+    await rm(work, { recursive: true, force: true });
+    if (code !== 0) throw new Error(`Maven could not fetch cassandra-all (exit code ${code})`);
+  });
+}
+
+async function freePort(host: string): Promise<number> {
+  const server = net.createServer();
+  server.listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export interface NodeOptions {
+  /** Lines added to cassandra.yaml. */
+  readonly yaml?: string;
+  readonly heap?: string;
+}
+
+export class CassandraNode {
+  readonly host = '127.0.0.1';
+  readonly port: number;
+  readonly dir: string;
+  readonly #heap: string;
+  #child: ChildProcess | null = null;
+
+  private constructor(dir: string, port: number, heap: string) {
+    this.dir = dir;
+    this.port = port;
+    this.#heap = heap;
+  }
+
+  static async start(options: NodeOptions = {}): Promise<CassandraNode> {
+    const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-node-'));
+    const port = await freePort('127.0.0.1');
+    const storagePort = await freePort('127.0.0.1');
+    const node = new CassandraNode(dir, port, options.heap ?? '768m');
+    await mkdir(path.join(dir, 'conf'));
+    await writeFile(
+      path.join(dir, 'conf', 'cassandra.yaml'),
+      yamlOf(dir, port, storagePort, options),
+    );
+    await writeFile(path.join(dir, 'conf', 'logback.xml'), LOGBACK.replaceAll('@DIR@', dir));
+    await node.launch();
+    return node;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get contactPoint(): string {
+    return `${this.host}:${this.port}`;
+  }
+
+  async launch(): Promise<void> {
+    const lib = await jars();
+    const jmxPort = await freePort('127.0.0.1');
+    const names = (await readdir(lib)).filter((name) => name.endsWith('.jar'));
+    const classPath = [path.join(this.dir, 'conf'), ...names.map((name) => path.join(lib, name))];
+    const jamm = names.find((name) => name.startsWith('jamm-'))!;
+    const log = openSync(path.join(this.dir, 'stdout.log'), 'a');
+    const child = spawn(
+      'java',
+      [
+        `-javaagent:${path.join(lib, jamm)}`,
+        `-Xms${this.#heap}`,
+        `-Xmx${this.#heap}`,
+        '-XX:+UseG1GC',
+        '-Djdk.attach.allowAttachSelf=true',
+        ...EXPORTS.map((name) => `--add-exports=${name}=ALL-UNNAMED`),
+        ...OPENS.map((name) => `--add-opens=${name}=ALL-UNNAMED`),
+        `-Dcassandra.config=file://${this.dir}/conf/cassandra.yaml`,
+        `-Dlogback.configurationFile=${this.dir}/conf/logback.xml`,
+        `-Dcassandra.storagedir=${this.dir}/data`,
+        '-Dcassandra-foreground=yes',
+        '-Dcassandra.ring_delay_ms=2000',
+        '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+        '-Dcassandra.superuser_setup_delay_ms=0',
+        `-Dcassandra.jmx.local.port=${jmxPort}`,
+        '-cp',
+        classPath.join(':'),
+        'org.apache.cassandra.service.CassandraDaemon',
+      ],
+      { stdio: ['ignore', log, log] },
+    );
+    this.#child = child;
+    running.add(child);
+    child.on('exit', () => running.delete(child));
+    await this.#ready(child);
+  }
+
+  /** A client as the default superuser, straight at the node. */
+  async superuser(): Promise<Client> {
+    const client = new Client({
+      contactPoints: [this.contactPoint],
+      localDataCenter: 'datacenter1',
+      authProvider: new auth.PlainTextAuthProvider('cassandra', 'cassandra'),
+      socketOptions: { readTimeout: 60_000 },
+    });
+    await client.connect();
+    return client;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === null || child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** The default superuser is made a moment after the port opens. */
+  async #ready(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + 180_000;
+    while (Date.now() < deadline) {
+      if (child.exitCode !== null)
+        throw new Error(`Cassandra ended early; see ${this.dir}/stdout.log`);
+      if (await accepts(this.host, this.port)) {
+        try {
+          const client = await this.superuser();
+          await client.shutdown();
+          return;
+        } catch {
+          // Not yet.
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    throw new Error(`Cassandra did not get ready; see ${this.dir}/stdout.log`);
+  }
+}
+
+async function accepts(host: string, port: number): Promise<boolean> {
+  const socket = net.connect(port, host);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function yamlOf(dir: string, port: number, storagePort: number, options: NodeOptions): string {
+  return `cluster_name: cqlgate-test
+num_tokens: 4
+allocate_tokens_for_local_replication_factor: 1
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+commitlog_sync: periodic
+commitlog_sync_period: 10000ms
+data_file_directories: ["${dir}/data/data"]
+commitlog_directory: ${dir}/data/commitlog
+saved_caches_directory: ${dir}/data/saved_caches
+hints_directory: ${dir}/data/hints
+cdc_raw_directory: ${dir}/data/cdc
+seed_provider:
+  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
+    parameters: [{seeds: "127.0.0.1:${storagePort}"}]
+listen_address: 127.0.0.1
+rpc_address: 127.0.0.1
+native_transport_port: ${port}
+storage_port: ${storagePort}
+endpoint_snitch: SimpleSnitch
+authenticator: PasswordAuthenticator
+authorizer: CassandraAuthorizer
+role_manager: CassandraRoleManager
+permissions_validity: 500ms
+roles_validity: 500ms
+credentials_validity: 500ms
+concurrent_reads: 8
+concurrent_writes: 8
+memtable_heap_space: 128MiB
+commitlog_total_space: 512MiB
+commitlog_segment_size: 32MiB
+auto_snapshot: false
+materialized_views_enabled: true
+user_defined_functions_enabled: true
+${options.yaml ?? ''}
+`;
+}
+
+const LOGBACK = `<configuration>
+  <appender name="FILE" class="ch.qos.logback.core.FileAppender">
+    <file>@DIR@/system.log</file>
+    <encoder><pattern>%-5level %date %F:%L - %msg%n</pattern></encoder>
+  </appender>
+  <root level="INFO"><appender-ref ref="FILE"/></root>
+</configuration>
+`;

@@ -1,0 +1,52 @@
+// The Python driver from PyPI in a virtual environment of its own, made once.
+import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { cached } from './cache.ts';
+
+const DRIVER = 'cassandra-driver==3.30.1';
+const SCRIPTS = path.resolve(import.meta.dirname, '../drivers');
+const run = promisify(execFile);
+
+/** Null when Python can make environments; otherwise what is missing. */
+export function missingForPython(): string | null {
+  const { error, status } = spawnSync('python3', ['-c', 'import venv, ensurepip']);
+  if (error !== undefined) return 'no python3 on the PATH';
+  return status === 0 ? null : 'python3 lacks venv or pip (Debian: python3-venv)';
+}
+
+async function python(): Promise<string> {
+  const dir = await cached(
+    `python-${DRIVER.replace('==', '-')}`,
+    async (target) => {
+      await run('python3', ['-m', 'venv', target]);
+      await run(path.join(target, 'bin', 'pip'), ['install', '--quiet', DRIVER]);
+    },
+    { inPlace: true },
+  );
+  return path.join(dir, 'bin', 'python');
+}
+
+export interface PythonTarget {
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly version: number;
+}
+
+export class PythonFailure extends Error {}
+
+/** Runs a scenario of test/drivers/scenarios.py and returns what it printed as JSON. */
+export async function runScenario(scenario: string, target: PythonTarget): Promise<any> {
+  const script = path.join(SCRIPTS, 'scenarios.py');
+  try {
+    const { stdout } = await run(await python(), [script, scenario, JSON.stringify(target)], {
+      timeout: 180_000,
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    return JSON.parse(stdout) as unknown;
+  } catch (error) {
+    const { stderr = '', message } = error as { stderr?: string; message: string };
+    throw new PythonFailure(`${scenario}: ${stderr === '' ? message : stderr.slice(-3000)}`);
+  }
+}

@@ -16,7 +16,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import type { Connection, InFlight } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
-import type { BufferCharge } from './buffer-charge.ts';
+import type { BufferCharge } from './in-flight.ts';
 import { carryOut } from './carry-out.ts';
 import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';

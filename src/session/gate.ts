@@ -9,7 +9,7 @@ import type { Limits } from '../limits.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
-import type { ByteAccount } from './buffer-charge.ts';
+import type { ByteAccount } from './in-flight.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface Advertising {

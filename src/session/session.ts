@@ -2,13 +2,11 @@
 // flight. It feeds bytes in, hands frames to their handlers, and acts on the one outcome of each.
 import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
-import type { AuditEntry, ClientRecord } from '../audit/record.ts';
 import { ProtocolFault } from '../errors.ts';
-import { principalRecord } from '../identity/claims.ts';
 import type { Ticket } from '../identity/admission.ts';
 import { SESSION } from '../limits.ts';
 import { seesKeyspace } from '../policy/decide.ts';
-import { isAuthority, type Authority } from '../policy/policy.ts';
+import type { Authority } from '../policy/policy.ts';
 import { Frame } from '../protocol/frame.ts';
 import {
   FrameDecoder,
@@ -24,9 +22,7 @@ import { Opcode, opcodeName, opcodeRow, type SessionState } from '../protocol/op
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
-import { UpstreamFault } from '../upstream/faults.ts';
 import type { Pool } from '../upstream/pool.ts';
-import { BufferCharge } from './buffer-charge.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import {
@@ -36,13 +32,11 @@ import {
   handleStartup,
 } from './handle-handshake.ts';
 import { handleBatch, handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
+import { InFlightRequests } from './in-flight.ts';
 import { close, reply, type Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
-import { vcsOf } from './recording.ts';
 import { replies } from './replies.ts';
-
-/** The fields that every record of a session has. */
-type AuditBase = Pick<AuditEntry, 'session' | 'principal' | 'role' | 'binding' | 'client' | 'vcs'>;
+import { Standing, type AuditBase } from './standing.ts';
 
 type Handler = (session: Session, frame: Frame) => Outcome;
 
@@ -79,13 +73,10 @@ export class Session {
   readonly #openedAtMs = Date.now();
   #decoder: FrameDecoder | SegmentDecoder;
   #state: SessionState | 'ending' | 'closed' = 'startup';
-  #authority: Authority | null = null;
-  #client: ClientRecord;
+  readonly #standing: Standing;
+  readonly #inFlight: InFlightRequests;
   #events = new Set<EventType>();
   #throwOnOverload = false;
-  #pool: Pool | null = null;
-  #poolEpoch = -1;
-  #inFlight = 0;
   #closeReason = 'client closed';
   /** The last answer of a session that is ending. */
   #lastWords: { readonly frame: Buffer | null } | null = null;
@@ -93,15 +84,10 @@ export class Session {
   #blocked = false;
   #paused = false;
   #running = false;
-  #charge: BufferCharge | null = null;
-  #chargedBuffer: Buffer | null = null;
-  #auditBase: AuditBase | null = null;
 
   version = DEFAULT_VERSION;
   /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
   keyspace: string | null = null;
-  /** Bytes of read buffers pinned by requests in flight (BufferCharge). */
-  bytesInFlight = 0;
 
   constructor({ gate, socket, ticket, onClosed }: SessionOptions) {
     this.gate = gate;
@@ -114,13 +100,8 @@ export class Session {
       socket.localAddress ?? '127.0.0.1',
       socket.localPort ?? 0,
     );
-    this.#client = {
-      address: `${address}:${socket.remotePort ?? 0}`,
-      driver: null,
-      driver_version: null,
-      protocol: null,
-      tls: null,
-    };
+    this.#standing = new Standing(gate, this.id, `${address}:${socket.remotePort ?? 0}`);
+    this.#inFlight = new InFlightRequests(gate, gate.limits);
     this.#decoder = new FrameDecoder({
       direction: 'request',
       version: null,
@@ -144,58 +125,28 @@ export class Session {
     return this.#state === 'ready';
   }
 
-  /**
-   * The authority this session works by, under the policy of this moment, or why it has none any
-   * more: the session then ends.
-   */
   authority(): Authority | string {
-    const authority = this.#authority;
-    if (authority === null) return 'not logged in';
-    if (Date.now() >= authority.principal.expiresAtMs) {
-      return 'the token of this session has expired; connect again with a fresh one';
-    }
-    const { policy } = this.gate;
-    if (authority.policy === policy) return authority;
-    const renewed = policy.authorize(authority.principal, authority.role.name);
-    if (!isAuthority(renewed)) return `the policy changed: ${renewed.message}`;
-    this.#authority = renewed;
-    this.#auditBase = null;
-    this.#pool = null;
-    return renewed;
+    return this.#standing.authority();
   }
 
-  /** The pool of this session's Cassandra role. */
   pool(): Pool {
-    const { cluster } = this.gate;
-    if (this.#pool === null || this.#poolEpoch !== cluster.epoch) {
-      const role = this.#authority!.role.cassandraRole;
-      this.#pool = cluster.pool(role, this.version);
-      this.#poolEpoch = cluster.epoch;
-      if (this.#pool === null) {
-        throw new UpstreamFault(
-          'login_refused',
-          `no login is configured for Cassandra role ${role}`,
-        );
-      }
-    }
-    return this.#pool;
+    return this.#standing.pool(this.version);
+  }
+
+  auditBase(): AuditBase {
+    return this.#standing.auditBase();
   }
 
   started(version: number, options: ReadonlyMap<string, string>): void {
     this.version = version;
     this.#state = 'authenticating';
     this.#throwOnOverload = options.get('THROW_ON_OVERLOAD') === '1';
-    this.#client = {
-      ...this.#client,
-      driver: printable(options.get('DRIVER_NAME')),
-      driver_version: printable(options.get('DRIVER_VERSION')),
-      protocol: version,
-    };
+    this.#standing.started(version, options);
     if (this.#decoder instanceof FrameDecoder) this.#decoder.version = version;
   }
 
   loggedIn(authority: Authority): void {
-    this.#authority = authority;
+    this.#standing.loggedIn(authority);
     this.#ticket.succeeded();
     this.#state = 'ready';
     this.#decoder.maxFrameBytes = this.gate.limits.maxFrameBytes;
@@ -207,7 +158,7 @@ export class Session {
     this.gate.refusals.failedLogin(this.#socket.remoteAddress ?? '', {
       kind: 'auth',
       session: this.id,
-      client: this.#client,
+      client: this.#standing.client,
       reason,
     });
   }
@@ -227,20 +178,6 @@ export class Session {
     const authority = this.authority();
     if (typeof authority === 'string' || !seesKeyspace(authority, change.keyspace)) return;
     this.#outbox.push(encodeSchemaChangeEvent(this.version, change));
-  }
-
-  /** The fields that every record of this session has. */
-  auditBase(): AuditBase {
-    const authority = this.#authority;
-    this.#auditBase ??= {
-      session: this.id,
-      principal: authority === null ? null : principalRecord(authority.principal),
-      role: authority?.role.name ?? null,
-      binding: authority?.binding.name ?? null,
-      client: this.#client,
-      vcs: vcsOf(authority?.principal ?? null),
-    };
-    return this.#auditBase;
   }
 
   /** The answer of a node, ready to be passed on: the end of an exchange. */
@@ -270,7 +207,7 @@ export class Session {
       return;
     }
     if (this.#state !== 'ready') return;
-    if (nowMs >= this.#authority!.principal.expiresAtMs && this.#inFlight === 0) {
+    if (this.#standing.isExpired(nowMs) && this.#inFlight.count === 0) {
       this.#end(null, 'token expired');
     }
   }
@@ -321,7 +258,7 @@ export class Session {
         'protocol error',
       );
     }
-    if (this.#throwOnOverload && this.#overLimit()) {
+    if (this.#throwOnOverload && this.#inFlight.isOverLimit) {
       return reply(
         replies.overloaded(
           { version: frame.version, streamId: frame.streamId },
@@ -353,7 +290,7 @@ export class Session {
         if (this.#state === 'authenticating') this.#switchToSegments();
         break;
       case 'wait':
-        if (outcome.exchange !== null) this.#hold(outcome.exchange);
+        if (outcome.exchange !== null) this.#inFlight.hold(outcome.exchange);
         this.#await(outcome.outcome, outcome.blocking, outcome.exchange);
         return;
       case 'close':
@@ -366,7 +303,7 @@ export class Session {
 
   #forward(exchange: Exchange): void {
     const { gate } = this;
-    this.#hold(exchange);
+    this.#inFlight.hold(exchange);
     if (exchange.deadlineAtMs === 0) {
       exchange.startedAtMs = performance.now();
       exchange.deadlineAtMs =
@@ -400,40 +337,15 @@ export class Session {
     if (!this.#running) this.#run();
   }
 
-  /** Counts an exchange as in flight, and charges the buffer its frame lies in. */
-  #hold(exchange: Exchange): void {
-    if (exchange.charge !== null) return;
-    const { buffer } = exchange.request.frame;
-    if (this.#charge === null || this.#chargedBuffer !== buffer) {
-      this.#charge = new BufferCharge(buffer.length, [this, this.gate]);
-      this.#chargedBuffer = buffer;
-    }
-    this.#inFlight++;
-    exchange.charge = this.#charge;
-    exchange.charge.take();
-  }
-
   #release(exchange: Exchange): void {
-    if (exchange.charge === null || exchange.isDone) return;
-    exchange.isDone = true;
-    this.#inFlight--;
-    exchange.charge.release();
+    if (!this.#inFlight.release(exchange)) return;
     if (exchange.isUse) this.#blocked = false;
-    if (this.#inFlight === 0 && this.#lastWords !== null) this.#finish();
+    if (this.#inFlight.count === 0 && this.#lastWords !== null) this.#finish();
   }
 
   #mustStop(): boolean {
     if (this.#blocked || this.#state === 'ending' || this.#state === 'closed') return true;
-    return this.#outbox.isFull || (!this.#throwOnOverload && this.#overLimit());
-  }
-
-  #overLimit(): boolean {
-    const { limits } = this.gate;
-    return (
-      this.#inFlight >= limits.inFlightPerSession ||
-      this.bytesInFlight >= limits.inFlightBytesPerSession ||
-      this.gate.bytesInFlight >= limits.inFlightBytes
-    );
+    return this.#outbox.isFull || (!this.#throwOnOverload && this.#inFlight.isOverLimit);
   }
 
   /** Reads on, or stops reading, as limits and waits tell. */
@@ -487,7 +399,7 @@ export class Session {
     this.#state = 'ending';
     this.#closeReason = reason;
     this.#lastWords = { frame };
-    if (this.#inFlight === 0) this.#finish();
+    if (this.#inFlight.count === 0) this.#finish();
   }
 
   /** Ends the session now: what was sent can't be trusted, or nothing is in flight. */
@@ -514,7 +426,7 @@ export class Session {
 
   #closed(): void {
     if (this.#state === 'closed') return;
-    const wasLoggedIn = this.#authority !== null;
+    const wasLoggedIn = this.#standing.isLoggedIn;
     this.#state = 'closed';
     this.#ticket.release();
     if (wasLoggedIn) {
@@ -543,8 +455,3 @@ const DEADLINES = {
   role: 'writeTimeoutMs',
   schema: 'schemaTimeoutMs',
 } as const;
-
-/** Names that clients send go into records: short, and without control characters. */
-function printable(text: string | undefined): string | null {
-  return text === undefined ? null : text.replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 64);
-}

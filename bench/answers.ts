@@ -1,0 +1,220 @@
+// What a Cassandra node answers, built by hand, for runs without a real one: login, the system
+// tables that the gate's control connection reads, and one prepared SELECT with one row.
+import { createHash } from 'node:crypto';
+import {
+  bytes,
+  ErrorCode,
+  errorBody,
+  int,
+  Kind,
+  MetadataFlag,
+  Opcode,
+  QueryFlag,
+  short,
+  shortBytes,
+  string,
+} from './frames.ts';
+import type { Response } from './raw-connection.ts';
+import { KEYSPACE, ROW_VALUE } from './workload.ts';
+
+/** Type codes of the specification, section 4.2.5.2, and how a text becomes a cell of that type. */
+const TYPES = {
+  varchar: { option: short(0x0d), cell: (text: string) => Buffer.from(text) },
+  int: { option: short(0x09), cell: (text: string) => int(Number(text)) },
+  uuid: {
+    option: short(0x0c),
+    cell: (text: string) => Buffer.from(text.replaceAll('-', ''), 'hex'),
+  },
+  inet: { option: short(0x10), cell: (text: string) => Buffer.from(text.split('.').map(Number)) },
+  'set<varchar>': {
+    option: Buffer.concat([short(0x22), short(0x0d)]),
+    cell: (text: string) => Buffer.concat([int(1), bytes(Buffer.from(text))]),
+  },
+} as const;
+
+interface Table {
+  readonly keyspace: string;
+  readonly table: string;
+  readonly columns: Readonly<Record<string, keyof typeof TYPES>>;
+  readonly rows: readonly Readonly<Record<string, string>>[];
+}
+
+const HOST_ID = '6f1d2c3b-4a59-4867-8b7a-0c1d2e3f4a5b';
+const SCHEMA_VERSION = '2207c2a9-f598-3971-986b-2926e09e239d';
+
+const TABLES: readonly Table[] = [
+  {
+    keyspace: 'system',
+    table: 'local',
+    columns: {
+      key: 'varchar',
+      bootstrapped: 'varchar',
+      broadcast_address: 'inet',
+      broadcast_port: 'int',
+      cluster_name: 'varchar',
+      cql_version: 'varchar',
+      data_center: 'varchar',
+      host_id: 'uuid',
+      listen_address: 'inet',
+      listen_port: 'int',
+      native_protocol_version: 'varchar',
+      partitioner: 'varchar',
+      rack: 'varchar',
+      release_version: 'varchar',
+      rpc_address: 'inet',
+      rpc_port: 'int',
+      schema_version: 'uuid',
+      tokens: 'set<varchar>',
+    },
+    rows: [
+      {
+        key: 'local',
+        bootstrapped: 'COMPLETED',
+        broadcast_address: '127.0.0.1',
+        broadcast_port: '7000',
+        cluster_name: 'bench',
+        cql_version: '3.4.7',
+        data_center: 'datacenter1',
+        host_id: HOST_ID,
+        listen_address: '127.0.0.1',
+        listen_port: '7000',
+        native_protocol_version: '5',
+        partitioner: 'org.apache.cassandra.dht.Murmur3Partitioner',
+        rack: 'rack1',
+        release_version: '5.0.9',
+        rpc_address: '127.0.0.1',
+        rpc_port: '9042',
+        schema_version: SCHEMA_VERSION,
+        tokens: '0',
+      },
+    ],
+  },
+  {
+    keyspace: 'system',
+    table: 'peers',
+    columns: { peer: 'inet', data_center: 'varchar', host_id: 'uuid', rpc_address: 'inet' },
+    rows: [],
+  },
+  {
+    keyspace: 'system',
+    table: 'peers_v2',
+    columns: { peer: 'inet', peer_port: 'int', data_center: 'varchar', host_id: 'uuid' },
+    rows: [],
+  },
+  {
+    keyspace: 'system_schema',
+    table: 'keyspaces',
+    columns: { keyspace_name: 'varchar' },
+    rows: [{ keyspace_name: KEYSPACE }],
+  },
+  {
+    keyspace: 'system_schema',
+    table: 'tables',
+    columns: { keyspace_name: 'varchar', table_name: 'varchar' },
+    rows: [{ keyspace_name: KEYSPACE, table_name: 'items' }],
+  },
+  {
+    keyspace: 'system_schema',
+    table: 'views',
+    columns: { keyspace_name: 'varchar', view_name: 'varchar', base_table_name: 'varchar' },
+    rows: [],
+  },
+  {
+    keyspace: 'system_schema',
+    table: 'indexes',
+    columns: { keyspace_name: 'varchar', index_name: 'varchar', table_name: 'varchar' },
+    rows: [],
+  },
+];
+
+const ITEMS: Table = {
+  keyspace: KEYSPACE,
+  table: 'items',
+  columns: { pk: 'varchar', value: 'varchar' },
+  rows: [],
+};
+
+/** Texts by prepared id, so that an EXECUTE of an id never prepared here is UNPREPARED. */
+const prepared = new Set<string>();
+
+/** The answer to QUERY: plain SELECTs of whole columns over the tables above. */
+export function answerQuery(text: string): Response {
+  const match =
+    /^select\s+(.+?)\s+from\s+(\w+)\.(\w+)(?:\s+where\s+key\s*=\s*'local')?\s*;?$/i.exec(
+      text.trim(),
+    );
+  const table = TABLES.find((one) => one.keyspace === match?.[2] && one.table === match[3]);
+  if (match === null || table === undefined) return invalid(text);
+  const wanted = match[1] === '*' ? Object.keys(table.columns) : match[1]!.split(/\s*,\s*/);
+  if (wanted.some((name) => !Object.hasOwn(table.columns, name))) return invalid(text);
+  const cells = table.rows.map((row) =>
+    Buffer.concat(wanted.map((name) => bytes(TYPES[table.columns[name]!].cell(row[name]!)))),
+  );
+  return result([int(Kind.ROWS), metadata(table, wanted), int(cells.length), ...cells]);
+}
+
+/** The answer to PREPARE: one bound key, rows of key and value; the id as Cassandra makes it. */
+export function answerPrepare(text: string): Response {
+  const id = createHash('md5').update(text).digest();
+  prepared.add(id.toString('latin1'));
+  const bind = [int(MetadataFlag.GLOBAL_TABLES_SPEC), int(1), int(1), short(0), spec(ITEMS)];
+  return result([
+    int(Kind.PREPARED),
+    shortBytes(id),
+    ...bind,
+    columns(ITEMS, ['pk']),
+    metadata(ITEMS, ['pk', 'value']),
+  ]);
+}
+
+/** The answer to EXECUTE: the row of the bound key. */
+export function answerExecute(body: Buffer): Response {
+  const idEnd = 2 + body.readUInt16BE(0);
+  const id = body.subarray(2, idEnd);
+  if (!prepared.has(id.toString('latin1'))) {
+    return error(UNPREPARED, 'not prepared on this responder', shortBytes(Buffer.from(id)));
+  }
+  const flags = body[idEnd + 2]!;
+  // <consistency><flags><short n><int length>key
+  const keyStart = idEnd + 9;
+  if ((flags & QueryFlag.VALUES) === 0 || body.readUInt16BE(idEnd + 3) !== 1) {
+    return error(ErrorCode.INVALID, 'the responder takes one bound value');
+  }
+  const key = body.subarray(keyStart, keyStart + body.readInt32BE(idEnd + 5));
+  const head =
+    (flags & QueryFlag.SKIP_METADATA) === 0
+      ? metadata(ITEMS, ['pk', 'value'])
+      : Buffer.concat([int(MetadataFlag.NO_METADATA), int(2)]);
+  return result([int(Kind.ROWS), head, int(1), bytes(key), bytes(Buffer.from(ROW_VALUE))]);
+}
+
+const UNPREPARED = 0x2500;
+
+function result(parts: readonly Buffer[]): Response {
+  return { opcode: Opcode.RESULT, body: Buffer.concat(parts) };
+}
+
+function error(code: number, message: string, rest: Buffer = Buffer.alloc(0)): Response {
+  return { opcode: Opcode.ERROR, body: Buffer.concat([errorBody(code, message), rest]) };
+}
+
+function invalid(text: string): Response {
+  return error(ErrorCode.INVALID, `the responder has no answer to: ${text.slice(0, 200)}`);
+}
+
+function metadata(table: Table, names: readonly string[]): Buffer {
+  return Buffer.concat([
+    int(MetadataFlag.GLOBAL_TABLES_SPEC),
+    int(names.length),
+    spec(table),
+    columns(table, names),
+  ]);
+}
+
+function spec({ keyspace, table }: Table): Buffer {
+  return Buffer.concat([string(keyspace), string(table)]);
+}
+
+function columns(table: Table, names: readonly string[]): Buffer {
+  return Buffer.concat(names.flatMap((name) => [string(name), TYPES[table.columns[name]!].option]));
+}

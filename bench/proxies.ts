@@ -1,0 +1,145 @@
+// What is measured: each proxy as a process of its own in front of the responder, with what a client
+// needs to log in through it.
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { AUDIENCE, REPOSITORY_UUID, startIssuer, WORKSPACE_UUID } from '../test/support/issuer.ts';
+import { startChild } from './child.ts';
+import type { Credentials } from './raw-connection.ts';
+import { KEYSPACE } from './workload.ts';
+
+export interface Proxy {
+  readonly name: string;
+  /** The process whose CPU and memory count. */
+  readonly pid: number;
+  readonly target: string;
+  readonly credentials: Credentials;
+  stop(): Promise<void>;
+}
+
+const CREDENTIALS: Credentials = { username: 'cassandra', password: 'cassandra' };
+const MAIN = path.resolve(import.meta.dirname, '../dist/lib/main.js');
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function accepts(port: number): Promise<true | null> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(null));
+  });
+}
+
+/** The load straight at the responder: what nothing in between costs. */
+export function direct(port: number, pid: number): Proxy {
+  const target = `127.0.0.1:${port}`;
+  return { name: 'direct', pid, target, credentials: CREDENTIALS, stop: async () => undefined };
+}
+
+/** HAProxy relaying TCP with one thread; null with a word when it is not installed. */
+export async function haproxy(responderPort: number): Promise<Proxy | null> {
+  const command = ['/usr/sbin/haproxy', '/usr/bin/haproxy'].find((file) => existsSync(file));
+  if (command === undefined) {
+    console.error('haproxy is not installed (Debian: apt-get install haproxy); it is left out');
+    return null;
+  }
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-haproxy-'));
+  const port = await freePort();
+  const config = path.join(dir, 'haproxy.cfg');
+  await writeFile(
+    config,
+    `global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+frontend cql
+  bind 127.0.0.1:${port}
+  default_backend nodes
+backend nodes
+  server node 127.0.0.1:${responderPort}
+`,
+  );
+  const child = await startChild({
+    name: 'haproxy',
+    command,
+    args: ['-db', '-q', '-f', config],
+    readyPoll: async () => accepts(port),
+  });
+  return {
+    name: 'haproxy',
+    pid: child.pid,
+    target: `127.0.0.1:${port}`,
+    credentials: CREDENTIALS,
+    stop: async () => {
+      await child.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
+export async function cqlgate(responderPort: number): Promise<Proxy> {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
+  const issuer = await startIssuer();
+  const config = {
+    listen: { host: '127.0.0.1', port: 0 },
+    cluster: { contactPoints: [`127.0.0.1:${responderPort}`] },
+    cassandraRoles: { bench: { username: 'bench', password: { env: 'BENCH_PASSWORD' } } },
+    issuers: [
+      {
+        name: 'pipelines',
+        type: 'bitbucket',
+        workspace: 'acme',
+        workspaceUuid: WORKSPACE_UUID,
+        audience: AUDIENCE,
+        issuer: issuer.issuer,
+        jwksUri: issuer.jwksUri,
+      },
+    ],
+    policy: 'policy.yaml',
+    audit: { dir: 'audit', dml: 'activity' },
+  };
+  const policy = {
+    version: 1,
+    roles: {
+      bench: { cassandraRole: 'bench', grants: [`SELECT, MODIFY ON KEYSPACE ${KEYSPACE}`] },
+    },
+    bindings: [{ role: 'bench', issuer: 'pipelines', where: { repositoryUuid: REPOSITORY_UUID } }],
+  };
+  await writeFile(path.join(dir, 'cqlgate.yaml'), stringify(config));
+  await writeFile(path.join(dir, 'policy.yaml'), stringify(policy));
+  const child = await startChild({
+    name: 'cqlgate',
+    command: process.execPath,
+    args: [MAIN, 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
+    env: { ...process.env, BENCH_PASSWORD: 'bench' },
+    readyLine: (line) => /listening on [^ "]*:(\d+)/.exec(line)?.[1] ?? null,
+  });
+  return {
+    name: 'cqlgate',
+    pid: child.pid,
+    target: `127.0.0.1:${child.ready}`,
+    credentials: { username: 'bench', password: issuer.mint() },
+    stop: async () => {
+      await child.stop();
+      await issuer.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

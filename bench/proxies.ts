@@ -45,7 +45,13 @@ async function accepts(port: number): Promise<true | null> {
 /** The load straight at the responder: what nothing in between costs. */
 export function direct(port: number, pid: number): Proxy {
   const target = `127.0.0.1:${port}`;
-  return { name: 'direct', pid, target, credentials: CREDENTIALS, stop: async () => undefined };
+  return {
+    name: 'direct',
+    pid,
+    target,
+    credentials: CREDENTIALS,
+    stop: async () => Promise.resolve(),
+  };
 }
 
 /** HAProxy relaying TCP with one thread; null with a word when it is not installed. */

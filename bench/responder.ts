@@ -104,23 +104,36 @@ function serve(socket: net.Socket): void {
     const opcode = buffer[start + 4]!;
     const stream = (buffer[start + 2]! << 8) | buffer[start + 3]!;
     const problem = problemOf(buffer, start, opcode);
-    if (problem !== null) return respond(stream, protocolError(problem));
+    if (problem !== null) {
+      respond(stream, protocolError(problem));
+      return;
+    }
     const fixed = FIXED.get(opcode);
-    if (fixed !== undefined) return respond(stream, fixed);
+    if (fixed !== undefined) {
+      respond(stream, fixed);
+      return;
+    }
     const bodyStart = start + HEADER_BYTES;
     // The keyspace decides what an unqualified text means; ids of EXECUTE have it in them.
     const scope = opcode === Opcode.EXECUTE || keyspace === null ? '' : keyspace;
     const key = buffer.toString('latin1', bodyStart, end) + scope;
     const known = memory.get(opcode)!.get(key);
-    if (known !== undefined) return respond(stream, known);
+    if (known !== undefined) {
+      respond(stream, known);
+      return;
+    }
     const body = Buffer.from(buffer.subarray(bodyStart, end));
     const used = opcode === Opcode.QUERY ? keyspaceOfUse(longStringOf(body)) : null;
     if (used !== null) {
       keyspace = used;
       const answer = Buffer.concat([int(Kind.SET_KEYSPACE), string(used)]);
-      return respond(stream, responseFrame(Opcode.RESULT, 0, answer));
+      respond(stream, responseFrame(Opcode.RESULT, 0, answer));
+      return;
     }
-    if (relay === null) return respond(stream, remember(opcode, key, body, made(opcode, body)));
+    if (relay === null) {
+      respond(stream, remember(opcode, key, body, made(opcode, body)));
+      return;
+    }
     learn(relay, opcode, key, body, keyspace).then(
       (answer) => {
         respond(stream, answer);

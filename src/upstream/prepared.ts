@@ -93,7 +93,7 @@ export class PreparedRegistry {
         pkIndexes: [...prepared.pkIndexes],
         returnsRows: prepared.resultColumnCount > 0,
         shapes: new Map(),
-        used: true,
+        used: false,
         givenTo: new WeakSet(),
         repair: null,
         bytes: 0,

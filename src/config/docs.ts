@@ -1,0 +1,145 @@
+// docs/CONFIG.md, made of the schemas and the table of limits: what is written there is what is checked.
+import type { z } from 'zod';
+import { LIMITS, type LimitName } from '../limits.ts';
+import { policySchema } from './policy-schema.ts';
+import { configSchema } from './schema.ts';
+
+interface Node {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly properties?: Record<string, Node>;
+  readonly additionalProperties?: Node;
+  readonly items?: Node;
+  readonly required?: readonly string[];
+  readonly oneOf?: readonly Node[];
+  readonly anyOf?: readonly Node[];
+}
+
+const HEAD = `# Configuration
+
+Made by \`npm run docs\` from the schemas in src/config; a test holds it true. \`cqlgate check-config\`
+reports all problems at once, each with its place; an unknown key is an error that names the nearest.
+
+`;
+
+const NOTES = `
+A secret is \`{env: NAME}\` or \`{file: path}\`; a literal one is refused. Paths are relative to the file
+they stand in.
+
+## Notes on the policy
+
+- A grant is a text of Cassandra's GRANT without \`TO\`: \`SELECT, MODIFY ON KEYSPACE orders\`,
+  \`SELECT ON TABLE shared.countries\`, \`EXECUTE ON ALL FUNCTIONS IN KEYSPACE orders\`. A trailing \`*\` covers
+  keyspaces by prefix, creating them included; CREATE ON KEYSPACE without it never allows CREATE KEYSPACE.
+- ALL KEYSPACES and prefixes do not reach Cassandra's own keyspaces; \`cqlgate\` is reachable by no grant.
+- \`deny\` names kinds of statements: \`TRUNCATE\`, \`DROP KEYSPACE\`, \`CREATE FUNCTION\`.
+- \`where\` is never empty. Its keys are claims, or JSON Pointers into nested ones; values are globs (\`*\`
+  stops at \`/\`, \`**\` does not) or lists of them. A missing, null or empty claim never matches. Claims
+  ending in \`Uuid\` are compared without braces and case. A bitbucket binding names \`repositoryUuid\`.
+- \`branchName\` is no production gate: in a pull request it is the source branch. Bind a
+  \`deploymentEnvironmentUuid\` with deployment permissions.
+- The username of a login is the role, or \`oidc\` where exactly one role is bound to the token.
+`;
+
+export function renderConfigDocs(): string {
+  return [
+    HEAD,
+    '## cqlgate.yaml\n\n',
+    table(rowsOf(jsonSchema(configSchema), '').filter((row) => !row.path.startsWith('limits'))),
+    '\n## Limits\n\nUnder `limits:`; each has a reason.\n\n',
+    limits(),
+    '\n## policy.yaml\n\n',
+    table(rowsOf(jsonSchema(policySchema), '')),
+    NOTES,
+  ].join('');
+}
+
+function jsonSchema(schema: z.ZodType): Node {
+  return schema.toJSONSchema({ io: 'input', unrepresentable: 'any' }) as Node;
+}
+
+interface Row {
+  readonly path: string;
+  readonly type: string;
+  readonly fallback: string;
+  readonly sentence: string;
+}
+
+function rowsOf(node: Node, path: string): Row[] {
+  const rows: Row[] = [];
+  for (const [key, child] of Object.entries(node.properties ?? {})) {
+    const at = path === '' ? key : `${path}.${key}`;
+    const required = node.required?.includes(key) ?? false;
+    rows.push(...rowOf(child, at, required));
+  }
+  return rows;
+}
+
+function rowOf(node: Node, path: string, required: boolean): Row[] {
+  const nested = [
+    ...rowsOf(node, path),
+    ...(node.items === undefined
+      ? []
+      : variants(node.items).flatMap((one) => rowsOf(one, `${path}[]`))),
+    ...(typeof node.additionalProperties === 'object'
+      ? variants(node.additionalProperties).flatMap((one) => rowsOf(one, `${path}.<name>`))
+      : []),
+  ];
+  const own: Row = {
+    path,
+    type: typeOf(node),
+    fallback:
+      node.default !== undefined ? code(JSON.stringify(node.default)) : required ? 'required' : '',
+    sentence: node.description ?? '',
+  };
+  const isGroup = node.type === 'object' && node.description === undefined;
+  return unique(isGroup ? nested : [own, ...nested]);
+}
+
+function variants(node: Node): readonly Node[] {
+  return node.oneOf ?? node.anyOf ?? [node];
+}
+
+/** Variants of a union share keys; the first that says something stands for all. */
+function unique(rows: readonly Row[]): Row[] {
+  const byPath = new Map<string, Row>();
+  for (const row of rows) {
+    const known = byPath.get(row.path);
+    if (known === undefined || (known.sentence === '' && row.sentence !== ''))
+      byPath.set(row.path, row);
+  }
+  return [...byPath.values()];
+}
+
+function typeOf(node: Node): string {
+  if (node.const !== undefined) return code(JSON.stringify(node.const));
+  if (node.enum !== undefined) return node.enum.map((one) => code(String(one))).join(', ');
+  if (node.type === 'array')
+    return `list of ${node.items === undefined ? 'values' : typeOf(node.items)}`;
+  const choices = node.oneOf ?? node.anyOf;
+  if (choices !== undefined) return [...new Set(choices.map(typeOf))].join(' or ');
+  return node.type ?? 'any';
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function table(rows: readonly Row[]): string {
+  const lines = rows.map(
+    ({ path, type, fallback, sentence }) =>
+      `| ${code(path)} | ${type} | ${fallback} | ${sentence} |`,
+  );
+  return ['| key | type | default | meaning |', '|-|-|-|-|', ...lines, ''].join('\n');
+}
+
+function limits(): string {
+  const lines = (Object.keys(LIMITS) as LimitName[]).map((name) => {
+    const { default: value, unit, reason } = LIMITS[name];
+    return `| ${code(name)} | ${value} | ${unit} | ${reason} |`;
+  });
+  return ['| limit | default | unit | reason |', '|-|-|-|-|', ...lines, ''].join('\n');
+}

@@ -1,0 +1,183 @@
+// Configuration and policy: every problem at once, each with its place and what to do.
+import { afterEach, describe, expect, it } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { checkConfig } from '../../src/commands/check-config.ts';
+import { renderConfigDocs } from '../../src/config/docs.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { CONFIG, Files, POLICY } from './files.ts';
+
+let files: Files;
+afterEach(async () => files?.remove());
+
+async function problemsOf(config: string, policy = POLICY): Promise<readonly string[]> {
+  files = await Files.create(config, policy);
+  return (await checkConfig(files.config)).problems.map((text) =>
+    text.replaceAll(`${files.dir}/`, ''),
+  );
+}
+
+describe('the configuration', () => {
+  it('is taken with its secrets resolved and its paths made absolute', async () => {
+    files = await Files.create();
+    const loaded = await loadConfig(files.config);
+    expect(loaded.logins.get('ci')).toEqual({
+      name: 'ci',
+      open: false,
+      username: 'ci',
+      password: 's3cret',
+    });
+    expect(loaded.gateLogin.name).toBe('ci');
+    expect(loaded.policyFile).toBe(files.policy);
+    expect(loaded.limits.inFlightPerSession).toBe(2048);
+    expect((await checkConfig(files.config)).warnings.join()).toContain('advertise is not set');
+  });
+
+  it('tells all problems at once, with their places', async () => {
+    const problems = await problemsOf(
+      CONFIG.replace('contactPoints', 'contactPoint')
+        .replace('port: 9042', 'port: many')
+        .replace('username: ci, password: {file: secret}', 'username: ci, password: hunter2'),
+    );
+    expect(problems).toHaveLength(4);
+    expect(problems.join('\n')).toMatch(/cqlgate\.yaml:2:\d+: listen\.port: /);
+    expect(problems.join('\n')).toContain(
+      'cluster.contactPoint is not known; did you mean contactPoints?',
+    );
+    expect(problems.join('\n')).toContain('a literal password is refused');
+    expect(problems.join('\n')).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['an unknown key', CONFIG.replace('audit:', 'audits:'), 'did you mean audit?'],
+    [
+      'a key of a later version',
+      `${CONFIG}workers: 2\n`,
+      'workers is not enforced by this version',
+    ],
+    [
+      'a nested one',
+      CONFIG.replace('port: 9042', 'port: 9042, tls: {}'),
+      'listen.tls is not enforced',
+    ],
+    ['a duplicate key', `${CONFIG}policy: other.yaml\n`, 'Map keys must be unique'],
+    ['YAML that is none', `${CONFIG}  : [`, 'cqlgate.yaml:'],
+    [
+      'an http issuer',
+      CONFIG.replace('audience:', 'issuer: "http://evil", audience:'),
+      'is not https',
+    ],
+    ['a missing secret', CONFIG.replace('file: secret', 'file: nowhere'), 'nowhere cannot be read'],
+    [
+      'an unset variable',
+      CONFIG.replace('file: secret', 'env: NOT_SET_HERE'),
+      'NOT_SET_HERE is not set',
+    ],
+    ['a bad contact point', CONFIG.replace('127.0.0.1:9043', 'nohost'), 'host:port'],
+    ['a negative limit', `${CONFIG}limits: {sessions: -1}\n`, 'limits.sessions'],
+    ['an unknown limit', `${CONFIG}limits: {session: 1}\n`, 'did you mean sessions?'],
+    [
+      'an unknown gate role',
+      CONFIG.replace('cluster:', 'cluster:\n  gateRole: boss'),
+      'names boss',
+    ],
+    [
+      'an alias bomb',
+      `a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n`,
+      'alias',
+    ],
+    ['nothing', '', 'expected object'],
+  ])('refuses %s', async (_name, config, text) => {
+    expect((await problemsOf(config)).join('\n')).toContain(text);
+  });
+
+  it('says that a file is missing', async () => {
+    const { problems } = await checkConfig('/nowhere/cqlgate.yaml');
+    expect(problems[0]).toContain('cannot be read (ENOENT)');
+  });
+
+  it('warns of what is risky', async () => {
+    files = await Files.create(
+      CONFIG.replace('"https://gate"', '"ari:cloud:bitbucket::workspace/1"')
+        .replace('workspaceUuid: "{1}", ', '')
+        .replace('{username: ci, password: {file: secret}}', '{open: true}'),
+      POLICY.replace('SELECT ON KEYSPACE orders', '"SELECT, MODIFY ON KEYSPACE orders"').replace(
+        '"{2}"',
+        '"{2}", branchName: main',
+      ),
+    );
+    const { warnings } = await checkConfig(files.config);
+    for (const text of ['default audience', 'no workspaceUuid', 'is open', 'branchName alone']) {
+      expect(warnings.join('\n')).toContain(text);
+    }
+  });
+
+  it('is documented as it is checked', async () => {
+    const file = path.resolve(import.meta.dirname, '../../docs/CONFIG.md');
+    expect(await readFile(file, 'utf8'), 'run `npm run docs`').toBe(renderConfigDocs());
+  });
+});
+
+describe('the policy', () => {
+  it('tells all problems at once', async () => {
+    const problems = await problemsOf(
+      CONFIG,
+      POLICY.replace('cassandraRole: ci', 'cassandraRole: cj')
+        .replace('SELECT ON KEYSPACE orders', 'SELECT ON KEYSPACE orders, READ ON KEYSPACE x')
+        .replace('issuer: pipelines', 'issuer: pipeline'),
+    );
+    expect(problems.join('\n')).toContain('did you mean ci?');
+    expect(problems.join('\n')).toContain("'READ ON KEYSPACE x': expected a permission");
+    expect(problems.join('\n')).toContain('did you mean pipelines?');
+    expect(problems).toHaveLength(3);
+    expect(problems.every((text) => /^policy\.yaml:\d+:\d+: /.test(text))).toBe(true);
+  });
+
+  const bad: [string, string, string][] = [
+    ['an empty where', POLICY.replace('{repositoryUuid: "{2}"}', '{}'), 'where is empty'],
+    [
+      'a bitbucket binding without repository',
+      POLICY.replace('repositoryUuid', 'branchName'),
+      'name repositoryUuid',
+    ],
+    [
+      'an unknown role',
+      POLICY.replace('role: migrator', 'role: migrater'),
+      'did you mean migrator?',
+    ],
+    ['a role called oidc', POLICY.replaceAll('migrator', 'oidc'), 'no role may be called oidc'],
+    [
+      'an unknown kind in deny',
+      POLICY.replace('grants:', 'deny: [TRUNCATES]\n    grants:'),
+      'did you mean TRUNCATE?',
+    ],
+    [
+      'a grant on the gate keyspace',
+      POLICY.replace('KEYSPACE orders', 'KEYSPACE cqlgate'),
+      "gate's own",
+    ],
+    ['a grant on JMX', POLICY.replace('SELECT ON KEYSPACE orders', 'SELECT ON ALL MBEANS'), 'JMX'],
+    [
+      'session',
+      POLICY.replace('grants:', 'session: {max: 8h}\n    grants:'),
+      'not enforced by this version',
+    ],
+    [
+      'capabilities',
+      POLICY.replace('grants:', 'capabilities: [triggers]\n    grants:'),
+      'not enforced by this version',
+    ],
+    ['admins', `${POLICY}admins: []\n`, 'not enforced by this version'],
+    [
+      'pipelineTarget',
+      POLICY.replace('"{2}"', '"{2}", pipelineTarget: branch'),
+      'not enforced by this version',
+    ],
+    ['another version', POLICY.replace('version: 1', 'version: 2'), 'version must be 1'],
+    ['a number as a claim', POLICY.replace('"{2}"', '2'), 'quote numbers'],
+  ];
+
+  it.each(bad)('refuses %s', async (_name, policy, text) => {
+    expect((await problemsOf(CONFIG, policy)).join('\n')).toContain(text);
+  });
+});

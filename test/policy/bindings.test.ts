@@ -1,0 +1,121 @@
+// Who may take a role: claims against patterns, and nothing missing ever matches.
+import { describe, expect, it } from 'vitest';
+import { bindingMatches } from '../../src/policy/bindings.ts';
+import { matchesGlob } from '../../src/policy/glob.ts';
+import { isAuthority, Policy } from '../../src/policy/policy.ts';
+import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
+
+const principal = (claims: Record<string, ClaimValue>): Principal => ({
+  issuerName: 'pipelines',
+  issuer: 'https://issuer',
+  subject: 'me',
+  claims,
+  tokenSha256: '',
+  expiresAtMs: Infinity,
+});
+
+const binding = (where: Record<string, string | string[]>, role = 'r', issuer = 'pipelines') => ({
+  name: role,
+  role,
+  issuer,
+  where: new Map(Object.entries(where).map(([key, value]) => [key, [value].flat()])),
+});
+
+describe('globs', () => {
+  it.each([
+    ['main', 'main', true],
+    ['main', 'Main', false],
+    ['release/*', 'release/1', true],
+    ['release/*', 'release/1/x', false],
+    ['release/**', 'release/1/x', true],
+    ['*', 'a/b', false],
+    ['**', 'a/b', true],
+    ['*-*', 'a-b', true],
+    ['a*c', 'abbbc', true],
+    ['a*c', 'ac', true],
+    ['.*', 'xx', false],
+    ['[a]', 'a', false],
+    ['', '', true],
+  ])('%s and %s: %s', (pattern, text, expected) => {
+    expect(matchesGlob(pattern, text)).toBe(expected);
+  });
+
+  it('are linear, whatever the pattern', () => {
+    const start = performance.now();
+    expect(matchesGlob('*a'.repeat(50), 'a'.repeat(5_000) + 'b')).toBe(false);
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});
+
+describe('bindings', () => {
+  const cases: [Record<string, string | string[]>, Record<string, ClaimValue>, boolean][] = [
+    [{ branchName: 'main' }, { branchName: 'main' }, true],
+    [{ branchName: ['main', 'release/*'] }, { branchName: 'release/2' }, true],
+    [{ branchName: '*' }, {}, false],
+    [{ branchName: '*' }, { branchName: null }, false],
+    [{ branchName: '**' }, { branchName: '' }, false],
+    [{ branchName: '**' }, { branchName: { a: 1 } }, false],
+    [{ branchName: '**' }, { branchName: [] }, false],
+    [{ groups: 'readers' }, { groups: ['writers', 'readers'] }, true],
+    [{ groups: '1' }, { groups: [1] }, false],
+    [{ groups: '**' }, { groups: [['x']] }, false],
+    [{ level: '3' }, { level: 3 }, true],
+    [{ level: 'true' }, { level: true }, true],
+    [{ level: '3' }, { level: 3.0 }, true],
+    [{ toString: '**' }, {}, false],
+    [{ __proto__x: '**' }, {}, false],
+    [{ repositoryUuid: '8864CD24' }, { repositoryUuid: '{8864cd24}' }, true],
+    [{ repositoryUuid: '{8864cd24}' }, { repositoryUuid: '8864CD24' }, true],
+    [{ repository: '{8864cd24}' }, { repository: '8864cd24' }, false],
+    [{ a: '1', b: '2' }, { a: '1', b: '2' }, true],
+    [{ a: '1', b: '2' }, { a: '1' }, false],
+    [
+      { '/https:~1~1sts.amazonaws.com~1/aws_account': '42' },
+      { 'https://sts.amazonaws.com/': { aws_account: '42' } },
+      true,
+    ],
+    [{ '/a/b': 'x' }, { a: ['x'] }, false],
+    [{}, { anything: 'x' }, false],
+  ];
+
+  it.each(cases)('%j against %j: %s', (where, claims, expected) => {
+    expect(bindingMatches(binding(where), principal(claims))).toBe(expected);
+  });
+
+  it('count for their own issuer only', () => {
+    expect(bindingMatches(binding({ a: '1' }, 'r', 'other'), principal({ a: '1' }))).toBe(false);
+  });
+});
+
+describe('roles by username', () => {
+  const role = (name: string) => ({ name, cassandraRole: 'c', grants: [], deny: [] });
+  const policy = new Policy(
+    {
+      roles: ['one', 'two', 'three'].map(role),
+      bindings: [
+        binding({ a: '1' }, 'one'),
+        binding({ a: '1' }, 'two'),
+        binding({ b: '1' }, 'three'),
+      ],
+    },
+    'v',
+  );
+
+  it('take the one asked for, and oidc the only one', () => {
+    const named = policy.authorize(principal({ a: '1' }), 'two');
+    expect(isAuthority(named) && named.role.name).toBe('two');
+    const only = policy.authorize(principal({ b: '1' }), 'oidc');
+    expect(isAuthority(only) && only.role.name).toBe('three');
+  });
+
+  it('are refused with the names that may be taken', () => {
+    expect(policy.authorize(principal({ a: '1' }), 'oidc')).toMatchObject({
+      reason: 'several_roles',
+      message: expect.stringContaining('one, two') as string,
+    });
+    expect(policy.authorize(principal({ a: '1' }), 'three')).toMatchObject({
+      reason: 'role_not_bound',
+    });
+    expect(policy.authorize(principal({}), 'oidc')).toMatchObject({ reason: 'unbound' });
+  });
+});

@@ -1,0 +1,219 @@
+// The decision, table by table: what a grant gives, what nothing gives, and what is asked of USE.
+import { describe, expect, it } from 'vitest';
+import { analyse, isStatement } from '../../src/cql/analyse.ts';
+import { EMPTY_SCHEMA, type StatementKind } from '../../src/cql/statement.ts';
+import { decide, isPermit, mayTrace, seesKeyspace } from '../../src/policy/decide.ts';
+import { parseGrant, type Grant } from '../../src/policy/grant.ts';
+import { isAuthority, Policy, type Authority } from '../../src/policy/policy.ts';
+import type { Principal } from '../../src/identity/principal.ts';
+
+const PRINCIPAL: Principal = {
+  issuerName: 'pipelines',
+  issuer: 'https://issuer',
+  subject: 'me',
+  claims: { sub: 'me' },
+  tokenSha256: '',
+  expiresAtMs: Infinity,
+};
+
+function authority(grants: readonly string[], deny: readonly StatementKind[] = []): Authority {
+  const parsed = grants.map((text) => {
+    const grant = parseGrant(text);
+    if ('problem' in grant) throw new Error(`${text}: ${grant.problem}`);
+    return grant;
+  });
+  const policy = new Policy(
+    {
+      roles: [{ name: 'r', cassandraRole: 'c', grants: parsed, deny }],
+      bindings: [{ name: 'b', role: 'r', issuer: 'pipelines', where: new Map([['sub', ['me']]]) }],
+    },
+    'v1',
+  );
+  const found = policy.authorize(PRINCIPAL, 'r');
+  if (!isAuthority(found)) throw new Error(found.message);
+  return found;
+}
+
+function outcome(who: Authority, text: string, keyspace: string | null = null): string {
+  const statement = analyse(text, keyspace);
+  if (!isStatement(statement)) throw new Error(`${text}: ${statement.reason}`);
+  const decision = decide(who, statement, EMPTY_SCHEMA);
+  return isPermit(decision) ? 'permit' : decision.reason;
+}
+
+const WITH = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
+
+const TABLE: [string[], string, string][] = [
+  [['SELECT ON TABLE ks.t'], 'SELECT * FROM ks.t', 'permit'],
+  [['SELECT ON TABLE ks.t'], 'SELECT * FROM ks.u', 'permission_missing'],
+  [['SELECT ON TABLE ks.t'], 'INSERT INTO ks.t (k) VALUES (1)', 'permission_missing'],
+  [['MODIFY ON TABLE ks.t'], 'INSERT INTO ks.t (k) VALUES (1)', 'permit'],
+  [['MODIFY ON TABLE ks.t'], 'INSERT INTO ks.t (k) VALUES (1) IF NOT EXISTS', 'permission_missing'],
+  [['SELECT, MODIFY ON TABLE ks.t'], 'INSERT INTO ks.t (k) VALUES (1) IF NOT EXISTS', 'permit'],
+  [['SELECT ON ALL TABLES IN KEYSPACE ks'], 'SELECT * FROM ks.t', 'permit'],
+  [['SELECT ON KEYSPACE ks'], 'SELECT * FROM ks.t', 'permit'],
+  [['SELECT ON ALL KEYSPACES'], 'SELECT * FROM any.t', 'permit'],
+  [['SELECT ON KEYSPACE "Ks"'], 'SELECT * FROM ks.t', 'permission_missing'],
+  [['SELECT ON KEYSPACE ci_*'], 'SELECT * FROM ci_42.t', 'permit'],
+  [['SELECT ON KEYSPACE ci_*'], 'SELECT * FROM cix.t', 'permission_missing'],
+  [['SELECT ON KEYSPACE ci_*'], 'SELECT * FROM "CI_1".t', 'permission_missing'],
+  // Cassandra's own keyspaces: the list, and nothing by wide grants.
+  [[], 'SELECT * FROM system.local', 'permit'],
+  [[], 'SELECT * FROM system_schema.tables', 'permit'],
+  [[], 'SELECT * FROM system.prepared_statements', 'permission_missing'],
+  [['SELECT ON ALL KEYSPACES'], 'SELECT * FROM system_auth.roles', 'permission_missing'],
+  [['SELECT ON ALL KEYSPACES'], 'SELECT * FROM system_traces.events', 'permission_missing'],
+  [['SELECT ON KEYSPACE s*'], 'SELECT * FROM system_auth.roles', 'permission_missing'],
+  [['SELECT ON TABLE system_auth.roles'], 'SELECT * FROM system_auth.roles', 'permit'],
+  [['MODIFY ON ALL KEYSPACES'], 'DELETE FROM system.local WHERE key = 1', 'permission_missing'],
+  // Keyspaces are made by ALL KEYSPACES or by prefix, never by a grant on that keyspace.
+  [['CREATE ON KEYSPACE ks'], `CREATE KEYSPACE ks ${WITH}`, 'permission_missing'],
+  [['CREATE ON ALL KEYSPACES'], `CREATE KEYSPACE ks ${WITH}`, 'permit'],
+  [['CREATE ON KEYSPACE ci_*'], `CREATE KEYSPACE ci_9 ${WITH}`, 'permit'],
+  [['CREATE ON KEYSPACE ci_*'], `CREATE KEYSPACE other ${WITH}`, 'permission_missing'],
+  [['CREATE ON ALL KEYSPACES'], `CREATE KEYSPACE system_auth ${WITH}`, 'permission_missing'],
+  [['DROP ON KEYSPACE ks'], 'DROP KEYSPACE ks', 'permit'],
+  [['DROP ON TABLE ks.t'], 'DROP KEYSPACE ks', 'permission_missing'],
+  [['CREATE ON KEYSPACE ks'], 'CREATE TABLE ks.t (k int PRIMARY KEY)', 'permit'],
+  [['ALTER ON TABLE ks.t'], 'ALTER TABLE ks.t ADD v int', 'permit'],
+  [['ALTER ON TABLE ks.t'], 'DROP INDEX ks.i', 'permission_missing'],
+  [['ALTER ON KEYSPACE ks'], 'DROP INDEX IF EXISTS ks.i', 'permit'],
+  // The gate's own keyspace is reachable by nothing.
+  [
+    ['SELECT, MODIFY, DROP, CREATE ON ALL KEYSPACES'],
+    'SELECT * FROM cqlgate.locks',
+    'permission_missing',
+  ],
+  [
+    ['SELECT, MODIFY, DROP, CREATE ON ALL KEYSPACES'],
+    'DROP KEYSPACE cqlgate',
+    'permission_missing',
+  ],
+  [
+    ['SELECT, MODIFY, DROP, CREATE ON ALL KEYSPACES'],
+    `CREATE KEYSPACE cqlgate ${WITH}`,
+    'permission_missing',
+  ],
+  [['SELECT ON KEYSPACE cql*'], 'SELECT * FROM cqlgate.locks', 'permission_missing'],
+  [['SELECT ON ALL KEYSPACES'], 'USE cqlgate', 'no_grant_in_keyspace'],
+  [['SELECT ON ALL KEYSPACES'], 'DESCRIBE KEYSPACE cqlgate', 'no_grant_in_keyspace'],
+  // Functions and roles need grants of their own.
+  [['SELECT ON ALL KEYSPACES'], 'SELECT ks.f(a) FROM ks.t', 'permission_missing'],
+  [
+    ['SELECT ON ALL KEYSPACES', 'EXECUTE ON FUNCTION ks.f(int)'],
+    'SELECT ks.f(a) FROM ks.t',
+    'permit',
+  ],
+  [['SELECT ON ALL KEYSPACES', 'EXECUTE ON ALL FUNCTIONS'], 'SELECT f(a) FROM ks.t', 'permit'],
+  [['ALL PERMISSIONS ON ALL KEYSPACES'], 'CREATE ROLE r', 'permission_missing'],
+  [['CREATE ON ALL ROLES'], 'CREATE ROLE r', 'permit'],
+  [['ALTER ON ROLE a'], 'ALTER ROLE b WITH LOGIN = true', 'permission_missing'],
+  [['AUTHORIZE, SELECT ON KEYSPACE ks'], 'GRANT SELECT ON KEYSPACE ks TO x', 'permit'],
+  [['AUTHORIZE ON KEYSPACE ks'], 'GRANT SELECT ON KEYSPACE ks TO x', 'permission_missing'],
+  // What no grant gives.
+  [['ALL ON ALL ROLES'], 'CREATE ROLE r WITH SUPERUSER = true', 'capability_missing'],
+  [['ALL ON ALL KEYSPACES'], "CREATE TRIGGER x ON ks.t USING 'c'", 'capability_missing'],
+  [['ALL ON ALL ROLES'], "ADD IDENTITY 'x' TO ROLE 'r'", 'capability_missing'],
+  [['ALL ON ALL KEYSPACES'], "CREATE CUSTOM INDEX ON ks.t (v) USING 'org.evil.I'", 'refused'],
+  // USE and DESCRIBE need some grant there.
+  [['SELECT ON TABLE ks.t'], 'USE ks', 'permit'],
+  [['SELECT ON TABLE ks.t'], 'USE other', 'no_grant_in_keyspace'],
+  [['SELECT ON KEYSPACE ci_*'], 'USE ci_1', 'permit'],
+  [[], 'USE system', 'permit'],
+  [[], 'USE system_auth', 'no_grant_in_keyspace'],
+  [['SELECT ON TABLE ks.t'], 'DESCRIBE KEYSPACE ks', 'permit'],
+  [['SELECT ON TABLE ks.t'], 'DESCRIBE TABLE other.t', 'no_grant_in_keyspace'],
+  [['SELECT ON TABLE ks.t'], 'DESCRIBE FULL SCHEMA', 'no_grant_in_keyspace'],
+  [['SELECT ON ALL KEYSPACES'], 'DESCRIBE SCHEMA', 'permit'],
+  [['SELECT ON TABLE ks.t'], 'DESCRIBE other', 'no_grant_in_keyspace'],
+];
+
+describe('decide', () => {
+  it.each(TABLE)('%j: %s is %s', (grants, text, expected) => {
+    expect(outcome(authority(grants), text)).toBe(expected);
+  });
+
+  it('asks in both keyspaces where one word of DESCRIBE may mean either', () => {
+    const who = authority(['SELECT ON KEYSPACE ks']);
+    expect(outcome(who, 'DESCRIBE billing', 'ks')).toBe('no_grant_in_keyspace');
+    expect(outcome(who, 'DESCRIBE ks', 'ks')).toBe('permit');
+  });
+
+  it('refuses denied kinds whatever is granted, in a BATCH too', () => {
+    const who = authority(['ALL ON ALL KEYSPACES'], ['TRUNCATE', 'DROP KEYSPACE', 'DELETE']);
+    expect(outcome(who, 'TRUNCATE ks.t')).toBe('kind_denied');
+    expect(outcome(who, 'DROP KEYSPACE ks')).toBe('kind_denied');
+    expect(outcome(who, 'DROP TABLE ks.t')).toBe('permit');
+    const batch =
+      'BEGIN BATCH INSERT INTO ks.t (k) VALUES (1) DELETE FROM ks.t WHERE k = 1 APPLY BATCH';
+    expect(outcome(who, batch)).toBe('kind_denied');
+  });
+
+  it('names role, permission, resource and what to do', () => {
+    const statement = analyse("UPDATE billing.t SET v = f('x') WHERE k = 1 IF EXISTS", null);
+    if (!isStatement(statement)) throw new Error(statement.reason);
+    const denial = decide(authority(['MODIFY ON KEYSPACE billing']), statement, EMPTY_SCHEMA);
+    expect(denial).toEqual({
+      reason: 'permission_missing',
+      message:
+        'Role r has no SELECT ON TABLE billing.t and no EXECUTE ON FUNCTION billing.f. If it should, ask for it in the policy of cqlgate.',
+      missing: ['SELECT ON TABLE billing.t', 'EXECUTE ON FUNCTION billing.f'],
+    });
+  });
+
+  it('names the grant that allowed it', () => {
+    const statement = analyse('SELECT * FROM ks.t', null);
+    if (!isStatement(statement)) throw new Error(statement.reason);
+    const permit = decide(authority(['SELECT ON KEYSPACE ks']), statement, EMPTY_SCHEMA);
+    expect(permit).toMatchObject({
+      grant: 'SELECT ON KEYSPACE ks',
+      policyVersion: 'v1',
+      role: 'r',
+    });
+    // Nothing of the same shape is a Permit.
+    expect(isPermit({ ...permit } as never)).toBe(false);
+  });
+
+  it('lets trace, and shows keyspaces, by grant', () => {
+    expect(mayTrace(authority(['SELECT ON ALL KEYSPACES']))).toBe(false);
+    expect(mayTrace(authority(['SELECT ON KEYSPACE system_traces']))).toBe(true);
+    expect(seesKeyspace(authority(['SELECT ON TABLE ks.t']), 'ks')).toBe(true);
+    expect(seesKeyspace(authority(['SELECT ON TABLE ks.t']), 'other')).toBe(false);
+  });
+});
+
+describe('grants', () => {
+  it.each([
+    'SELECT ON KEYSPACE ks',
+    'select, modify on keyspace "Ks"',
+    'ALL PERMISSIONS ON ALL KEYSPACES',
+    'SELECT PERMISSION ON TABLE ks.t',
+    'SELECT ON ks.t',
+    'EXECUTE ON ALL FUNCTIONS IN KEYSPACE ks',
+    'EXECUTE ON FUNCTION ks.f(int, text)',
+    'AUTHORIZE ON ROLE r',
+    'CREATE, DROP ON KEYSPACE ci_* ',
+  ])('take %s', (text) => {
+    expect(parseGrant(text)).not.toHaveProperty('problem');
+  });
+
+  it.each([
+    ['', 'expected a permission'],
+    ['SELECT', 'expected ON'],
+    ['READ ON KEYSPACE ks', 'expected a permission'],
+    ['SELECT ON KEYSPACE', 'expected a keyspace'],
+    ['SELECT ON KEYSPACE *', 'expected a keyspace'],
+    ['SELECT ON KEYSPACE a*b', 'expected the end'],
+    ['SELECT ON TABLE ks.*', 'expected a table'],
+    ['SELECT ON t', 'name the keyspace too'],
+    ['CREATE ON TABLE ks.t', 'CREATE cannot be granted on TABLE'],
+    ['SELECT ON ROLE r', 'SELECT cannot be granted on ROLE'],
+    ['EXECUTE ON KEYSPACE ks', 'EXECUTE cannot be granted on KEYSPACE'],
+    ['SELECT ON KEYSPACE ks TO r', 'expected the end'],
+    ["SELECT ON KEYSPACE 'ks'", 'expected a keyspace'],
+    ['SELECT ON KEYSPACE ks; DROP', 'expected the end'],
+    ["SELECT ON 'open", 'a string is not closed'],
+  ])('refuse %s', (text, problem) => {
+    expect(parseGrant(text)).toMatchObject({ problem: expect.stringContaining(problem) as string });
+  });
+});

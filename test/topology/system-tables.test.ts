@@ -1,0 +1,164 @@
+// What drivers read of the cluster: the gate in the place of nodes, in every column that tells one.
+import { describe, expect, it } from 'vitest';
+import { analyse, isStatement } from '../../src/cql/analyse.ts';
+import { hostId, inetBytes, type Advertised } from '../../src/topology/advertised.ts';
+import { rowsFor, select } from '../../src/topology/system-tables.ts';
+import type { Column, Rows } from '../../src/protocol/messages/result.ts';
+import { TypeCode } from '../../src/protocol/types.ts';
+
+const column = (name: string, code: number): Column => ({
+  keyspace: 'system',
+  table: 'local',
+  name,
+  type: { code, bytes: Buffer.from([0, code]) },
+});
+
+const int = (value: number) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+};
+
+const NODE = Buffer.from([10, 9, 8, 7]);
+const local: Rows = {
+  columns: [
+    column('key', TypeCode.VARCHAR),
+    column('rpc_address', TypeCode.INET),
+    column('broadcast_address', TypeCode.INET),
+    column('listen_address', TypeCode.INET),
+    column('rpc_port', TypeCode.INT),
+    column('host_id', TypeCode.UUID),
+    column('rack', TypeCode.VARCHAR),
+    column('schema_version', TypeCode.UUID),
+  ],
+  rows: [
+    [
+      Buffer.from('local'),
+      NODE,
+      NODE,
+      NODE,
+      int(9043),
+      Buffer.alloc(16, 1),
+      Buffer.from('r1'),
+      Buffer.alloc(16, 2),
+    ],
+  ],
+};
+const peers: Rows = {
+  columns: [
+    column('peer', TypeCode.INET),
+    column('peer_port', TypeCode.INT),
+    column('native_address', TypeCode.INET),
+    column('native_port', TypeCode.INT),
+    column('preferred_ip', TypeCode.INET),
+    column('host_id', TypeCode.UUID),
+    column('rack', TypeCode.VARCHAR),
+    column('tokens', TypeCode.SET),
+    column('secret_new_column', TypeCode.INET),
+  ],
+  rows: [
+    [NODE, int(7000), NODE, int(9042), NODE, Buffer.alloc(16, 3), Buffer.from('r'), null, NODE],
+  ],
+};
+
+const self: Advertised = { address: Buffer.from([127, 0, 0, 1]), port: 9042, name: 'gate:9042' };
+const sibling: Advertised = {
+  address: Buffer.from([127, 0, 0, 2]),
+  port: 9142,
+  name: 'gate-2:9142',
+};
+const view = { clusterName: 'prod', self, siblings: [sibling], local };
+
+function run(text: string, rows: Rows, bound: (Buffer | null)[] = []) {
+  const statement = analyse(text, null);
+  if (!isStatement(statement) || statement.selection === null) throw new Error(text);
+  return select(statement.selection, rows, ({ index }) => bound[index] ?? null);
+}
+
+describe('system.local', () => {
+  const rows = rowsFor('local', local, view);
+
+  it('is the real row with the address, port and host id of the gate', () => {
+    const row = rows.rows[0]!;
+    for (const index of [1, 2, 3]) expect(row[index]).toEqual(self.address);
+    expect(row[4]).toEqual(int(9042));
+    expect(row[5]).toEqual(hostId('prod', self));
+    expect(row[6]?.toString()).toBe('r1');
+    expect(row[7]).toEqual(Buffer.alloc(16, 2));
+  });
+
+  it('answers columns, aliases, conditions and limits, bound ones too', () => {
+    const found = run("SELECT rack AS r, key FROM system.local WHERE key = 'local'", rows);
+    if ('invalid' in found) throw new Error(found.invalid);
+    expect(found.columns.map((one) => one.name)).toEqual(['r', 'key']);
+    expect(found.rows).toEqual([[Buffer.from('r1'), Buffer.from('local')]]);
+    const none = run('SELECT * FROM system.local WHERE key = ?', rows, [Buffer.from('other')]);
+    expect(none).toMatchObject({ rows: [] });
+    const bound = run('SELECT key FROM system.local WHERE key IN (?, ?)', rows, [
+      null,
+      Buffer.from('local'),
+    ]);
+    expect(bound).toMatchObject({ rows: [[Buffer.from('local')]] });
+    expect(run('SELECT * FROM system.local LIMIT 0', rows)).toMatchObject({ rows: [] });
+    const byPort = run(
+      "SELECT key FROM system.local WHERE rpc_port = 9042 AND rpc_address = '127.0.0.1'",
+      rows,
+    );
+    expect(byPort).toMatchObject({ rows: [[Buffer.from('local')]] });
+  });
+
+  it('says what is wrong with a column that is none', () => {
+    expect(run('SELECT nothing FROM system.local', rows)).toHaveProperty('invalid');
+    expect(run("SELECT key FROM system.local WHERE nothing = 'x'", rows)).toHaveProperty('invalid');
+    expect(run("SELECT key FROM system.local WHERE rpc_port = 'x'", rows)).toHaveProperty(
+      'invalid',
+    );
+  });
+});
+
+describe('peers', () => {
+  it('are the configured siblings, never nodes', () => {
+    const rows = rowsFor('peers_v2', peers, view);
+    expect(rows.rows).toHaveLength(1);
+    const [peer, , , port, preferred, id, rack, tokens, unknown] = rows.rows[0]!;
+    expect(peer).toEqual(sibling.address);
+    expect(port).toEqual(int(9142));
+    expect(preferred).toBeNull();
+    expect(id).toEqual(hostId('prod', sibling));
+    expect(rack?.toString()).toBe('r1');
+    expect(tokens?.readInt32BE(0)).toBe(16);
+    // What a later release adds stays out until it is known.
+    expect(unknown).toBeNull();
+    expect(rowsFor('peers', peers, { ...view, siblings: [] }).rows).toEqual([]);
+  });
+});
+
+describe('the host id', () => {
+  it('is a UUIDv5, the same on every start, another for another gate or cluster', () => {
+    const id = hostId('prod', self);
+    expect(id[6]! >> 4).toBe(5);
+    expect(id[8]! >> 6).toBe(2);
+    expect(hostId('prod', { ...self, address: sibling.address })).toEqual(id);
+    expect(hostId('other', self)).not.toEqual(id);
+    expect(hostId('prod', sibling)).not.toEqual(id);
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    ['127.0.0.1', '7f000001'],
+    ['::ffff:10.0.0.1', '0a000001'],
+    ['::1', '00000000000000000000000000000001'],
+    ['fe80::1%eth0', 'fe800000000000000000000000000001'],
+    ['2001:db8:0:0:1:0:0:1', '20010db8000000000001000000000001'],
+  ])('%s', (text, hex) => {
+    expect(inetBytes(text)?.toString('hex')).toBe(hex);
+  });
+
+  it.each(['', 'host', '256.0.0.1', '1::2::3', '1:2:3', ':::', '1:2:3:4:5:6:7:8:9'])(
+    'not %j',
+    (text) => {
+      expect(inetBytes(text)).toBeNull();
+    },
+  );
+});

@@ -1,0 +1,138 @@
+// The registry of prepared statements: what an id means, who may skip metadata, and its bound.
+import { describe, expect, it } from 'vitest';
+import { analyse, isStatement } from '../../src/cql/analyse.ts';
+import type { Prepared } from '../../src/protocol/messages/result.ts';
+import { idDependsOnKeyspace, PreparedRegistry } from '../../src/upstream/prepared.ts';
+
+const id = (n: number) => Buffer.alloc(16, n);
+
+function shape(n: number, columns = 'k,v'): Prepared {
+  return {
+    id: id(n),
+    bindMetadata: Buffer.from('bind'),
+    resultMetadata: Buffer.from(columns),
+    bindColumns: [],
+    pkIndexes: [],
+    resultColumnCount: columns.split(',').length,
+  };
+}
+
+function statement(text: string) {
+  const found = analyse(text, 'ks');
+  if (!isStatement(found)) throw new Error(found.reason);
+  return found;
+}
+
+const source = (text = 'SELECT * FROM ks.t') => ({
+  text,
+  keyspace: null,
+  statement: statement(text),
+});
+const find = (registry: PreparedRegistry, n: number) => registry.find(id(n), 0, 16);
+
+describe('the registry', () => {
+  it('knows only what was learned', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    expect(find(registry, 1)).toBeNull();
+    registry.learn(shape(1), 4, source(), {});
+    expect(find(registry, 1)).toMatchObject({ text: 'SELECT * FROM ks.t', returnsRows: true });
+    const inFrame = Buffer.concat([Buffer.alloc(3), id(1), Buffer.alloc(3)]);
+    expect(registry.find(inFrame, 3, 19)).toBe(find(registry, 1));
+  });
+
+  it('lets those skip metadata who were given the present one', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const [one, other] = [{}, {}];
+    registry.learn(shape(1), 4, source(), one);
+    expect(registry.wasGiven(find(registry, 1)!, one)).toBe(true);
+    expect(registry.wasGiven(find(registry, 1)!, other)).toBe(false);
+    // Another client is told of another column: the first one's metadata is old.
+    registry.learn(shape(1, 'a,k,v'), 4, source(), other);
+    expect(registry.wasGiven(find(registry, 1)!, one)).toBe(false);
+    expect(registry.wasGiven(find(registry, 1)!, other)).toBe(true);
+  });
+
+  it('trusts nobody after a change of the table, the keyspace, or missed events', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const client = {};
+    const given = () => {
+      registry.learn(shape(1), 4, source(), client);
+      return find(registry, 1)!;
+    };
+    for (const change of [
+      () => registry.invalidate('ks', 't'),
+      () => registry.invalidate('ks', null),
+      () => registry.invalidateAll(),
+    ]) {
+      const prepared = given();
+      expect(registry.wasGiven(prepared, client)).toBe(true);
+      change();
+      expect(registry.wasGiven(prepared, client)).toBe(false);
+    }
+    const prepared = given();
+    registry.invalidate('ks', 'other');
+    registry.invalidate('other', null);
+    expect(registry.wasGiven(prepared, client)).toBe(true);
+  });
+
+  it('repairs once for a herd, and believes no rows meanwhile', async () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const client = {};
+    registry.learn(shape(1), 4, source(), client);
+    const prepared = find(registry, 1)!;
+    let asked = 0;
+    let answer: (again: Prepared) => void = () => undefined;
+    const prepare = async () => {
+      asked++;
+      return new Promise<Prepared>((resolve) => {
+        answer = resolve;
+      });
+    };
+    const repairs = [1, 2, 3].map(async () => registry.repair(prepared, 4, false, prepare));
+    expect(registry.wasGiven(prepared, client)).toBe(false);
+    answer(shape(1));
+    expect(await Promise.all(repairs)).toEqual([true, true, true]);
+    expect(asked).toBe(1);
+    expect(registry.wasGiven(prepared, client)).toBe(true);
+  });
+
+  it.each([
+    ['another id', { ...shape(1), id: id(9) }, false],
+    ['other bind metadata', { ...shape(1), bindMetadata: Buffer.from('x') }, false],
+    ['other result metadata', shape(1, 'a,k,v'), false],
+    ['no answer', null, false],
+    ['the same', shape(1), true],
+  ])('takes a repair with %s for %s', async (_name, again, same) => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const client = {};
+    registry.learn(shape(1), 4, source(), client);
+    const prepared = find(registry, 1)!;
+    expect(await registry.repair(prepared, 4, false, async () => Promise.resolve(again))).toBe(
+      same,
+    );
+    expect(registry.wasGiven(prepared, client)).toBe(same);
+    // v5 covers result metadata by its own id.
+    expect(await registry.repair(prepared, 5, true, async () => Promise.resolve(again))).toBe(
+      false,
+    );
+  });
+
+  it('is bounded in bytes, and keeps what is used', () => {
+    const registry = new PreparedRegistry({ maxBytes: 20_000 });
+    registry.learn(shape(0), 4, source(), {});
+    for (let n = 1; n < 200; n++) {
+      find(registry, 0);
+      registry.learn(shape(n), 4, source(), {});
+    }
+    expect(registry.bytes).toBeLessThanOrEqual(20_000);
+    expect(find(registry, 0)).not.toBeNull();
+    expect(find(registry, 1)).toBeNull();
+  });
+
+  it('knows which ids depend on the keyspace', () => {
+    expect(idDependsOnKeyspace(statement('SELECT * FROM ks.t'))).toBe(false);
+    expect(idDependsOnKeyspace(statement('SELECT * FROM t'))).toBe(true);
+    expect(idDependsOnKeyspace(statement('USE ks'))).toBe(true);
+    expect(idDependsOnKeyspace(statement('TRUNCATE ks.t'))).toBe(false);
+  });
+});

@@ -13,10 +13,30 @@ const rooms = {
   session: ['protocol', 'cql', 'identity', 'policy', 'audit', 'upstream', 'topology'],
 };
 const forbidden = [
-  { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-  { name: 'leaves-import-nothing', severity: 'error', from: { path: `^src/(${leaves.join('|')})\\.ts$` }, to: { path: '^src/' } },
-  { name: 'jose-only-in-identity', severity: 'error', from: { pathNot: '^src/identity/' }, to: { path: 'node_modules/jose' } },
-  { name: 'no-undeclared-package', severity: 'error', from: {}, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown'] } },
+  {
+    name: 'no-cycles',
+    severity: 'error',
+    from: {},
+    to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+  },
+  {
+    name: 'leaves-import-nothing',
+    severity: 'error',
+    from: { path: `^src/(${leaves.join('|')})\\.ts$` },
+    to: { path: '^src/' },
+  },
+  {
+    name: 'jose-only-in-identity',
+    severity: 'error',
+    from: { pathNot: '^src/identity/' },
+    to: { path: 'node_modules/jose' },
+  },
+  {
+    name: 'no-undeclared-package',
+    severity: 'error',
+    from: {},
+    to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown'] },
+  },
 ];
 for (const [room, allowed] of Object.entries(rooms)) {
   const open = [...allowed, room].map((name) => `${name}/`).join('|');
@@ -37,4 +57,11 @@ for (const room of ['protocol', 'cql', 'policy', 'topology']) {
     to: { dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|zlib|crypto)$' },
   });
 }
-module.exports = { forbidden, options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' } } };
+module.exports = {
+  forbidden,
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
+};

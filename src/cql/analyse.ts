@@ -10,7 +10,8 @@ import {
   roleDefinition,
   type RoleStatement,
 } from './grammar/roles.ts';
-import { alter, create, drop, type SchemaStatement } from './grammar/schema.ts';
+import { alter, create, drop } from './grammar/schema.ts';
+import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';

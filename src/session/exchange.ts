@@ -134,6 +134,7 @@ export class Exchange implements InFlight {
   }
 
   timedOut(): void {
+    if (this.isUse) this.connection?.abandonKeyspace();
     recordOutcome(this, 'timeout');
     const seconds = Math.round((Date.now() - this.startedAtMs) / 1000);
     const text = `Cassandra did not answer within ${seconds} s; `;

@@ -2,26 +2,24 @@
 // each response handed to the request that asked for it. It knows nothing of sessions or policy,
 // but that a client's frame leaves only with a Permit.
 import net from 'node:net';
-import { CqlErrorCode, ProtocolFault } from '../errors.ts';
+import { ProtocolFault } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Permit } from '../policy/decide.ts';
 import { Frame, encodeFrame } from '../protocol/frame.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
 import { decodeError } from '../protocol/messages/error.ts';
-import { encodeToken } from '../protocol/messages/auth.ts';
-import { encodeStartup } from '../protocol/messages/startup.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { encodeSegments } from '../protocol/segment-encoder.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { usesSegments } from '../protocol/versions.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { flushAfterTurn, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
 import { UpstreamFault } from './faults.ts';
+import { shakeHands } from './handshake.ts';
 
 /** A request in flight, as its connection sees it. */
 export interface InFlight {
@@ -121,7 +119,15 @@ export class Connection implements Flushable {
       UPSTREAM.connectTimeoutMs,
     );
     try {
-      await connection.#handshake();
+      await shakeHands({
+        node: connection.node,
+        version: options.version,
+        login: options.login,
+        request: async (opcode, body) =>
+          connection.request(opcode, body, UPSTREAM.connectTimeoutMs),
+        switchToSegments: () => connection.#switchToSegments(),
+      });
+      connection.#state = 'ready';
       return connection;
     } catch (error) {
       connection.destroy(
@@ -201,27 +207,35 @@ export class Connection implements Flushable {
   /** Sets the keyspace of an idle connection. Rejects with the node's own refusal. */
   async use(keyspace: string): Promise<void> {
     this.switchingTo = keyspace;
+    const query = `USE ${quoteIfNeeded(keyspace)}`;
+    const { version } = this;
+    let response: Frame;
     try {
-      const response = await this.request(
+      response = await this.request(
         Opcode.QUERY,
-        encodeQuery({
-          query: `USE ${quoteIfNeeded(keyspace)}`,
-          consistency: Consistency.ONE,
-          version: this.version,
-        }),
+        encodeQuery({ query, consistency: Consistency.ONE, version }),
         UPSTREAM.useTimeoutMs,
       );
-      this.settleKeyspace(response);
-      if (this.keyspace !== keyspace) {
-        const text =
-          response.opcode === Opcode.ERROR
-            ? decodeError(response).message
-            : 'the node did not confirm the keyspace';
-        throw new UpstreamFault('keyspace', text);
-      }
-    } finally {
-      this.switchingTo = null;
+    } catch (error) {
+      this.abandonKeyspace();
+      throw error;
     }
+    this.settleKeyspace(response);
+    if (this.keyspace === keyspace) return;
+    throw new UpstreamFault(
+      'keyspace',
+      response.opcode === Opcode.ERROR
+        ? decodeError(response).message
+        : 'the node did not confirm the keyspace',
+    );
+  }
+
+  /**
+   * A USE went unanswered: its late answer would move the connection to another keyspace behind
+   * everybody's back, and unqualified statements with it. So the connection ends.
+   */
+  abandonKeyspace(): void {
+    this.destroy(new UpstreamFault('timeout', `${this.node} did not answer a USE`));
   }
 
   /** Takes the keyspace from the answer to a USE; whatever else came leaves it as it was. */
@@ -381,60 +395,6 @@ export class Connection implements Flushable {
       this.#streams.quarantine();
       request.timedOut();
     }
-  }
-
-  async #handshake(): Promise<void> {
-    const timeoutMs = UPSTREAM.connectTimeoutMs;
-    const startup = await this.request(
-      Opcode.STARTUP,
-      encodeStartup(
-        new Map([
-          ['CQL_VERSION', '3.0.0'],
-          ['DRIVER_NAME', 'cqlgate'],
-          // All sessions share this address and so Cassandra's per-address byte limit: without it
-          // Cassandra would stop reading a connection that many sessions share.
-          ['THROW_ON_OVERLOAD', '1'],
-        ]),
-      ),
-      timeoutMs,
-    );
-    if (startup.opcode === Opcode.ERROR) {
-      throw new UpstreamFault('protocol', decodeError(startup).message);
-    }
-    if (usesSegments(this.version)) this.#switchToSegments();
-    if (startup.opcode === Opcode.AUTHENTICATE) await this.#logIn(timeoutMs);
-    else if (!this.#options.login.open && startup.opcode === Opcode.READY) {
-      // The node asks for no login though one is configured: the network is the only wall then,
-      // and whoever configured a password believes otherwise.
-      throw new UpstreamFault(
-        'login_refused',
-        `${this.node} asks for no login, but a login is configured; set open: true if that is meant`,
-      );
-    } else if (startup.opcode !== Opcode.READY) {
-      throw new UpstreamFault('protocol', `${this.node} answered STARTUP with an unexpected frame`);
-    }
-    this.#state = 'ready';
-  }
-
-  async #logIn(timeoutMs: number): Promise<void> {
-    const { login } = this.#options;
-    if (login.open) {
-      throw new UpstreamFault(
-        'login_refused',
-        `${this.node} asks for a login, but Cassandra role ${login.name} is configured as open`,
-      );
-    }
-    const token = Buffer.from(`\0${login.username}\0${login.password}`, 'utf8');
-    const answer = await this.request(Opcode.AUTH_RESPONSE, encodeToken(token), timeoutMs);
-    if (answer.opcode === Opcode.AUTH_SUCCESS) return;
-    const error = answer.opcode === Opcode.ERROR ? decodeError(answer) : null;
-    if (error !== null && error.code === CqlErrorCode.AUTH_ERROR) {
-      throw new UpstreamFault(
-        'login_refused',
-        `the cluster refused the login of Cassandra role ${login.name}`,
-      );
-    }
-    throw new UpstreamFault('unreachable', `${this.node} did not finish the login`);
   }
 
   #switchToSegments(): void {

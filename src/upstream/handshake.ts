@@ -1,0 +1,72 @@
+// The login of an upstream connection: STARTUP, and PLAIN as one Cassandra role.
+import { CqlErrorCode } from '../errors.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { encodeToken } from '../protocol/messages/auth.ts';
+import { decodeError } from '../protocol/messages/error.ts';
+import { encodeStartup } from '../protocol/messages/startup.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { usesSegments } from '../protocol/versions.ts';
+import type { Login } from './credentials.ts';
+import { UpstreamFault } from './faults.ts';
+
+export interface Handshake {
+  /** `host:port`, for messages. */
+  readonly node: string;
+  readonly version: number;
+  readonly login: Login;
+  readonly request: (opcode: number, body: Buffer | null) => Promise<Frame>;
+  /** Called when the answer to STARTUP was read: from here on both sides speak v5 segments. */
+  readonly switchToSegments: () => void;
+}
+
+const STARTUP: ReadonlyMap<string, string> = new Map([
+  ['CQL_VERSION', '3.0.0'],
+  ['DRIVER_NAME', 'cqlgate'],
+  // All sessions share this address and so Cassandra's per-address byte limit: without it Cassandra
+  // would stop reading a connection that many sessions share.
+  ['THROW_ON_OVERLOAD', '1'],
+]);
+
+/** Rejects with an UpstreamFault that says what was refused, and never the password. */
+export async function shakeHands(handshake: Handshake): Promise<void> {
+  const { node, version, login, request } = handshake;
+  const answer = await request(Opcode.STARTUP, encodeStartup(STARTUP));
+  if (answer.opcode === Opcode.ERROR) {
+    throw new UpstreamFault('protocol', decodeError(answer).message);
+  }
+  if (usesSegments(version)) handshake.switchToSegments();
+  if (answer.opcode === Opcode.AUTHENTICATE) {
+    await logIn(handshake);
+    return;
+  }
+  if (answer.opcode !== Opcode.READY) {
+    throw new UpstreamFault('protocol', `${node} answered STARTUP with an unexpected frame`);
+  }
+  // Whoever configured a password believes that the cluster asks for one.
+  if (!login.open) {
+    throw new UpstreamFault(
+      'login_refused',
+      `${node} asks for no login, but one is configured for Cassandra role ${login.name}; set open: true if that is meant`,
+    );
+  }
+}
+
+async function logIn({ node, login, request }: Handshake): Promise<void> {
+  if (login.open) {
+    throw new UpstreamFault(
+      'login_refused',
+      `${node} asks for a login, but Cassandra role ${login.name} is configured as open`,
+    );
+  }
+  const token = Buffer.from(`\0${login.username}\0${login.password}`, 'utf8');
+  const answer = await request(Opcode.AUTH_RESPONSE, encodeToken(token));
+  if (answer.opcode === Opcode.AUTH_SUCCESS) return;
+  const refused =
+    answer.opcode === Opcode.ERROR && decodeError(answer).code === CqlErrorCode.AUTH_ERROR;
+  throw refused
+    ? new UpstreamFault(
+        'login_refused',
+        `the cluster refused the login of Cassandra role ${login.name}`,
+      )
+    : new UpstreamFault('unreachable', `${node} did not finish the login`);
+}

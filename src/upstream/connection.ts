@@ -86,6 +86,8 @@ export class Connection implements Flushable {
   switchingTo: string | null = null;
   /** Set aside to be re-keyed once nothing is in flight on it. */
   reservedFor: string | null = null;
+  /** A waiter was let in and takes it in this turn (Pool). */
+  promised = false;
   idleSinceMs = Date.now();
 
   private constructor(options: ConnectionOptions, socket: net.Socket) {

@@ -158,9 +158,11 @@ export class Pool {
   #serve(waiter: Waiter): boolean {
     const { keyspace } = waiter;
     const there =
-      waiter.forUse && keyspace !== null ? this.pickForUse(keyspace) : this.pick(keyspace);
+      waiter.forUse && keyspace !== null
+        ? (this.pick(keyspace) ?? this.#idle(keyspace))
+        : this.pick(keyspace);
     if (there !== null) {
-      waiter.resolve(there);
+      this.#promise(there, waiter);
       return true;
     }
     const idle = keyspace === null || waiter.forUse ? null : this.#idle(keyspace);
@@ -168,8 +170,7 @@ export class Pool {
       idle.reservedFor = null;
       idle.use(keyspace).then(
         () => {
-          waiter.resolve(idle);
-          this.#serveWaiters();
+          this.#promise(idle, waiter);
         },
         (error: unknown) => {
           waiter.reject(asFault(error));
@@ -178,6 +179,8 @@ export class Pool {
       );
       return true;
     }
+    // One that is idle but promised is looked at again at the end of this turn.
+    if (this.#connections.some((one) => one.promised && one.inFlight === 0)) return false;
     const wanted = this.#connections.length + this.#opening;
     // More than the configured number only for another keyspace: logins are the dear part.
     const most = keyspace === null ? this.#options.connections : UPSTREAM.connectionsPerPoolMax;
@@ -187,10 +190,25 @@ export class Pool {
     return false;
   }
 
+  /**
+   * Lets a waiter go on with a connection. It takes it only when its own code runs, so until the end
+   * of this turn nobody else may re-key it: two who want different keyspaces would else take it from
+   * each other for ever.
+   */
+  #promise(connection: Connection, waiter: Waiter): void {
+    waiter.resolve(connection);
+    if (connection.promised) return;
+    connection.promised = true;
+    setImmediate(() => {
+      connection.promised = false;
+      if (this.#waiters.length > 0) this.#serveWaiters();
+    });
+  }
+
   #idle(keyspace: string): Connection | null {
     let best: Connection | null = null;
     for (const one of this.#connections) {
-      if (one.inFlight > 0 || one.switchingTo !== null || !one.isReady) continue;
+      if (one.inFlight > 0 || one.switchingTo !== null || one.promised || !one.isReady) continue;
       if (one.reservedFor !== null && one.reservedFor !== keyspace) continue;
       if (one.keyspace === null) return one;
       if (best === null || one.idleSinceMs < best.idleSinceMs) best = one;

@@ -1,0 +1,94 @@
+// A node that answers as a test scripts it: for what a real one does only when it is ill.
+import net from 'node:net';
+import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
+import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
+import { encodeAuthenticate, encodeToken } from '../../src/protocol/messages/auth.ts';
+import { decodeQuery } from '../../src/protocol/messages/query.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
+import { Writer } from '../../src/protocol/writer.ts';
+
+export interface ScriptedRequest {
+  readonly opcode: number;
+  /** Of a QUERY. */
+  readonly text: string;
+  readonly streamId: number;
+  /** Answers now or later, once or more often. */
+  readonly answer: (opcode: number, body: Buffer | null, streamId?: number) => void;
+  /** Sends these bytes as they are. */
+  readonly raw: (bytes: Buffer) => void;
+  readonly close: () => void;
+}
+
+const VOID = new Writer().writeInt(1).toBuffer();
+
+export class ScriptedNode {
+  readonly #server: net.Server;
+  readonly #sockets = new Set<net.Socket>();
+  readonly requests: ScriptedRequest[] = [];
+  readonly port: number;
+  /** Asked for each request after the login; true: answered (or left) by the script. */
+  script: (request: ScriptedRequest) => boolean = () => false;
+  logins = 0;
+  refuseLogin = false;
+
+  private constructor(server: net.Server, port: number) {
+    this.#server = server;
+    this.port = port;
+    server.on('connection', (socket) => this.#serve(socket));
+  }
+
+  static async start(): Promise<ScriptedNode> {
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new ScriptedNode(server, (server.address() as net.AddressInfo).port);
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  #serve(socket: net.Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined);
+    const decoder = new FrameDecoder({ direction: 'request', version: 4, maxFrameBytes: 1 << 26 });
+    socket.on('data', (chunk: Buffer) => {
+      decoder.push(chunk);
+      for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
+        if (frame instanceof Frame) this.#handle(socket, frame);
+      }
+    });
+  }
+
+  #handle(socket: net.Socket, frame: Frame): void {
+    const { opcode, streamId } = frame;
+    const request: ScriptedRequest = {
+      opcode,
+      text: opcode === Opcode.QUERY ? decodeQuery(frame, 4).query : '',
+      streamId,
+      answer: (code, body, stream = streamId) =>
+        socket.write(encodeFrame({ version: 4, opcode: code, streamId: stream, body })),
+      raw: (bytes) => socket.write(bytes),
+      close: () => socket.destroy(),
+    };
+    if (opcode === Opcode.STARTUP) {
+      request.answer(Opcode.AUTHENTICATE, encodeAuthenticate('PasswordAuthenticator'));
+      return;
+    }
+    if (opcode === Opcode.AUTH_RESPONSE) {
+      this.logins++;
+      if (this.refuseLogin) {
+        request.answer(Opcode.ERROR, new Writer().writeInt(0x0100).writeString('no').toBuffer());
+      } else request.answer(Opcode.AUTH_SUCCESS, encodeToken(null));
+      return;
+    }
+    this.requests.push(request);
+    if (this.script(request)) return;
+    const keyspace = /^USE "?(\w+)"?$/.exec(request.text)?.[1];
+    const body =
+      keyspace === undefined ? VOID : new Writer().writeInt(3).writeString(keyspace).toBuffer();
+    request.answer(opcode === Opcode.OPTIONS ? Opcode.SUPPORTED : Opcode.RESULT, body);
+  }
+}

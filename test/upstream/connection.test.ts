@@ -1,0 +1,236 @@
+// One connection to a node that behaves badly: late, wrong, silent or gone.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UPSTREAM } from '../../src/limits.ts';
+import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
+import { encodeQuery } from '../../src/protocol/messages/query.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
+import { Writer } from '../../src/protocol/writer.ts';
+import { Connection, type InFlight } from '../../src/upstream/connection.ts';
+import type { UpstreamFault } from '../../src/upstream/faults.ts';
+import { ConnectionBudget, Pool } from '../../src/upstream/pool.ts';
+import { ScriptedNode } from '../support/scripted-node.ts';
+
+const LOGIN = { name: 'ci', open: false, username: 'ci', password: 'pw' } as const;
+const query = (text: string) => encodeQuery({ query: text, consistency: 1, version: 4 });
+const row = (text: string) => new Writer().writeInt(1).writeString(text).toBuffer();
+
+let node: ScriptedNode;
+let closed: UpstreamFault[];
+
+beforeEach(async () => {
+  node = await ScriptedNode.start();
+  closed = [];
+});
+
+afterEach(async () => node.close());
+
+const open = async () => {
+  // The array of this test: sockets of the one before may still be closing.
+  const own = closed;
+  return Connection.open({
+    host: '127.0.0.1',
+    port: node.port,
+    version: 4,
+    login: LOGIN,
+    onClosed: (_connection, cause) => own.push(cause),
+    onIdle: () => undefined,
+  });
+};
+
+/** A request whose end is a text: its answer, `timeout`, or `lost`. */
+class Request implements InFlight {
+  deadlineAtMs: number;
+  readonly ends: string[] = [];
+  constructor(deadlineAtMs = Date.now() + 60_000) {
+    this.deadlineAtMs = deadlineAtMs;
+  }
+  answered(response: Frame): void {
+    this.ends.push(response.buffer.toString('utf8', response.bodyStart + 6, response.end));
+  }
+  timedOut(): void {
+    this.ends.push('timeout');
+  }
+  lost(sent: boolean): void {
+    this.ends.push(sent ? 'lost, sent' : 'lost, not sent');
+  }
+}
+
+/** The Permit is not looked into; only decide() can make a real one. */
+const PERMIT = {} as never;
+
+function send(connection: Connection, text: string, request: Request): void {
+  const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 99, body: query(text) });
+  expect(connection.forward(PERMIT, request, new Frame(bytes, 0, bytes.length))).toBe(true);
+}
+
+describe('a connection', () => {
+  it('gives answers to who asked, in whatever order they come', async () => {
+    node.script = () => true;
+    const connection = await open();
+    const requests = ['a', 'b', 'c'].map((text) => {
+      const request = new Request();
+      send(connection, text, request);
+      return request;
+    });
+    await expect.poll(() => node.requests.length).toBe(3);
+    for (const { text, answer } of [...node.requests].reverse()) answer(Opcode.RESULT, row(text));
+    await expect.poll(() => requests.map(({ ends }) => ends)).toEqual([['a'], ['b'], ['c']]);
+    expect(connection.inFlight).toBe(0);
+  });
+
+  it('never gives a late answer to another request', async () => {
+    node.script = () => true;
+    const connection = await open();
+    const late = new Request(Date.now() - 1);
+    send(connection, 'late', late);
+    await expect.poll(() => node.requests.length).toBe(1);
+    connection.tick(Date.now());
+    expect(late.ends).toEqual(['timeout']);
+    // The id stays out: other requests get other ids.
+    const next = new Request();
+    send(connection, 'next', next);
+    await expect.poll(() => node.requests.length).toBe(2);
+    expect(node.requests[1]!.streamId).not.toBe(node.requests[0]!.streamId);
+    node.requests[0]!.answer(Opcode.RESULT, row('late'));
+    node.requests[1]!.answer(Opcode.RESULT, row('next'));
+    await expect.poll(() => next.ends).toEqual(['next']);
+    expect(late.ends).toEqual(['timeout']);
+    expect(connection.inFlight).toBe(0);
+  });
+
+  it('is replaced when too many answers stay out', async () => {
+    node.script = () => true;
+    const connection = await open();
+    for (let i = 0; i <= UPSTREAM.quarantinedStreams; i++) {
+      send(connection, 'x', new Request(Date.now() - 1));
+    }
+    connection.tick(Date.now());
+    expect(closed[0]?.code).toBe('timeout');
+    expect(connection.isReady).toBe(false);
+  });
+
+  it('ends on an answer that nobody asked for, and tells who waits', async () => {
+    node.script = ({ answer, streamId }) => {
+      answer(Opcode.RESULT, row('?'), streamId + 7);
+      return true;
+    };
+    const connection = await open();
+    const request = new Request();
+    send(connection, 'x', request);
+    await expect.poll(() => request.ends).toEqual(['lost, sent']);
+    expect(closed[0]?.code).toBe('protocol');
+  });
+
+  it('ends on bytes that are no frame', async () => {
+    node.script = ({ raw }) => {
+      raw(Buffer.from('HTTP/1.1 400 Bad Request\r\n'));
+      return true;
+    };
+    const connection = await open();
+    const request = new Request();
+    send(connection, 'x', request);
+    await expect.poll(() => request.ends).toEqual(['lost, sent']);
+  });
+
+  it('tells what never left from what may have been done', async () => {
+    node.script = () => true;
+    const connection = await open();
+    const sent = new Request();
+    send(connection, 'sent', sent);
+    await expect.poll(() => node.requests.length).toBe(1);
+    const unsent = new Request();
+    send(connection, 'unsent', unsent);
+    connection.abandonKeyspace();
+    expect(sent.ends).toEqual(['lost, sent']);
+    expect(unsent.ends).toEqual(['lost, not sent']);
+  });
+
+  it('repeats a request with a fresh header, the bytes handed over untouched', async () => {
+    const connection = await open();
+    const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 99, body: query('x') });
+    const frame = new Frame(bytes, 0, bytes.length);
+    connection.forward(PERMIT, new Request(), frame);
+    const before = Buffer.from(bytes);
+    connection.repeat(PERMIT, new Request(), frame);
+    await expect.poll(() => node.requests.length).toBe(2);
+    expect(bytes).toEqual(before);
+    expect(node.requests.map(({ text }) => text)).toEqual(['x', 'x']);
+  });
+
+  it('says which Cassandra role was refused, and not its password', async () => {
+    node.refuseLogin = true;
+    await expect(open()).rejects.toMatchObject({
+      code: 'login_refused',
+      message: expect.stringContaining('role ci') as string,
+    });
+    await expect(open()).rejects.not.toThrow(/pw/);
+  });
+
+  it('says that a node cannot be reached', async () => {
+    await node.close();
+    await expect(open()).rejects.toMatchObject({ code: 'unreachable' });
+    node = await ScriptedNode.start();
+  });
+});
+
+describe('a pool', () => {
+  const pool = (connections = 1) =>
+    new Pool({
+      host: '127.0.0.1',
+      port: node.port,
+      version: 4,
+      login: LOGIN,
+      connections,
+      budget: new ConnectionBudget(100),
+      onFault: () => undefined,
+    });
+
+  it('re-keys an idle connection instead of logging in again', async () => {
+    const one = pool();
+    const first = await one.whenAvailable(null);
+    for (const keyspace of ['a', 'b', 'a']) {
+      const connection = one.pick(keyspace) ?? (await one.whenAvailable(keyspace));
+      expect(connection).toBe(first);
+      expect(connection.keyspace).toBe(keyspace);
+    }
+    expect(node.logins).toBe(1);
+    one.close();
+  });
+
+  it('gives two who want different keyspaces at once what each wants', async () => {
+    const one = pool();
+    await one.whenAvailable(null);
+    const wanted = Array.from({ length: 20 }, (_unused, i) => `k${i % 4}`);
+    const got = await Promise.all(
+      wanted.map(async (keyspace) => {
+        // As the session does: whoever was let in looks again, and waits on if it was late.
+        for (;;) {
+          const connection = one.pick(keyspace);
+          if (connection !== null) return connection.keyspace;
+          await one.whenAvailable(keyspace);
+        }
+      }),
+    );
+    expect(got).toEqual(wanted);
+    one.close();
+  });
+
+  it('fails those who wait at once when the login is refused', async () => {
+    node.refuseLogin = true;
+    const one = pool();
+    await expect(one.whenAvailable(null)).rejects.toMatchObject({ code: 'login_refused' });
+    one.close();
+  });
+
+  it('ends a connection whose USE goes unanswered', async () => {
+    node.script = ({ text }) => text.startsWith('USE');
+    const one = pool();
+    const connection = await one.whenAvailable(null);
+    const waiting = one.whenAvailable('a');
+    await expect.poll(() => node.requests.length).toBe(1);
+    connection.tick(Date.now() + UPSTREAM.useTimeoutMs + 1);
+    await expect(waiting).rejects.toMatchObject({ code: 'timeout' });
+    expect(connection.isReady).toBe(false);
+    one.close();
+  });
+});

@@ -45,7 +45,7 @@ export function carryOut(exchange: Exchange): Outcome {
 
   const pool = session.pool();
   const connection = exchange.isUse
-    ? pool.pickForUse(request.statement.keyspace ?? '')
+    ? pool.pickForUse(request.statement.keyspace ?? '', exchange.offered)
     : pool.pick(request.keyspace);
   if (connection === null) return wait(forConnection(exchange, pool), exchange, exchange.isUse);
 
@@ -92,8 +92,8 @@ async function forConnection(exchange: Exchange, pool: Pool): Promise<Outcome> {
     if (nowMs >= exchange.waitUntilMs) {
       throw new UpstreamFault('busy', 'no connection became free in time');
     }
-    if (exchange.isUse) await pool.whenAvailable(request.statement.keyspace, true);
-    else await pool.whenAvailable(request.keyspace);
+    const keyspace = exchange.isUse ? request.statement.keyspace : request.keyspace;
+    exchange.offered = await pool.whenAvailable(keyspace, exchange.isUse);
   } catch (error) {
     const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
     recordOutcome(exchange, 'unsent');

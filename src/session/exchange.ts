@@ -60,6 +60,8 @@ export class Exchange implements InFlight {
   /** Set for the turn in which it is forwarded, and spent there. */
   permit: Permit | null = null;
   connection: Connection | null = null;
+  /** The connection that a wait for one ended with. */
+  offered: Connection | null = null;
   /** The bytes of `frame` were handed to a socket: they are never patched again. */
   handedOver = false;
   /** Its one answer was given, and what it held let go. */

@@ -88,12 +88,15 @@ export class Pool {
 
   /**
    * A connection for a client's own USE: one that is in that keyspace, or an idle one, marked as
-   * being set to it until `settleKeyspace`.
+   * being set to it until `settleKeyspace`. `offered` is what `whenAvailable` gave, and is kept for
+   * who was let in.
    */
-  pickForUse(keyspace: string): Connection | null {
+  pickForUse(keyspace: string, offered: Connection | null = null): Connection | null {
     const there = this.pick(keyspace);
     if (there !== null) return there;
-    const idle = this.#idle(keyspace);
+    const isFree =
+      offered?.isReady === true && offered.inFlight === 0 && offered.switchingTo === null;
+    const idle = isFree ? offered : this.#idle(keyspace);
     if (idle !== null) {
       idle.switchingTo = keyspace;
       idle.reservedFor = null;

@@ -23,3 +23,20 @@ function flushAll(): void {
 export function flushAfterTurn(destination: Flushable): void {
   if (gathered.push(destination) === 1) setImmediate(flushAll);
 }
+
+interface Corkable {
+  cork(): void;
+  write(bytes: Buffer): boolean;
+  uncork(): void;
+}
+
+/** Hands several buffers to a socket as one write. */
+export function writeTogether(socket: Corkable, views: readonly Buffer[]): void {
+  if (views.length === 1) {
+    socket.write(views[0]!);
+    return;
+  }
+  socket.cork();
+  for (const view of views) socket.write(view);
+  socket.uncork();
+}

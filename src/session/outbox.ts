@@ -3,8 +3,8 @@
 import type net from 'node:net';
 import { SESSION } from '../limits.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { encodeSegments } from '../protocol/segment-encoder.ts';
-import { flushAfterTurn, type Flushable } from '../turn.ts';
+import { FrameViews } from '../protocol/frame-views.ts';
+import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 
 export interface OutboxListener {
   /** More is waiting than the soft bound: read no further requests until `drained`. */
@@ -17,13 +17,8 @@ export interface OutboxListener {
 export class Outbox implements Flushable {
   readonly #socket: net.Socket;
   readonly #listener: OutboxListener;
-  #views: Buffer[] = [];
+  readonly #frames = new FrameViews();
   #gatheredBytes = 0;
-  /** The last response gathered, while its neighbour in the same read may still join it. */
-  #runBuffer: Buffer | null = null;
-  #runStart = 0;
-  #runEnd = 0;
-  #segmented = false;
   #flushPending = false;
   #full = false;
   #ending = false;
@@ -48,29 +43,21 @@ export class Outbox implements Flushable {
 
   /** A response as it came from the node, with the client's stream id in place. */
   pushFrame(frame: Frame): void {
-    if (!this.#segmented && frame.buffer === this.#runBuffer && frame.start === this.#runEnd) {
-      this.#runEnd = frame.end;
-    } else {
-      this.#closeRun();
-      this.#runBuffer = frame.buffer;
-      this.#runStart = frame.start;
-      this.#runEnd = frame.end;
-    }
-    this.#gathered(frame.end - frame.start);
+    this.#frames.pushFrame(frame);
+    this.#gathered(frame.byteLength);
   }
 
   /** One whole frame of our own. */
   push(bytes: Buffer): void {
-    this.#closeRun();
-    this.#views.push(bytes);
+    this.#frames.push(bytes);
     this.#gathered(bytes.length);
   }
 
   /** What is pushed from here on leaves in v5 segments; what came before leaves as it is. */
   switchToSegments(): void {
-    if (this.#segmented) return;
+    if (this.#frames.segmented) return;
     this.flush();
-    this.#segmented = true;
+    this.#frames.segmented = true;
   }
 
   /** Writes what is left and ends the connection; the client gets a moment to read it. */
@@ -86,11 +73,8 @@ export class Outbox implements Flushable {
 
   flush(): void {
     this.#flushPending = false;
-    this.#closeRun();
-    const gathered = this.#views;
+    const gathered = this.#frames.take();
     if (gathered.length === 0) return;
-    this.#views = [];
-    const bytes = this.#gatheredBytes;
     this.#gatheredBytes = 0;
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return;
@@ -100,20 +84,9 @@ export class Outbox implements Flushable {
       this.#listener.stuck(`the client left ${waiting} bytes of its answers unread`);
       return;
     }
-    let views = this.#segmented ? encodeSegments(gathered) : gathered;
     // What has to wait must not pin the read buffers of the node's connection.
-    if (waiting > 0) views = views.map(unpinned);
-    if (views.length === 1) socket.write(views[0]!);
-    else {
-      socket.cork();
-      for (const view of views) socket.write(view);
-      socket.uncork();
-    }
-    if (
-      bytes + waiting > SESSION.outboxSoftBytes &&
-      socket.writableLength > SESSION.outboxSoftBytes
-    )
-      this.#fill();
+    writeTogether(socket, waiting > 0 ? gathered.map(unpinned) : gathered);
+    if (socket.writableLength > SESSION.outboxSoftBytes) this.#fill();
   }
 
   #gathered(bytes: number): void {
@@ -121,12 +94,6 @@ export class Outbox implements Flushable {
     if (this.#flushPending) return;
     this.#flushPending = true;
     flushAfterTurn(this);
-  }
-
-  #closeRun(): void {
-    if (this.#runBuffer === null) return;
-    this.#views.push(this.#runBuffer.subarray(this.#runStart, this.#runEnd));
-    this.#runBuffer = null;
   }
 
   #fill(): void {

@@ -7,49 +7,26 @@ import type { Ticket } from '../identity/admission.ts';
 import { SESSION } from '../limits.ts';
 import { seesKeyspace } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
-import { Frame } from '../protocol/frame.ts';
-import {
-  FrameDecoder,
-  UnsupportedVersionFault,
-  type OversizedFrame,
-} from '../protocol/frame-decoder.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { FrameDecoder, UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
 import {
   encodeSchemaChangeEvent,
   type EventType,
   type SchemaChange,
 } from '../protocol/messages/event.ts';
-import { Opcode, opcodeName, opcodeRow, type SessionState } from '../protocol/opcodes.ts';
+import type { SessionState } from '../protocol/opcodes.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Pool } from '../upstream/pool.ts';
+import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
-import {
-  handleAuthResponse,
-  handleOptions,
-  handleRegister,
-  handleStartup,
-} from './handle-handshake.ts';
-import { handleBatch, handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
 import { InFlightRequests } from './in-flight.ts';
-import { close, reply, type Outcome } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import { replies } from './replies.ts';
 import { Standing, type AuditBase } from './standing.ts';
-
-type Handler = (session: Session, frame: Frame) => Outcome;
-
-/** By opcode; which of them is legal in a state is the opcode table's to say. */
-const HANDLERS: Handler[] = [];
-HANDLERS[Opcode.OPTIONS] = handleOptions;
-HANDLERS[Opcode.STARTUP] = handleStartup;
-HANDLERS[Opcode.AUTH_RESPONSE] = handleAuthResponse;
-HANDLERS[Opcode.REGISTER] = handleRegister;
-HANDLERS[Opcode.QUERY] = handleQuery;
-HANDLERS[Opcode.PREPARE] = handlePrepare;
-HANDLERS[Opcode.EXECUTE] = handleExecute;
-HANDLERS[Opcode.BATCH] = handleBatch;
 
 /** Version of answers to bytes that came before any version was agreed on. */
 const DEFAULT_VERSION = 4;
@@ -121,8 +98,13 @@ export class Session {
     return this.#state === 'closed';
   }
 
-  get isReady(): boolean {
-    return this.#state === 'ready';
+  get maxFrameBytes(): number {
+    return this.#decoder.maxFrameBytes;
+  }
+
+  /** Over its limits, and STARTUP asked to be told rather than slowed. */
+  get isOverloaded(): boolean {
+    return this.#throwOnOverload && this.#inFlight.isOverLimit;
   }
 
   authority(): Authority | string {
@@ -235,7 +217,7 @@ export class Session {
         }
         const frame = this.#decoder.next();
         if (frame === null) break;
-        this.#apply(this.#handle(frame), null);
+        this.#apply(dispatch(this, frame, this.#state as SessionState), null);
       }
     } catch (error) {
       this.#fault(error);
@@ -243,39 +225,6 @@ export class Session {
       this.#running = false;
       this.#look();
     }
-  }
-
-  #handle(frame: Frame | OversizedFrame): Outcome {
-    const state = this.#state as SessionState;
-    if (!(frame instanceof Frame)) return this.#oversized(frame);
-    const row = opcodeRow(frame.opcode);
-    if (row === undefined || !(row.states as readonly string[]).includes(state)) {
-      return close(
-        replies.protocolError(
-          { version: frame.version, streamId: frame.streamId },
-          `Unexpected message ${opcodeName(frame.opcode)}, expecting ${EXPECTED[state]}`,
-        ),
-        'protocol error',
-      );
-    }
-    if (this.#throwOnOverload && this.#inFlight.isOverLimit) {
-      return reply(
-        replies.overloaded(
-          { version: frame.version, streamId: frame.streamId },
-          'more requests or bytes are in flight than cqlgate allows one session; send fewer at once',
-        ),
-      );
-    }
-    return HANDLERS[frame.opcode]!(this, frame);
-  }
-
-  #oversized(frame: OversizedFrame): Outcome {
-    const to = { version: frame.version, streamId: frame.streamId };
-    if (this.#state !== 'ready') {
-      const text = `the login message has ${frame.byteLength} bytes; cqlgate takes ${this.#decoder.maxFrameBytes}. Send the token alone as the password.`;
-      return close(replies.authError(to, text), 'handshake too large');
-    }
-    return reply(replies.tooLarge(to, frame.byteLength, this.#decoder.maxFrameBytes));
   }
 
   /** The one place that acts on an outcome. `exchange` is null until one holds this request. */
@@ -440,12 +389,6 @@ export class Session {
     this.#onClosed(this);
   }
 }
-
-const EXPECTED: Readonly<Record<SessionState, string>> = {
-  startup: 'STARTUP or OPTIONS',
-  authenticating: 'AUTH_RESPONSE',
-  ready: 'a request of a started session',
-};
 
 const DEADLINES = {
   read: 'readTimeoutMs',

@@ -6,16 +6,16 @@ import { ProtocolFault } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Permit } from '../policy/decide.ts';
 import { Frame, encodeFrame } from '../protocol/frame.ts';
+import { FrameViews } from '../protocol/frame-views.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
 import { decodeError } from '../protocol/messages/error.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
-import { encodeSegments } from '../protocol/segment-encoder.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
-import { flushAfterTurn, type Flushable } from '../turn.ts';
+import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
 import { UpstreamFault } from './faults.ts';
@@ -66,18 +66,12 @@ export class Connection implements Flushable {
   ).fill(null);
   #decoder: FrameDecoder | SegmentDecoder;
   #state: State = 'opening';
-  /** True once both directions speak v5 segments. */
-  #segmented = false;
   #closeCause: UpstreamFault | null = null;
   #lastReadAtMs = Date.now();
   #heartbeatUnderWay = false;
-  /** Views gathered in this turn, and the stream ids that go with them. */
-  #views: Buffer[] = [];
+  /** Frames gathered in this turn, and the stream ids that go with them. */
+  readonly #gathered = new FrameViews();
   #sentThisTurn: UpstreamStreamId[] = [];
-  /** The last view gathered, while a neighbour in the same buffer may still join it. */
-  #runBuffer: Buffer | null = null;
-  #runStart = 0;
-  #runEnd = 0;
   #flushPending = false;
 
   /** The keyspace this connection is in, as the node last confirmed it. */
@@ -177,11 +171,12 @@ export class Connection implements Flushable {
     header.writeInt16BE(id, 2);
     this.#slots[id] = request;
     this.#sentThisTurn.push(id);
-    this.#closeRun();
-    if (this.#segmented) {
-      this.#views.push(Buffer.concat([header, frame.buffer.subarray(frame.bodyStart, frame.end)]));
-    } else {
-      this.#views.push(header, frame.buffer.subarray(frame.bodyStart, frame.end));
+    const body = frame.buffer.subarray(frame.bodyStart, frame.end);
+    // Segments are built of whole frames; else header and body need not lie together.
+    if (this.#gathered.segmented) this.#gathered.push(Buffer.concat([header, body]));
+    else {
+      this.#gathered.push(header);
+      this.#gathered.push(body);
     }
     this.#scheduleFlush();
     return true;
@@ -274,8 +269,7 @@ export class Connection implements Flushable {
     this.#closeCause = cause;
     const unsent = new Set<number>(this.#sentThisTurn);
     this.#sentThisTurn = [];
-    this.#views = [];
-    this.#runBuffer = null;
+    this.#gathered.take();
     this.#socket.destroy();
     for (let id = 0; id < this.#slots.length; id++) {
       const request = this.#slots[id]!;
@@ -289,18 +283,9 @@ export class Connection implements Flushable {
   /** Writes what was gathered in this turn: one write for all of it. */
   flush(): void {
     this.#flushPending = false;
-    this.#closeRun();
     this.#sentThisTurn = [];
-    const views = this.#segmented ? encodeSegments(this.#views) : this.#views;
-    this.#views = [];
-    if (this.#state === 'closed') return;
-    if (views.length === 1) {
-      this.#socket.write(views[0]!);
-      return;
-    }
-    this.#socket.cork();
-    for (const view of views) this.#socket.write(view);
-    this.#socket.uncork();
+    const views = this.#gathered.take();
+    if (this.#state !== 'closed') writeTogether(this.#socket, views);
   }
 
   #enqueue(request: InFlight, frame: Frame): boolean {
@@ -309,24 +294,9 @@ export class Connection implements Flushable {
     frame.setStreamId(id);
     this.#slots[id] = request;
     this.#sentThisTurn.push(id);
-    // Frames that lie side by side in one read leave as one view. Segments are built of single
-    // frames, so there each stays its own.
-    if (!this.#segmented && frame.buffer === this.#runBuffer && frame.start === this.#runEnd) {
-      this.#runEnd = frame.end;
-    } else {
-      this.#closeRun();
-      this.#runBuffer = frame.buffer;
-      this.#runStart = frame.start;
-      this.#runEnd = frame.end;
-    }
+    this.#gathered.pushFrame(frame);
     this.#scheduleFlush();
     return true;
-  }
-
-  #closeRun(): void {
-    if (this.#runBuffer === null) return;
-    this.#views.push(this.#runBuffer.subarray(this.#runStart, this.#runEnd));
-    this.#runBuffer = null;
   }
 
   #scheduleFlush(): void {
@@ -407,7 +377,7 @@ export class Connection implements Flushable {
       maxFrameBytes: UPSTREAM.responseFrameBytes,
     });
     this.#decoder.allowMultiSegment = true;
-    this.#segmented = true;
+    this.#gathered.segmented = true;
     if (rest !== null) this.#read(rest);
   }
 }

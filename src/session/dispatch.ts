@@ -1,0 +1,61 @@
+// From a frame to its handler: is it whole, is it legal in this state, is there room for it.
+import { Frame } from '../protocol/frame.ts';
+import type { OversizedFrame } from '../protocol/frame-decoder.ts';
+import { Opcode, opcodeName, opcodeRow, type SessionState } from '../protocol/opcodes.ts';
+import {
+  handleAuthResponse,
+  handleOptions,
+  handleRegister,
+  handleStartup,
+} from './handle-handshake.ts';
+import { handleBatch, handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
+import { close, reply, type Outcome } from './outcome.ts';
+import { replies } from './replies.ts';
+import type { Session } from './session.ts';
+
+type Handler = (session: Session, frame: Frame) => Outcome;
+
+/** By opcode; which of them is legal in a state is the opcode table's to say. */
+const HANDLERS: Handler[] = [];
+HANDLERS[Opcode.OPTIONS] = handleOptions;
+HANDLERS[Opcode.STARTUP] = handleStartup;
+HANDLERS[Opcode.AUTH_RESPONSE] = handleAuthResponse;
+HANDLERS[Opcode.REGISTER] = handleRegister;
+HANDLERS[Opcode.QUERY] = handleQuery;
+HANDLERS[Opcode.PREPARE] = handlePrepare;
+HANDLERS[Opcode.EXECUTE] = handleExecute;
+HANDLERS[Opcode.BATCH] = handleBatch;
+
+const EXPECTED: Readonly<Record<SessionState, string>> = {
+  startup: 'STARTUP or OPTIONS',
+  authenticating: 'AUTH_RESPONSE',
+  ready: 'a request of a started session',
+};
+
+export function dispatch(
+  session: Session,
+  frame: Frame | OversizedFrame,
+  state: SessionState,
+): Outcome {
+  if (!(frame instanceof Frame)) return oversized(session, frame, state);
+  const row = opcodeRow(frame.opcode);
+  const to = { version: frame.version, streamId: frame.streamId };
+  if (row === undefined || !(row.states as readonly string[]).includes(state)) {
+    const text = `Unexpected message ${opcodeName(frame.opcode)}, expecting ${EXPECTED[state]}`;
+    return close(replies.protocolError(to, text), 'protocol error');
+  }
+  if (session.isOverloaded) {
+    const text =
+      'more requests or bytes are in flight than cqlgate allows one session; send fewer at once';
+    return reply(replies.overloaded(to, text));
+  }
+  return HANDLERS[frame.opcode]!(session, frame);
+}
+
+function oversized(session: Session, frame: OversizedFrame, state: SessionState): Outcome {
+  const to = { version: frame.version, streamId: frame.streamId };
+  const { maxFrameBytes } = session;
+  if (state === 'ready') return reply(replies.tooLarge(to, frame.byteLength, maxFrameBytes));
+  const text = `the login message has ${frame.byteLength} bytes; cqlgate takes ${maxFrameBytes}. Send the token alone as the password.`;
+  return close(replies.authError(to, text), 'handshake too large');
+}

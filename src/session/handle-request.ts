@@ -26,6 +26,8 @@ export function handleQuery(session: Session, frame: Frame): Outcome {
   const { query, parameters } = decodeQuery(frame, session.version);
   const statement = statementOf(session, query, parameters.keyspace);
   if (!isStatement(statement)) return refuse(session, frame, query, statement);
+  if (statement.kind === 'USE' && parameters.keyspace !== null)
+    return useWithKeyspace(session, frame);
   return start(session, {
     opcode: Opcode.QUERY,
     frame,
@@ -43,6 +45,7 @@ export function handlePrepare(session: Session, frame: Frame): Outcome {
   const { query, keyspace } = decodePrepare(frame, session.version);
   const statement = statementOf(session, query, keyspace);
   if (!isStatement(statement)) return refuse(session, frame, query, statement);
+  if (statement.kind === 'USE' && keyspace !== null) return useWithKeyspace(session, frame);
   return start(session, {
     opcode: Opcode.PREPARE,
     frame,
@@ -61,6 +64,9 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
   const registry = session.gate.cluster.prepared;
   const prepared = registry.find(frame.buffer, idStart, idEnd);
   if (prepared === null) return unknownId(session, frame, idStart, idEnd);
+  if (prepared.statement.kind === 'USE' && parameters.keyspace !== null) {
+    return useWithKeyspace(session, frame);
+  }
   const skipsMetadata =
     prepared.returnsRows &&
     (parameters.flags & QueryFlag.SKIP_METADATA) !== 0 &&
@@ -161,7 +167,24 @@ function connectionKeyspace(
   statement: Statement,
   requestKeyspace: string | null,
 ): string | null {
-  return statement.usesKeyspace && requestKeyspace === null ? session.keyspace : null;
+  if (requestKeyspace !== null) return null;
+  if (statement.usesKeyspace) return session.keyspace;
+  // `DESCRIBE x` without a keyspace means keyspace x, or else whatever x is in the keyspace that the
+  // connection happens to be in; there it can mean nothing but what was decided on.
+  return statement.describe?.form === 'keyspace' ? (statement.describe.keyspaces[0] ?? null) : null;
+}
+
+/**
+ * A USE under a keyspace of the request is answered by Cassandra like any other, but does not stick:
+ * the connection would stay in another keyspace than everybody believes.
+ */
+function useWithKeyspace(session: Session, frame: Frame): Outcome {
+  return reply(
+    replies.invalid(
+      to(session, frame),
+      'USE can not be sent with a keyspace of the request; send it alone',
+    ),
+  );
 }
 
 function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {

@@ -128,6 +128,8 @@ export class Session {
   }
 
   loggedIn(authority: Authority): void {
+    // The client may have gone while its token was checked.
+    if (this.#state !== 'authenticating') return;
     this.#standing.loggedIn(authority);
     this.#ticket.succeeded();
     this.#state = 'ready';

@@ -78,6 +78,23 @@ describe.skipIf(noNode).each([4, 5])('the wall between keyspaces, protocol v%i',
     }
   });
 
+  it('refuses a USE that Cassandra would confirm and not keep', async () => {
+    const error = errorOf(await raw.query('USE orders', { keyspace: 'orders' }));
+    expect(error).toMatchObject({ code: CqlErrorCode.INVALID });
+    const { id } = decodePrepared((await raw.prepare('USE orders'))!, version);
+    expect(errorOf(await raw.execute(id, { keyspace: 'orders' }))?.code).toBe(CqlErrorCode.INVALID);
+    if (version === 5) {
+      expect(errorOf(await raw.prepare('USE orders', 'orders'))?.code).toBe(CqlErrorCode.INVALID);
+    }
+  });
+
+  it('describes a keyspace by one word, and nothing of another by it', async () => {
+    const fresh = await RawClient.login(gate.port, 'migrator', gate.issuer.mint(), version);
+    expect(errorOf(await fresh.query('DESCRIBE orders'))).toBeNull();
+    expect(errorOf(await fresh.query('DESCRIBE t'))?.code).toBe(CqlErrorCode.UNAUTHORIZED);
+    fresh.close();
+  });
+
   it('refuses it as a child of a BATCH', async () => {
     const mine = "INSERT INTO orders.t (k, v) VALUES (2, 'batch')";
     const theirs = "INSERT INTO billing.t (k, v) VALUES (2, 'batch')";

@@ -32,7 +32,11 @@ export function explain(
   const decision = decide({ role, policy }, statement, EMPTY_SCHEMA);
   const needs = statement.needs.map((need) => ({
     need: formatNeed(need),
-    grant: role.find(need.permission, need.resource),
+    // A keyspace is made by a grant on all, or on its prefix.
+    grant:
+      statement.kind === 'CREATE KEYSPACE'
+        ? role.findCreateKeyspace(statement.keyspace ?? '')
+        : role.find(need.permission, need.resource),
   }));
   return {
     result: isPermit(decision) ? 'permit' : 'deny',

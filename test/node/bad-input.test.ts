@@ -25,7 +25,7 @@ describe.skipIf(noNode)('bad input', () => {
         reader: { grants: ['SELECT ON KEYSPACE orders'] },
         writer: { grants: ['MODIFY ON KEYSPACE orders'] },
       },
-      config: { limits: { handshakeTimeoutMs: 1_500, maxFrameBytes: 2 * 1024 * 1024 } },
+      config: { limits: { handshakeTimeoutMs: 3_000, maxFrameBytes: 2 * 1024 * 1024 } },
     });
   });
 

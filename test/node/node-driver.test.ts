@@ -122,6 +122,24 @@ describe.skipIf(noNode)('a job with the Node driver', () => {
     expect(after.rows).toEqual(before.rows);
   });
 
+  it('never reads a wrong column when ALTER TABLE comes between two EXECUTEs', async () => {
+    await job.execute('CREATE TABLE nodejs.wide (k int PRIMARY KEY, z text)');
+    await job.execute("INSERT INTO nodejs.wide (k, z) VALUES (1, 'z')");
+    const other = await through(gate, 'migrator');
+    const select = 'SELECT * FROM nodejs.wide WHERE k = ?';
+    for (const column of ['y', 'm', 'a']) {
+      await job.execute(select, [1], { prepare: true });
+      await other.execute(`ALTER TABLE nodejs.wide ADD ${column} text`);
+      await other.execute(`UPDATE nodejs.wide SET ${column} = '${column}' WHERE k = 1`);
+      // The node knows the statement again, with the new column, before the first client asks.
+      await other.execute(select, [1], { prepare: true });
+      const row = (await job.execute(select, [1], { prepare: true })).first();
+      expect(row.get('z')).toBe('z');
+      for (const name of row.keys().slice(1)) expect(row.get(name)).toBe(name);
+    }
+    await other.shutdown();
+  });
+
   it('goes on after the gate was restarted', async () => {
     const select = 'SELECT v FROM nodejs.items WHERE k = ?';
     await job.execute(select, [5], { prepare: true });

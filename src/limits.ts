@@ -51,6 +51,11 @@ export const SESSION = {
   tickMs: 250,
 } as const;
 
+export const COMPRESSION = {
+  /** Smaller bodies are left alone: the work costs more than the bytes. */
+  minBytes: 1 * KIB,
+} as const;
+
 /** The audit ledger. */
 export const LEDGER = {
   /** A file is sealed and the next begun at about this size. */

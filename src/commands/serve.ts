@@ -46,6 +46,7 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     contactPoints: loaded.contactPoints,
     logins: loaded.logins,
     gateLogin: loaded.gateLogin,
+    compression: config.cluster.compression,
     connectionsPerPool: config.cluster.connectionsPerPool,
     poolConnections: limits.poolConnections,
     preparedRegistryBytes: limits.preparedRegistryBytes,

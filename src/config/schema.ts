@@ -112,6 +112,10 @@ export const configSchema = z.strictObject({
       .max(16)
       .default(2)
       .meta({ description: 'Connections kept for each Cassandra role and protocol version.' }),
+    compression: z.enum(['none', 'lz4']).default('none').meta({
+      description:
+        'Towards the nodes, whatever clients use: worth it where the network is slow or metered.',
+    }),
     gateRole: z.string().optional().meta({
       description: "Entry of cassandraRoles for the gate's own queries; default: the first.",
     }),

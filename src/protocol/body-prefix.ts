@@ -2,7 +2,6 @@
 // tracing id, warnings, custom payload (section 2.2 of the v4 specification).
 import { encodeFrame, Frame, FrameFlag } from './frame.ts';
 import { Reader } from './reader.ts';
-import { hasBodyCompression } from './versions.ts';
 
 const TRACING_ID_BYTES = 16;
 
@@ -10,12 +9,7 @@ const TRACING_ID_BYTES = 16;
 export function requestReader(frame: Frame): Reader {
   const reader = new Reader(frame.buffer, frame.bodyStart, frame.end, frame.streamId);
   const { flags } = frame;
-  if (flags !== 0) {
-    if ((flags & FrameFlag.COMPRESSED) !== 0 && hasBodyCompression(frame.version)) {
-      throw reader.fault('the frame is compressed, but no compression was agreed on in STARTUP');
-    }
-    if ((flags & FrameFlag.CUSTOM_PAYLOAD) !== 0) skipBytesMap(reader);
-  }
+  if ((flags & FrameFlag.CUSTOM_PAYLOAD) !== 0) skipBytesMap(reader);
   return reader;
 }
 

@@ -47,6 +47,13 @@ export class ByteQueue {
     );
   }
 
+  /** Little-endian unsigned, `bytes` wide (at most 6), `index` places ahead. */
+  uintLeAt(index: number, bytes: number): number {
+    let value = 0;
+    for (let i = bytes - 1; i >= 0; i--) value = value * 256 + this.byteAt(index + i);
+    return value;
+  }
+
   /** Takes `bytes`, and says in `buffer` and `start` where they lie. The caller checked `available`. */
   take(bytes: number): void {
     if (this.#offset + bytes <= this.#head.length) {

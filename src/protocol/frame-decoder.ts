@@ -2,6 +2,7 @@
 // until it is null; the caller may stop in between and go on later.
 import { ProtocolFault } from '../errors.ts';
 import { ByteQueue } from './byte-queue.ts';
+import { decompressed, isCompressed, type BodyCompression } from './compression.ts';
 import { Frame, HEADER_BYTES } from './frame.ts';
 import { opcodeRow } from './opcodes.ts';
 import { isSupportedVersion, unsupportedVersionReply } from './versions.ts';
@@ -44,7 +45,10 @@ export class FrameDecoder {
   readonly #direction: 'request' | 'response';
   #skipping = 0;
   version: number | null;
+  /** Header and body, as they came and as they are when decompressed. */
   maxFrameBytes: number;
+  /** As agreed on in STARTUP; frames are handed out decompressed. */
+  compression: BodyCompression | null = null;
 
   constructor({ direction, version, maxFrameBytes }: FrameDecoderOptions) {
     this.#direction = direction;
@@ -90,12 +94,32 @@ export class FrameDecoder {
     }
     if (bytes.available < frameBytes) return null;
     bytes.take(frameBytes);
-    return new Frame(bytes.buffer, bytes.start, bytes.start + frameBytes);
+    const frame = new Frame(bytes.buffer, bytes.start, bytes.start + frameBytes);
+    return frame.flags !== 0 && isCompressed(frame) ? this.#decompress(frame) : frame;
   }
 
   /** What came behind the last frame, for the decoder that goes on from here. */
   takeRest(): Buffer | null {
     return this.#bytes.takeAll();
+  }
+
+  /** The stated length is looked at before anything is allocated for it. */
+  #decompress(frame: Frame): Frame | OversizedFrame {
+    const { compression } = this;
+    const { version, streamId, opcode } = frame;
+    if (compression === null) {
+      throw new ProtocolFault(
+        'the frame is compressed, but no compression was agreed on in STARTUP',
+        streamId,
+      );
+    }
+    const body = frame.buffer.subarray(frame.bodyStart, frame.end);
+    const bytes = HEADER_BYTES + compression.uncompressedBytes(body);
+    if (Number.isNaN(bytes)) {
+      throw new ProtocolFault(`the ${compression.name} body does not state its length`, streamId);
+    }
+    if (bytes > this.maxFrameBytes) return new OversizedFrame(version, streamId, opcode, bytes);
+    return decompressed(frame, compression);
   }
 
   #checkVersion(byte: number): void {

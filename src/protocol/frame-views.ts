@@ -1,7 +1,9 @@
 // Frames gathered for one write. Those that lie side by side in one buffer, as they were read, leave
 // as one view; in v5 they are put into segments, for which each stays its own.
-import type { Frame } from './frame.ts';
+import { compressed, type BodyCompression } from './compression.ts';
+import { Frame } from './frame.ts';
 import { encodeSegments } from './segment-encoder.ts';
+import type { SegmentLayout } from './segment.ts';
 
 export class FrameViews {
   #views: Buffer[] = [];
@@ -9,11 +11,18 @@ export class FrameViews {
   #runBuffer: Buffer | null = null;
   #runStart = 0;
   #runEnd = 0;
-  /** What is taken from here on leaves in v5 segments. */
-  segmented = false;
+  /** v5: what is taken from here on leaves in segments of this layout. */
+  segments: SegmentLayout | null = null;
+  /** v4: larger bodies leave compressed. */
+  compression: BodyCompression | null = null;
 
   pushFrame(frame: Frame): void {
-    if (!this.segmented && frame.buffer === this.#runBuffer && frame.start === this.#runEnd) {
+    if (this.compression !== null && this.#pushCompressed(frame, this.compression)) return;
+    if (
+      this.segments === null &&
+      frame.buffer === this.#runBuffer &&
+      frame.start === this.#runEnd
+    ) {
       this.#runEnd = frame.end;
       return;
     }
@@ -25,6 +34,10 @@ export class FrameViews {
 
   /** One whole frame. */
   push(bytes: Buffer): void {
+    if (this.compression !== null) {
+      this.pushFrame(new Frame(bytes, 0, bytes.length));
+      return;
+    }
     this.#closeRun();
     this.#views.push(bytes);
   }
@@ -34,7 +47,15 @@ export class FrameViews {
     this.#closeRun();
     const views = this.#views;
     this.#views = [];
-    return this.segmented ? encodeSegments(views) : views;
+    return this.segments === null ? views : encodeSegments(views, this.segments);
+  }
+
+  #pushCompressed(frame: Frame, compression: BodyCompression): boolean {
+    const views = compressed(frame, compression);
+    if (views === null) return false;
+    this.#closeRun();
+    this.#views.push(...views);
+    return true;
   }
 
   #closeRun(): void {

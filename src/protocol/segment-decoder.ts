@@ -11,18 +11,27 @@ import {
   type FrameDecoderOptions,
 } from './frame-decoder.ts';
 import { Frame, HEADER_BYTES } from './frame.ts';
+import { lz4 } from './lz4.ts';
 import {
   hasReservedBits,
   headerChecksum,
   isSelfContained,
   payloadBytesOf,
-  SEGMENT_HEADER_BYTES,
+  PLAIN_SEGMENTS,
   SEGMENT_TRAILER_BYTES,
+  uncompressedBytesOf,
+  type SegmentLayout,
 } from './segment.ts';
 
 const RESPONSE_BIT = 0x80;
 
+export interface SegmentDecoderOptions extends FrameDecoderOptions {
+  /** As agreed on in STARTUP; plain where it is left out. */
+  readonly layout?: SegmentLayout;
+}
+
 export class SegmentDecoder {
+  readonly #layout: SegmentLayout;
   readonly #bytes = new ByteQueue();
   readonly #direction: 'request' | 'response';
   readonly #version: number;
@@ -40,8 +49,9 @@ export class SegmentDecoder {
   /** Before READY a large frame is only a way to make the gate buffer (Cassandra refuses it too). */
   allowMultiSegment = false;
 
-  constructor({ direction, version, maxFrameBytes }: FrameDecoderOptions) {
+  constructor({ direction, version, maxFrameBytes, layout }: SegmentDecoderOptions) {
     if (version === null) throw new TypeError('segments need a version');
+    this.#layout = layout ?? PLAIN_SEGMENTS;
     this.#direction = direction;
     this.#version = version;
     this.maxFrameBytes = maxFrameBytes;
@@ -66,38 +76,57 @@ export class SegmentDecoder {
         if (frame !== null) return frame;
         this.#payload = null;
       }
-      const bytes = this.#bytes;
-      if (bytes.available < SEGMENT_HEADER_BYTES) return null;
-      const header = bytes.byteAt(0) | (bytes.byteAt(1) << 8) | (bytes.byteAt(2) << 16);
-      const checksum = bytes.byteAt(3) | (bytes.byteAt(4) << 8) | (bytes.byteAt(5) << 16);
-      const computed = headerChecksum(header);
-      if (checksum !== computed) throw mismatch('header', checksum, computed);
-      if (hasReservedBits(header)) {
-        throw new ProtocolFault('the segment header has bits set that must be zero');
-      }
-      const payloadBytes = payloadBytesOf(header);
-      const segmentBytes = SEGMENT_HEADER_BYTES + payloadBytes + SEGMENT_TRAILER_BYTES;
-      if (bytes.available < segmentBytes) return null;
-      bytes.take(segmentBytes);
-      const start = bytes.start + SEGMENT_HEADER_BYTES;
-      const end = start + payloadBytes;
-      const expected = bytes.buffer.readUInt32LE(end);
-      const actual = crc32(bytes.buffer, start, end);
-      if (expected !== actual) throw mismatch('body', expected, actual);
-      if (isSelfContained(header)) {
+      const segment = this.#nextSegment();
+      if (segment === null) return null;
+      if (segment.selfContained) {
         if (this.#largeFrameBytes > 0) {
           throw new ProtocolFault(
             'a self-contained segment came within the parts of a large frame',
           );
         }
-        this.#payload = bytes.buffer;
-        this.#payloadOffset = start;
-        this.#payloadEnd = end;
+        this.#payload = segment.buffer;
+        this.#payloadOffset = segment.start;
+        this.#payloadEnd = segment.end;
         continue;
       }
-      const large = this.#addPart(bytes.buffer, start, end);
+      const large = this.#addPart(segment.buffer, segment.start, segment.end);
       if (large !== null) return large;
     }
+  }
+
+  /** The payload of the next segment, checked and as it was before compression. */
+  #nextSegment(): Payload | null {
+    const bytes = this.#bytes;
+    const layout = this.#layout;
+    const { lengthBytes, headerBytes } = layout;
+    if (bytes.available < headerBytes) return null;
+    const header = bytes.uintLeAt(0, lengthBytes);
+    const checksum = bytes.uintLeAt(lengthBytes, headerBytes - lengthBytes);
+    const computed = headerChecksum(layout, header);
+    if (checksum !== computed) throw mismatch('header', checksum, computed);
+    if (hasReservedBits(layout, header)) {
+      throw new ProtocolFault('the segment header has bits set that must be zero');
+    }
+    const payloadBytes = payloadBytesOf(header);
+    const segmentBytes = headerBytes + payloadBytes + SEGMENT_TRAILER_BYTES;
+    if (bytes.available < segmentBytes) return null;
+    bytes.take(segmentBytes);
+    const { buffer } = bytes;
+    const start = bytes.start + headerBytes;
+    const end = start + payloadBytes;
+    const expected = buffer.readUInt32LE(end);
+    const actual = crc32(buffer, start, end);
+    if (expected !== actual) throw mismatch('body', expected, actual);
+    const selfContained = isSelfContained(layout, header);
+    const uncompressedBytes = uncompressedBytesOf(layout, header);
+    if (uncompressedBytes === 0) return { buffer, start, end, selfContained };
+    // 17 bits bound it to 128 KiB.
+    const payload = Buffer.alloc(uncompressedBytes);
+    if (!lz4.decompress(buffer.subarray(start, end), payload)) {
+      throw new ProtocolFault('the segment payload is no LZ4 block of its stated length');
+    }
+    this.#copies++;
+    return { buffer: payload, start: 0, end: uncompressedBytes, selfContained };
   }
 
   #nextInPayload(buffer: Buffer): Frame | OversizedFrame | null {
@@ -166,6 +195,13 @@ export class SegmentDecoder {
     checkHeader(this.#direction, buffer[start + 4]!, length, streamId);
     return HEADER_BYTES + length;
   }
+}
+
+interface Payload {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly selfContained: boolean;
 }
 
 function streamIdAt(buffer: Buffer, start: number): number {

@@ -4,11 +4,13 @@ import { AuthFault } from '../errors.ts';
 import { decodePlain } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
+import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeAuthResponse } from '../protocol/messages/auth.ts';
 import { decodeRegister } from '../protocol/messages/register.ts';
 import { decodeStartup } from '../protocol/messages/startup.ts';
 import { checkOptions } from '../protocol/messages/supported.ts';
+import { hasBodyCompression } from '../protocol/versions.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
@@ -31,19 +33,29 @@ export function handleStartup(session: Session, frame: Frame): Outcome {
       'bad startup',
     );
   }
-  const compression = options.get('COMPRESSION');
-  if (compression !== undefined && compression !== '') {
-    return close(
-      replies.protocolError(to, `Unknown compression algorithm: ${compression}; none is offered`),
-      'bad startup',
-    );
+  const compression = compressionOf(options, frame.version);
+  if (typeof compression === 'string') {
+    return close(replies.protocolError(to, compression), 'bad startup');
   }
   if (!session.isLoopback && !session.gate.allowPlaintext) {
     // Before AUTHENTICATE invites the token; and never 0x000A, which gocql takes for a downgrade.
     return close(replies.authError(to, PLAINTEXT_REFUSED), 'plaintext');
   }
-  session.started(frame.version, options);
+  session.started(frame.version, options, compression);
   return reply(replies.authenticate(to));
+}
+
+/** What the client asked for, null for none, or why it can't be had. */
+function compressionOf(
+  options: ReadonlyMap<string, string>,
+  version: number,
+): BodyCompression | null | string {
+  const wanted = options.get('COMPRESSION') ?? '';
+  if (wanted === '') return null;
+  const compression = COMPRESSIONS.get(wanted.toLowerCase());
+  if (compression === undefined) return `Unknown compression algorithm: ${wanted.slice(0, 64)}`;
+  if (hasBodyCompression(version) || compression.name === 'lz4') return compression;
+  return `${compression.name} compression is not supported in protocol V${version}; ask for lz4`;
 }
 
 export function handleAuthResponse(session: Session, frame: Frame): Outcome {

@@ -2,7 +2,9 @@
 // watches how much the client leaves unread.
 import type net from 'node:net';
 import { SESSION } from '../limits.ts';
+import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
+import type { SegmentLayout } from '../protocol/segment.ts';
 import { FrameViews } from '../protocol/frame-views.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 
@@ -54,10 +56,15 @@ export class Outbox implements Flushable {
   }
 
   /** What is pushed from here on leaves in v5 segments; what came before leaves as it is. */
-  switchToSegments(): void {
-    if (this.#frames.segmented) return;
+  switchToSegments(layout: SegmentLayout): void {
+    if (this.#frames.segments !== null) return;
     this.flush();
-    this.#frames.segmented = true;
+    this.#frames.segments = layout;
+  }
+
+  /** v4: larger bodies that are pushed from here on leave compressed. */
+  compressBodies(compression: BodyCompression | null): void {
+    this.#frames.compression = compression;
   }
 
   /** Writes what is left and ends the connection; the client gets a moment to read it. */

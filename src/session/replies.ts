@@ -1,6 +1,7 @@
 // The answers that the gate itself gives, as DESIGN 4.4 lists them: one function per case, each with
 // the CQL error that makes drivers do the right thing. Texts say what to do next.
 import { CqlErrorCode } from '../errors.ts';
+import { COMPRESSIONS } from '../protocol/compression.ts';
 import { encodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
 import { encodeError, type PlainErrorCode, type WriteType } from '../protocol/messages/error.ts';
 import { encodeSupported } from '../protocol/messages/supported.ts';
@@ -36,7 +37,7 @@ export const replies = {
     const options = new Map([
       ['CQL_VERSION', [cqlVersion]],
       // The key must exist: the Python driver reads it unguarded.
-      ['COMPRESSION', []],
+      ['COMPRESSION', [...COMPRESSIONS.keys()]],
       ['PROTOCOL_VERSIONS', versions.map((one) => `${one}/v${one}`)],
     ]);
     return encodeFrame({ ...to, opcode: Opcode.SUPPORTED, body: encodeSupported(options) });

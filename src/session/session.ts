@@ -7,6 +7,7 @@ import type { Ticket } from '../identity/admission.ts';
 import { SESSION } from '../limits.ts';
 import { seesKeyspace } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
+import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameDecoder, UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
 import {
@@ -16,7 +17,8 @@ import {
 } from '../protocol/messages/event.ts';
 import type { SessionState } from '../protocol/opcodes.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
-import { usesSegments } from '../protocol/versions.ts';
+import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
+import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { dispatch } from './dispatch.ts';
@@ -54,6 +56,7 @@ export class Session {
   readonly #inFlight: InFlightRequests;
   #events = new Set<EventType>();
   #throwOnOverload = false;
+  #compression: BodyCompression | null = null;
   #closeReason = 'client closed';
   /** The last answer of a session that is ending. */
   #lastWords: { readonly frame: Buffer | null } | null = null;
@@ -119,12 +122,20 @@ export class Session {
     return this.#standing.auditBase();
   }
 
-  started(version: number, options: ReadonlyMap<string, string>): void {
+  started(
+    version: number,
+    options: ReadonlyMap<string, string>,
+    compression: BodyCompression | null,
+  ): void {
     this.version = version;
     this.#state = 'authenticating';
     this.#throwOnOverload = options.get('THROW_ON_OVERLOAD') === '1';
     this.#standing.started(version, options);
-    if (this.#decoder instanceof FrameDecoder) this.#decoder.version = version;
+    if (this.#decoder instanceof FrameDecoder) {
+      this.#decoder.version = version;
+      this.#decoder.compression = hasBodyCompression(version) ? compression : null;
+    }
+    this.#compression = compression;
   }
 
   loggedIn(authority: Authority): void {
@@ -238,7 +249,7 @@ export class Session {
       case 'reply':
         if (exchange !== null) this.#release(exchange);
         if (this.#state !== 'closed') this.#outbox.push(outcome.frame);
-        if (this.#state === 'authenticating') this.#switchToSegments();
+        if (this.#state === 'authenticating') this.#agreed();
         break;
       case 'wait':
         if (outcome.exchange !== null) this.#inFlight.hold(outcome.exchange);
@@ -314,14 +325,21 @@ export class Session {
     }
   }
 
-  #switchToSegments(): void {
-    if (!usesSegments(this.version) || !(this.#decoder instanceof FrameDecoder)) return;
+  /** STARTUP was answered: what it agreed on holds from here, in both directions. */
+  #agreed(): void {
+    if (!usesSegments(this.version)) {
+      this.#outbox.compressBodies(this.#compression);
+      return;
+    }
+    if (!(this.#decoder instanceof FrameDecoder)) return;
     const rest = this.#decoder.takeRest();
-    this.#outbox.switchToSegments();
+    const layout = this.#compression === null ? PLAIN_SEGMENTS : LZ4_SEGMENTS;
+    this.#outbox.switchToSegments(layout);
     this.#decoder = new SegmentDecoder({
       direction: 'request',
       version: this.version,
       maxFrameBytes: this.gate.limits.preAuthFrameBytes,
+      layout,
     });
     if (rest !== null) this.#decoder.push(rest);
   }

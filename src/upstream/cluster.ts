@@ -2,6 +2,7 @@
 // registry, and the control connection that keeps schema and topology true.
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
+import { COMPRESSIONS } from '../protocol/compression.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import {
   ControlConnection,
@@ -17,6 +18,8 @@ export interface ClusterOptions {
   readonly contactPoints: readonly ContactPoint[];
   readonly logins: ReadonlyMap<string, Login>;
   readonly gateLogin: Login;
+  /** Towards the nodes, whatever clients use. */
+  readonly compression: 'none' | 'lz4';
   readonly connectionsPerPool: number;
   readonly poolConnections: number;
   readonly preparedRegistryBytes: number;
@@ -133,6 +136,7 @@ export class Cluster implements ControlListener {
         port: this.#node.port,
         version,
         login,
+        compression: COMPRESSIONS.get(this.#options.compression) ?? null,
         connections: this.#options.connectionsPerPool,
         budget: this.#budget,
         onFault: (fault) => this.#options.listener.fault(fault),

@@ -5,6 +5,7 @@ import net from 'node:net';
 import { ProtocolFault } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Permit } from '../policy/decide.ts';
+import type { BodyCompression } from '../protocol/compression.ts';
 import { Frame, encodeFrame } from '../protocol/frame.ts';
 import { FrameViews } from '../protocol/frame-views.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
@@ -12,7 +13,9 @@ import { decodeError } from '../protocol/messages/error.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
+import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
+import { usesSegments } from '../protocol/versions.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
@@ -38,6 +41,8 @@ export interface ConnectionOptions {
   readonly port: number;
   readonly version: number;
   readonly login: Login;
+  /** Towards the node, whatever its clients use; null for none. In v5 it is LZ4 or nothing. */
+  readonly compression: BodyCompression | null;
   readonly onEvent?: (event: Frame) => void;
   /** Called once, when the connection can't be used any more. */
   readonly onClosed: (connection: Connection, cause: UpstreamFault) => void;
@@ -117,11 +122,11 @@ export class Connection implements Flushable {
     try {
       await shakeHands({
         node: connection.node,
-        version: options.version,
         login: options.login,
         request: async (opcode, body) =>
           connection.request(opcode, body, UPSTREAM.connectTimeoutMs),
-        switchToSegments: () => connection.#switchToSegments(),
+        compression: options.compression,
+        agreed: () => connection.#agreed(),
       });
       connection.#state = 'ready';
       return connection;
@@ -172,9 +177,10 @@ export class Connection implements Flushable {
     this.#slots[id] = request;
     this.#sentThisTurn.push(id);
     const body = frame.buffer.subarray(frame.bodyStart, frame.end);
-    // Segments are built of whole frames; else header and body need not lie together.
-    if (this.#gathered.segmented) this.#gathered.push(Buffer.concat([header, body]));
-    else {
+    // Segments and compressed bodies are made of whole frames; else the two need not lie together.
+    if (this.#gathered.segments !== null || this.#gathered.compression !== null) {
+      this.#gathered.push(Buffer.concat([header, body]));
+    } else {
       this.#gathered.push(header);
       this.#gathered.push(body);
     }
@@ -369,15 +375,25 @@ export class Connection implements Flushable {
     }
   }
 
-  #switchToSegments(): void {
-    const rest = (this.#decoder as FrameDecoder).takeRest();
+  /** STARTUP was answered: what it agreed on holds from here, in both directions. */
+  #agreed(): void {
+    const { compression } = this.#options;
+    const decoder = this.#decoder as FrameDecoder;
+    if (!usesSegments(this.version)) {
+      decoder.compression = compression;
+      this.#gathered.compression = compression;
+      return;
+    }
+    const rest = decoder.takeRest();
+    const layout = compression === null ? PLAIN_SEGMENTS : LZ4_SEGMENTS;
     this.#decoder = new SegmentDecoder({
       direction: 'response',
       version: this.version,
       maxFrameBytes: UPSTREAM.responseFrameBytes,
+      layout,
     });
     this.#decoder.allowMultiSegment = true;
-    this.#gathered.segmented = true;
+    this.#gathered.segments = layout;
     if (rest !== null) this.#read(rest);
   }
 }

@@ -151,6 +151,7 @@ export class ControlConnection {
       port: node.port,
       version: CONTROL_VERSION,
       login,
+      compression: null,
       onEvent: (event) => this.#event(event),
       onClosed: (_connection, cause) => this.#lost(cause),
       onIdle: () => undefined,

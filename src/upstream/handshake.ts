@@ -1,40 +1,42 @@
 // The login of an upstream connection: STARTUP, and PLAIN as one Cassandra role.
 import { CqlErrorCode } from '../errors.ts';
+import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodeToken } from '../protocol/messages/auth.ts';
 import { decodeError } from '../protocol/messages/error.ts';
 import { encodeStartup } from '../protocol/messages/startup.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { usesSegments } from '../protocol/versions.ts';
 import type { Login } from './credentials.ts';
 import { UpstreamFault } from './faults.ts';
 
 export interface Handshake {
   /** `host:port`, for messages. */
   readonly node: string;
-  readonly version: number;
   readonly login: Login;
   readonly request: (opcode: number, body: Buffer | null) => Promise<Frame>;
-  /** Called when the answer to STARTUP was read: from here on both sides speak v5 segments. */
-  readonly switchToSegments: () => void;
+  readonly compression: BodyCompression | null;
+  /** Called when the answer to STARTUP was read: compression, and in v5 segments, hold from here. */
+  readonly agreed: () => void;
 }
 
-const STARTUP: ReadonlyMap<string, string> = new Map([
+const STARTUP: readonly (readonly [string, string])[] = [
   ['CQL_VERSION', '3.0.0'],
   ['DRIVER_NAME', 'cqlgate'],
   // All sessions share this address and so Cassandra's per-address byte limit: without it Cassandra
   // would stop reading a connection that many sessions share.
   ['THROW_ON_OVERLOAD', '1'],
-]);
+];
 
 /** Rejects with an UpstreamFault that says what was refused, and never the password. */
 export async function shakeHands(handshake: Handshake): Promise<void> {
-  const { node, version, login, request } = handshake;
-  const answer = await request(Opcode.STARTUP, encodeStartup(STARTUP));
+  const { node, login, compression, request } = handshake;
+  const options = new Map(STARTUP);
+  if (compression !== null) options.set('COMPRESSION', compression.name);
+  const answer = await request(Opcode.STARTUP, encodeStartup(options));
   if (answer.opcode === Opcode.ERROR) {
     throw new UpstreamFault('protocol', decodeError(answer).message);
   }
-  if (usesSegments(version)) handshake.switchToSegments();
+  handshake.agreed();
   if (answer.opcode === Opcode.AUTHENTICATE) {
     await logIn(handshake);
     return;

@@ -2,6 +2,7 @@
 // connection: fully qualified work goes to any, the rest only to one in its keyspace, and one with
 // nothing in flight is re-keyed by USE, which is two hundred times cheaper than a login.
 import { UPSTREAM } from '../limits.ts';
+import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
@@ -12,6 +13,7 @@ export interface PoolOptions {
   readonly port: number;
   readonly version: number;
   readonly login: Login;
+  readonly compression: BodyCompression | null;
   /** Connections kept open. */
   readonly connections: number;
   /** Takes one of the gate's connections, or refuses; given back when it closes. */
@@ -230,12 +232,13 @@ export class Pool {
   #open(): void {
     if (this.#closed || Date.now() < this.#nextOpenAtMs || !this.#options.budget.take()) return;
     this.#opening++;
-    const { host, port, version, login, onEvent } = this.#options;
+    const { host, port, version, login, compression, onEvent } = this.#options;
     Connection.open({
       host,
       port,
       version,
       login,
+      compression,
       ...(onEvent === undefined ? {} : { onEvent }),
       onClosed: (connection) => this.#lost(connection),
       onIdle: () => {

@@ -1,7 +1,8 @@
 """What a job does with the Python driver, one function a scenario; prints JSON.
 
-Called as: scenarios.py SCENARIO '{"port":..,"username":..,"password":..,"version":4|5}'.
-Keyspace `python_v4` or `python_v5` is there, with its tables made by `schema`.
+Called as: scenarios.py SCENARIO
+  '{"port":..,"username":..,"password":..,"version":4|5,"compression":""|"lz4"}'.
+Keyspace `python_v4`, `python_v5lz4` and so on is there, with its tables made by `schema`.
 """
 
 import json
@@ -24,6 +25,7 @@ def connect(target, keyspace=None):
         ["127.0.0.1"],
         port=target["port"],
         protocol_version=target["version"],
+        compression=target["compression"] or False,
         auth_provider=PlainTextAuthProvider(target["username"], target["password"]),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=20,
@@ -32,7 +34,7 @@ def connect(target, keyspace=None):
 
 
 def keyspace_of(target):
-    return "python_v%d" % target["version"]
+    return "python_v%d%s" % (target["version"], target["compression"])
 
 
 def negotiate(target):
@@ -62,8 +64,11 @@ def schema(target):
     agreed = created.response_future.is_schema_agreed
     tables = sorted(cluster.metadata.keyspaces[ks].tables)
     hosts = [str(host.endpoint) for host in cluster.metadata.all_hosts()]
+    compressed = cluster.get_control_connection_host() is not None and all(
+        pool._connection.compressor is not None for pool in session.get_pools()
+    )
     cluster.shutdown()
-    return {"agreed": agreed, "tables": tables, "hosts": hosts}
+    return {"agreed": agreed, "tables": tables, "hosts": hosts, "compressed": compressed}
 
 
 def work(target):

@@ -12,11 +12,12 @@ if (missing !== null) console.warn(`tests with the Python driver are skipped: ${
 
 describe.skipIf(noNode || missing !== null)('a job with the Python driver', () => {
   let gate: TestGate;
-  const target = (version: number) => ({
+  const target = (version: number, compression: '' | 'lz4' = '') => ({
     port: gate.port,
     username: 'migrator',
     password: gate.issuer.mint(),
     version,
+    compression,
   });
 
   beforeAll(async () => {
@@ -41,18 +42,24 @@ describe.skipIf(noNode || missing !== null)('a job with the Python driver', () =
     expect(await runScenario('negotiate', target(5))).toEqual({ version: 5, release: '5.0.9' });
   });
 
-  describe.each([5, 4])('in protocol v%i', (version) => {
+  describe.each([
+    [5, ''],
+    [4, ''],
+    [5, 'lz4'],
+    [4, 'lz4'],
+  ] as const)('in protocol v%i %s', (version, compression) => {
     it('makes a schema, agrees on it, and sees the gate as the only host', async () => {
-      const made = await runScenario('schema', target(version));
+      const made = await runScenario('schema', target(version, compression));
       expect(made).toEqual({
         agreed: true,
         tables: ['items'],
         hosts: [`127.0.0.1:${gate.port}`],
+        compressed: compression !== '',
       });
     });
 
     it('inserts, pages, batches, moves 9 MiB, runs LWT, traces, is denied, and goes on', async () => {
-      const done = await runScenario('work', target(version));
+      const done = await runScenario('work', target(version, compression));
       expect(done).toMatchObject({
         inserted: 10_000,
         paged: 10_000,
@@ -67,7 +74,7 @@ describe.skipIf(noNode || missing !== null)('a job with the Python driver', () =
     });
 
     it('never reads a wrong column after ALTER TABLE', async () => {
-      const { seen } = await runScenario('alter_between', target(version));
+      const { seen } = await runScenario('alter_between', target(version, compression));
       for (const row of seen as Record<string, string | number | null>[]) {
         for (const [column, value] of Object.entries(row)) {
           // Each column holds its own name, once it is written.

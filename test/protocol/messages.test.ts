@@ -212,11 +212,6 @@ describe('requests', () => {
     expect(stripped.streamId).toBe(5);
     expect(stripped.bytes().subarray(9)).toEqual(query);
   });
-
-  it('refuses a compressed v4 body, for none was agreed on', () => {
-    const frame = frameOf(4, Opcode.QUERY, fullQuery(4), FrameFlag.COMPRESSED);
-    expect(() => decodeQuery(frame, 4)).toThrow(/compressed/);
-  });
 });
 
 describe('responses', () => {

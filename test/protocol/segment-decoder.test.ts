@@ -6,7 +6,7 @@ import { crc24, crc32 } from '../../src/protocol/crc.ts';
 import { OversizedFrame } from '../../src/protocol/frame-decoder.ts';
 import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
 import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
-import { writeSegmentHeader } from '../../src/protocol/segment.ts';
+import { PLAIN_SEGMENTS, writeSegmentHeader } from '../../src/protocol/segment.ts';
 import { bytesOf, decodeAll, random, requestOf } from './streams.ts';
 
 function decoder(maxFrameBytes = 1 << 24, multi = true): SegmentDecoder {
@@ -18,7 +18,11 @@ function decoder(maxFrameBytes = 1 << 24, multi = true): SegmentDecoder {
 /** A segment of these bytes, with checksums that are right. */
 function segment(payload: Buffer, selfContained: boolean): Buffer {
   const bytes = Buffer.alloc(6 + payload.length + 4);
-  writeSegmentHeader(bytes, 0, payload.length, selfContained);
+  writeSegmentHeader(PLAIN_SEGMENTS, bytes, {
+    payloadBytes: payload.length,
+    uncompressedBytes: 0,
+    selfContained,
+  });
   payload.copy(bytes, 6);
   bytes.writeUInt32LE(crc32(payload, 0, payload.length), 6 + payload.length);
   return bytes;

@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import { cached } from './cache.ts';
 
 const DRIVER = 'cassandra-driver==3.30.1';
+/** With it the driver compresses unless told not to. */
+const LZ4 = 'lz4==4.4.5';
 const SCRIPTS = path.resolve(import.meta.dirname, '../drivers');
 const run = promisify(execFile);
 
@@ -17,10 +19,10 @@ export function missingForPython(): string | null {
 
 async function python(): Promise<string> {
   const dir = await cached(
-    `python-${DRIVER.replace('==', '-')}`,
+    `python-${DRIVER.replace('==', '-')}-lz4`,
     async (target) => {
       await run('python3', ['-m', 'venv', target]);
-      await run(path.join(target, 'bin', 'pip'), ['install', '--quiet', DRIVER]);
+      await run(path.join(target, 'bin', 'pip'), ['install', '--quiet', DRIVER, LZ4]);
     },
     { inPlace: true },
   );
@@ -32,6 +34,7 @@ export interface PythonTarget {
   readonly username: string;
   readonly password: string;
   readonly version: number;
+  readonly compression: '' | 'lz4';
 }
 
 export class PythonFailure extends Error {}

@@ -1,13 +1,15 @@
 // A client that speaks frames, for what no driver would send.
 import net from 'node:net';
+import { COMPRESSIONS, type BodyCompression } from '../../src/protocol/compression.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
+import { FrameViews } from '../../src/protocol/frame-views.ts';
 import { decodeError } from '../../src/protocol/messages/error.ts';
 import { encodeToken } from '../../src/protocol/messages/auth.ts';
 import { encodeStartup } from '../../src/protocol/messages/startup.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
-import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
+import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../../src/protocol/segment.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 
 export interface QueryExtras {
@@ -20,7 +22,7 @@ export class RawClient {
   readonly socket: net.Socket;
   readonly version: number;
   #decoder: FrameDecoder | SegmentDecoder;
-  #segmented = false;
+  readonly #views = new FrameViews();
   #frames: Frame[] = [];
   #waiting: ((frame: Frame | null) => void)[] = [];
   #nextStream = 1;
@@ -59,9 +61,10 @@ export class RawClient {
     username: string,
     token: string,
     version = 4,
+    options: Record<string, string> = {},
   ): Promise<RawClient> {
     const client = await RawClient.connect(port, version);
-    const answer = await client.logIn(username, token);
+    const answer = await client.logIn(username, token, options);
     if (answer?.opcode !== Opcode.AUTH_SUCCESS) {
       throw new Error(answer === null ? 'closed' : decodeError(answer).message);
     }
@@ -73,20 +76,18 @@ export class RawClient {
       Opcode.STARTUP,
       encodeStartup(new Map(Object.entries(options))),
     );
-    if (this.version === 5 && answer?.opcode === Opcode.AUTHENTICATE) {
-      this.#segmented = true;
-      this.#decoder = new SegmentDecoder({
-        direction: 'response',
-        version: 5,
-        maxFrameBytes: 1 << 28,
-      });
-      this.#decoder.allowMultiSegment = true;
+    if (answer?.opcode === Opcode.AUTHENTICATE) {
+      this.#agreed(COMPRESSIONS.get(options['COMPRESSION'] ?? '') ?? null);
     }
     return answer;
   }
 
-  async logIn(username: string, token: string): Promise<Frame | null> {
-    await this.startup();
+  async logIn(
+    username: string,
+    token: string,
+    options: Record<string, string> = {},
+  ): Promise<Frame | null> {
+    await this.startup({ CQL_VERSION: '3.0.0', ...options });
     return this.authenticate(Buffer.from(`\0${username}\0${token}`));
   }
 
@@ -134,7 +135,8 @@ export class RawClient {
   async request(opcode: number, body: Buffer | null, flags = 0): Promise<Frame | null> {
     const streamId = this.#nextStream++;
     const frame = encodeFrame({ version: this.version, opcode, streamId, flags, body });
-    this.write(this.#segmented ? Buffer.concat(encodeSegments([frame])) : frame);
+    this.#views.push(frame);
+    this.write(Buffer.concat(this.#views.take()));
     return this.next();
   }
 
@@ -152,6 +154,23 @@ export class RawClient {
 
   close(): void {
     this.socket.destroy();
+  }
+
+  #agreed(compression: BodyCompression | null): void {
+    if (this.version === 4) {
+      (this.#decoder as FrameDecoder).compression = compression;
+      this.#views.compression = compression;
+      return;
+    }
+    const layout = compression === null ? PLAIN_SEGMENTS : LZ4_SEGMENTS;
+    this.#views.segments = layout;
+    this.#decoder = new SegmentDecoder({
+      direction: 'response',
+      version: 5,
+      maxFrameBytes: 1 << 28,
+      layout,
+    });
+    this.#decoder.allowMultiSegment = true;
   }
 
   #parameters(writer: Writer, { flags = 0, keyspace, values = [] }: QueryExtras): Buffer {

@@ -32,6 +32,7 @@ const open = async () => {
     port: node.port,
     version: 4,
     login: LOGIN,
+    compression: null,
     onClosed: (_connection, cause) => own.push(cause),
     onIdle: () => undefined,
   });
@@ -180,6 +181,7 @@ describe('a pool', () => {
       port: node.port,
       version: 4,
       login: LOGIN,
+      compression: null,
       connections,
       budget: new ConnectionBudget(100),
       onFault: () => undefined,

@@ -37,6 +37,12 @@ export class TokenVerifier {
     );
   }
 
+  /** The `iss` of the only issuer, for clients that ask where to get a token; null where there are several. */
+  get onlyIssuer(): string | null {
+    const [first, ...others] = this.#issuers.keys();
+    return first !== undefined && others.length === 0 ? first : null;
+  }
+
   /** A token that was verified before and is still good, without any work; else null. */
   verifyCached(token: string): Principal | null {
     if (token.length > TOKENS.maxLength) return null;

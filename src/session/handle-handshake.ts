@@ -1,9 +1,10 @@
 // OPTIONS, STARTUP, AUTH_RESPONSE and REGISTER: from an unknown connection to a session with a
 // principal. SASL ends here: what the client sent goes no further, and into no text.
 import { AuthFault } from '../errors.ts';
-import { decodePlain } from '../identity/sasl-plain.ts';
+import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/oauthbearer.ts';
+import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
-import { isAuthority, type Authority } from '../policy/policy.ts';
+import { ANY_ROLE, isAuthority, type Authority } from '../policy/policy.ts';
 import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeAuthResponse } from '../protocol/messages/auth.ts';
@@ -60,16 +61,24 @@ function compressionOf(
 
 export function handleAuthResponse(session: Session, frame: Frame): Outcome {
   const to = toOf(frame);
-  const token = decodeAuthResponse(frame);
+  // The answer to the challenge that told a client of OAUTHBEARER why: only now comes the error.
+  if (session.refusal !== null) return refused(to, session.refusal);
+  const message = decodeAuthResponse(frame) ?? Buffer.alloc(0);
+  const bearer = isOAuthBearer(message);
   try {
-    const plain = decodePlain(token ?? Buffer.alloc(0));
+    const { username, password } = bearer ? credentialsOf(message) : decodePlain(message);
     // A driver's tenth connection: no signature is checked again, nothing has to wait.
-    const known = session.gate.verifier.verifyCached(plain.password);
-    if (known !== null) return logIn(session, to, known, plain.username);
-    return wait(verify(session, to, plain.username, plain.password), null, true);
+    const known = session.gate.verifier.verifyCached(password);
+    if (known !== null) return logIn(session, to, known, username);
+    return wait(verify(session, to, username, password, bearer), null, true);
   } catch (error) {
-    return wait(refuse(session, to, error), null, true);
+    return wait(refuse(session, to, error, bearer), null, true);
   }
+}
+
+function credentialsOf(message: Buffer): PlainCredentials {
+  const { role, token } = decodeOAuthBearer(message);
+  return { username: role ?? ANY_ROLE, password: token };
 }
 
 async function verify(
@@ -77,11 +86,12 @@ async function verify(
   to: To,
   username: string,
   password: string,
+  bearer: boolean,
 ): Promise<Outcome> {
   try {
     return logIn(session, to, await session.gate.verifier.verify(password), username);
   } catch (error) {
-    return refuse(session, to, error);
+    return refuse(session, to, error, bearer);
   }
 }
 
@@ -97,7 +107,7 @@ function logIn(session: Session, to: To, principal: Principal, wantedRole: strin
 }
 
 /** A failing source is slowed, never banned: behind NAT all jobs of a company are one source. */
-async function refuse(session: Session, to: To, error: unknown): Promise<Outcome> {
+async function refuse(session: Session, to: To, error: unknown, bearer: boolean): Promise<Outcome> {
   const fault =
     error instanceof AuthFault
       ? error
@@ -108,6 +118,12 @@ async function refuse(session: Session, to: To, error: unknown): Promise<Outcome
   session.loginFailed(fault.reason);
   const delayMs = session.failureDelayMs();
   if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  if (!bearer) return refused(to, fault);
+  session.refusal = fault;
+  return reply(replies.authChallenge(to, bearerChallenge(session.gate.verifier.onlyIssuer)));
+}
+
+function refused(to: To, fault: AuthFault): Outcome {
   return close(replies.authError(to, fault.message), fault.reason);
 }
 

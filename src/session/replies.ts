@@ -30,6 +30,9 @@ export const replies = {
   authenticate: (to: To): Buffer =>
     encodeFrame({ ...to, opcode: Opcode.AUTHENTICATE, body: encodeAuthenticate(AUTHENTICATOR) }),
 
+  authChallenge: (to: To, token: Buffer): Buffer =>
+    encodeFrame({ ...to, opcode: Opcode.AUTH_CHALLENGE, body: encodeToken(token) }),
+
   authSuccess: (to: To): Buffer =>
     encodeFrame({ ...to, opcode: Opcode.AUTH_SUCCESS, body: encodeToken(null) }),
 

@@ -2,7 +2,7 @@
 // flight. It feeds bytes in, hands frames to their handlers, and acts on the one outcome of each.
 import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
-import { ProtocolFault } from '../errors.ts';
+import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
 import { SESSION } from '../limits.ts';
 import { seesKeyspace } from '../policy/decide.ts';
@@ -66,6 +66,8 @@ export class Session {
   #running = false;
 
   version = DEFAULT_VERSION;
+  /** Why a login by OAUTHBEARER failed, between its challenge and the client's last word. */
+  refusal: AuthFault | null = null;
   /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
   keyspace: string | null = null;
 

@@ -15,7 +15,7 @@ import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/
 import { Opcode } from '../protocol/opcodes.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
-import { usesSegments } from '../protocol/versions.ts';
+import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
@@ -99,6 +99,8 @@ export class Connection implements Flushable {
       version: options.version,
       maxFrameBytes: UPSTREAM.responseFrameBytes,
     });
+    // A node compresses the answer to STARTUP already.
+    if (hasBodyCompression(options.version)) this.#decoder.compression = options.compression;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', (error) =>
       this.destroy(new UpstreamFault('unreachable', `${this.node}: ${error.message}`)),
@@ -380,7 +382,6 @@ export class Connection implements Flushable {
     const { compression } = this.#options;
     const decoder = this.#decoder as FrameDecoder;
     if (!usesSegments(this.version)) {
-      decoder.compression = compression;
       this.#gathered.compression = compression;
       return;
     }

@@ -1,7 +1,11 @@
 // OAUTHBEARER messages as RFC 7628 has them, and what only looks like one.
 import { describe, expect, it } from 'vitest';
 import { AuthFault } from '../../src/errors.ts';
-import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../../src/identity/oauthbearer.ts';
+import {
+  bearerChallenge,
+  decodeOAuthBearer,
+  isOAuthBearer,
+} from '../../src/identity/oauthbearer.ts';
 
 const message = (text: string): Buffer => Buffer.from(text.replaceAll('^A', '\u0001'));
 

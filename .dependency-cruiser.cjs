@@ -10,7 +10,9 @@ const rooms = {
   config: ['cql', 'identity', 'policy'],
   upstream: ['protocol', 'cql', 'policy', 'config'],
   topology: ['protocol', 'cql'],
-  session: ['protocol', 'cql', 'identity', 'policy', 'audit', 'upstream', 'topology'],
+  metrics: [],
+  admin: ['metrics'],
+  session: ['metrics', 'protocol', 'cql', 'identity', 'policy', 'audit', 'upstream', 'topology'],
 };
 const forbidden = [
   {

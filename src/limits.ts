@@ -56,6 +56,11 @@ export const COMPRESSION = {
   minBytes: 1 * KIB,
 } as const;
 
+export const METRICS = {
+  /** Combinations of labels kept apart for one metric; drivers name themselves, so they are counted. */
+  seriesPerMetric: 200,
+} as const;
+
 /** The audit ledger. */
 export const LEDGER = {
   /** A file is sealed and the next begun at about this size. */
@@ -217,6 +222,17 @@ export const LIMITS = {
     default: 65_000,
     unit: 'ms',
     reason: "Deadline of schema changes and TRUNCATE; above Cassandra's own 60 s.",
+  },
+  drainTimeoutMs: {
+    default: 15 * 60_000,
+    unit: 'ms',
+    reason: 'After SIGTERM sessions are served for this long, then until what is in flight ended.',
+  },
+  drainNoticeMs: {
+    default: 3_000,
+    unit: 'ms',
+    reason:
+      'With an admin port, /readyz says no for this long before new connections are refused, so that load balancers notice first.',
   },
 } as const satisfies Record<string, LimitRow>;
 

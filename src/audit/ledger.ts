@@ -93,6 +93,11 @@ export class Ledger implements AuditLog {
     }
   }
 
+  /** Bytes of records that wait for the disk. */
+  get queuedBytes(): number {
+    return this.#queueBytes;
+  }
+
   get writable(): boolean {
     return !this.#closed && this.#failing === null && this.#queueBytes < this.#maxQueueBytes;
   }

@@ -2,11 +2,18 @@
 import { loadConfig } from '../config/load.ts';
 import { loadPolicy } from '../config/load-policy.ts';
 import { ConfigFault } from '../errors.ts';
+import { COMPRESSIONS } from '../protocol/compression.ts';
 
 export interface CheckReport {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** What clients can compress with here, and by which implementation: `lz4 (native)`. */
+  readonly compression: readonly string[];
 }
+
+const compression = [...COMPRESSIONS.values()].map(
+  ({ name, implementation }) => `${name} (${implementation})`,
+);
 
 export async function checkConfig(file: string): Promise<CheckReport> {
   try {
@@ -15,9 +22,9 @@ export async function checkConfig(file: string): Promise<CheckReport> {
       issuers: loaded.issuers,
       cassandraRoles: [...loaded.logins.keys()],
     });
-    return { problems: [], warnings: [...loaded.warnings, ...warnings] };
+    return { problems: [], warnings: [...loaded.warnings, ...warnings], compression };
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
-    return { problems: error.problems, warnings: [] };
+    return { problems: error.problems, warnings: [], compression };
   }
 }

@@ -1,7 +1,10 @@
 // `cqlgate serve`: puts the parts together from the configuration and runs until told to stop.
 import { readFile } from 'node:fs/promises';
 import { lookup } from 'node:dns/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
+import { Readiness } from '../admin/readiness.ts';
+import { startAdmin, type AdminServer } from '../admin/server.ts';
 import { ActivityLog } from '../audit/activity.ts';
 import { Ledger } from '../audit/ledger.ts';
 import { RefusalLog } from '../audit/refusals.ts';
@@ -11,15 +14,21 @@ import { loadPolicy, type PolicyContext } from '../config/load-policy.ts';
 import { PolicyWatcher } from '../config/policy-watcher.ts';
 import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Advertising, Gate } from '../session/gate.ts';
 import { Listener } from '../session/listener.ts';
+import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
+import { readGauges } from './gauges.ts';
 import { inetBytes, type Advertised } from '../topology/advertised.ts';
 import { Cluster } from '../upstream/cluster.ts';
 
 export interface RunningGate {
   readonly port: number;
+  readonly drainTimeoutMs: number;
+  /** Not ready, no new connections, sessions served until they end or `timeoutMs`; then `close`. */
+  drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,9 +44,14 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
   const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
   for (const warning of [...loaded.warnings, ...warnings]) log.warn(warning);
 
+  const metrics = new Metrics();
+  const readiness = new Readiness();
   const ledger = await Ledger.open({
     dir: loaded.auditDir,
-    onError: (error) => log.error({ err: error }, 'the ledger cannot be written'),
+    onError: (error) => {
+      metrics.counter('audit_write_failures_total').value++;
+      log.error({ err: error }, 'the ledger cannot be written');
+    },
   });
   const activity = new ActivityLog<Exchange>(ledger, activityEntry);
   const refusals = new RefusalLog(ledger);
@@ -53,7 +67,10 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     allowUntested: config.cluster.allowUntested,
     listener: {
       schemaChanged: (change) => listener?.schemaChanged(change),
-      fault: (fault) => log.warn({ code: fault.code }, `upstream: ${fault.message}`),
+      fault: (fault) => {
+        metrics.counter('upstream_faults_total', fault.code).value++;
+        log.warn({ code: fault.code }, `upstream: ${fault.message}`);
+      },
     },
   });
   const gate: Gate = {
@@ -69,9 +86,17 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     allowPlaintext: config.listen.allowPlaintext,
     dml: config.audit.dml,
     log,
+    metrics,
+    requestCounts: new RequestCounts(metrics),
     policy,
     bytesInFlight: 0,
   };
+  readGauges(gate, { ledger, readiness, sessions: () => listener?.sessions ?? 0 });
+  readiness.watch(
+    'the control connection to the cluster is down',
+    () => cluster.control.isConnected,
+  );
+  readiness.watch('the audit ledger cannot be written', () => ledger.writable);
   ledger.append(configEntry('gate started', policy.version));
   const watcher = new PolicyWatcher(
     {
@@ -79,18 +104,22 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
       context,
       onPolicy: (taken) => {
         gate.policy = taken.policy;
+        metrics.counter('policy_reloads_total', 'taken').value++;
         ledger.append(configEntry('policy taken', taken.policy.version));
         for (const warning of taken.warnings) log.warn(warning);
         log.info({ policy_version: taken.policy.version }, 'policy taken');
       },
-      onProblem: (fault) =>
+      onProblem: (fault) => {
+        metrics.counter('policy_reloads_total', 'invalid').value++;
         log.error(
           { problems: fault.problems },
           'the changed policy is not valid; the one before stays in force',
-        ),
+        );
+      },
     },
     policyContent,
   );
+  let admin: AdminServer | null = null;
   const close = async (): Promise<void> => {
     watcher.close();
     await listener?.close();
@@ -98,33 +127,60 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     activity.close();
     refusals.close();
     await ledger.close();
+    admin?.close();
+  };
+  const drain = async (timeoutMs: number): Promise<void> => {
+    readiness.drain();
+    log.info({ sessions: listener?.sessions ?? 0, timeout_ms: timeoutMs }, 'draining');
+    // Whoever routes to this gate reads /readyz before it meets a closed port.
+    if (admin !== null && timeoutMs > 0) await delay(Math.min(limits.drainNoticeMs, timeoutMs));
+    await listener?.drain(timeoutMs);
+    log.info('drained');
   };
   try {
+    if (config.admin !== undefined) {
+      // Before the cluster is there: /readyz says that it is not.
+      const notReady = () => readiness.reasons();
+      admin = await startAdmin({ ...config.admin, metrics, notReady });
+      log.info(`admin port on ${config.admin.host}:${admin.port}`);
+    }
     await cluster.start();
     listener = new Listener(gate);
     const port = await listener.listen(config.listen.host, config.listen.port);
+    readiness.started();
     const { clusterName, releaseVersion } = cluster.control;
     log.info(
       { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
       `listening on ${config.listen.host}:${port}`,
     );
-    return { port, close };
+    return { port, drainTimeoutMs: limits.drainTimeoutMs, drain, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** Runs `serve` until SIGTERM or SIGINT; resolves with the exit code. */
+/**
+ * Runs `serve` until SIGTERM, which drains, or SIGINT, which waits for requests in flight only; a
+ * second signal ends what is left. Resolves with the exit code.
+ */
 export async function serve(configFile: string): Promise<number> {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
   const running = await startGate(configFile, log);
-  const signal = await new Promise<string>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
-  });
+  const signal = await nextSignal();
   log.info({ signal }, 'stopping');
+  const again = nextSignal();
+  await Promise.race([running.drain(signal === 'SIGTERM' ? running.drainTimeoutMs : 0), again]);
   await running.close();
   return 0;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+async function nextSignal(): Promise<(typeof SIGNALS)[number]> {
+  return new Promise((resolve) => {
+    for (const name of SIGNALS) process.once(name, () => resolve(name));
+  });
 }
 
 function configEntry(reason: string, policyVersion: string) {

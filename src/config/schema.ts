@@ -101,6 +101,15 @@ export const configSchema = z.strictObject({
         .meta({ description: 'Other gates in front of the same cluster, told as peers.' }),
     })
     .optional(),
+  admin: z
+    .strictObject({
+      host: z.string().default('127.0.0.1').meta({ description: 'Address of the admin port.' }),
+      port: port.default(9180).meta({
+        description:
+          'Port of /healthz, /readyz and /metrics, which are open; 0 takes any free one.',
+      }),
+    })
+    .optional(),
   cluster: z.strictObject({
     contactPoints: z
       .array(hostPort)
@@ -149,7 +158,6 @@ export type Config = z.infer<typeof configSchema>;
 export const NOT_YET: ReadonlySet<string> = new Set([
   'listen.tls',
   'listen.proxyProtocol',
-  'admin',
   'workers',
   'cluster.localDatacenter',
   'cluster.tls',

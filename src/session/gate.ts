@@ -6,11 +6,13 @@ import type { StatementCache } from '../cql/statement-cache.ts';
 import type { Admission } from '../identity/admission.ts';
 import type { TokenVerifier } from '../identity/verifier.ts';
 import type { Limits } from '../limits.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { ByteAccount } from './in-flight.ts';
 import type { Exchange } from './exchange.ts';
+import type { RequestCounts } from './request-counts.ts';
 
 export interface Advertising {
   /** How drivers are told to reach this gate; by default the address they came in by. */
@@ -39,6 +41,8 @@ export interface Gate extends ByteAccount {
   /** `all`: a record for each read and write of rows; `activity`: counts per minute. */
   readonly dml: 'all' | 'activity';
   readonly log: Log;
+  readonly metrics: Metrics;
+  readonly requestCounts: RequestCounts;
   /** Swapped whole when a new policy is taken; read anew for each statement. */
   policy: Policy;
 }

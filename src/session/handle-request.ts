@@ -188,6 +188,7 @@ function useWithKeyspace(session: Session, frame: Frame): Outcome {
 }
 
 function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {
+  session.gate.metrics.counter('unprepared_total').value++;
   return reply(replies.unprepared(to(session, frame), frame.buffer.subarray(start, end)));
 }
 

@@ -37,22 +37,43 @@ export class Listener {
     for (const session of this.#sessions) session.schemaChanged(change);
   }
 
-  /** Stops accepting and ends all sessions; resolves when their sockets are closed. */
+  /**
+   * Stops accepting and serves what is there until it ends. After `timeoutMs` each session ends as
+   * soon as its requests in flight are answered. Resolves when all are gone.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    const closed = this.#stopAccepting();
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.endAfterFlight('shutdown');
+    }, timeoutMs);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  /** Stops accepting and ends all sessions now; resolves when their sockets are closed. */
   async close(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
+    const closed = this.#stopAccepting();
     for (const session of this.#sessions) session.end('shutdown');
     await closed;
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  /** Resolves when the last connection is closed. */
+  async #stopAccepting(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
   }
 
   #accept(socket: net.Socket): void {
+    const { metrics } = this.#gate;
     if (this.#sessions.size >= this.#gate.limits.sessions) {
       this.#gate.log.warn({ sessions: this.#sessions.size }, 'too many sessions; one was refused');
+      metrics.counter('connections_total', 'refused').value++;
       socket.destroy();
       return;
     }
+    metrics.counter('connections_total', 'accepted').value++;
     let session: Session | null = null;
     const ticket = this.#gate.admission.admit(socket.remoteAddress ?? '', () => {
       session?.end('evicted: too many connections without a login');

@@ -41,7 +41,8 @@ export function decisionEntry(exchange: Exchange, permit: Permit): AuditEntry {
 }
 
 export function recordDenial(exchange: Exchange, denial: Denial): void {
-  const { session } = exchange;
+  const { session, request } = exchange;
+  session.gate.metrics.counter('denied_total', denial.reason, request.statement.kind).value++;
   session.gate.refusals.refused(session, {
     kind: 'decision',
     ...session.auditBase(),
@@ -59,6 +60,8 @@ export function recordDenial(exchange: Exchange, denial: Denial): void {
 /** A text that was refused before anything could be decided on it. */
 export function recordUnanalysable(session: Session, text: string, why: Unanalysable): void {
   const { text: redacted, sha256 } = why.lexes ? redact(text, null) : { text: null, sha256: null };
+  const rule = why.syntax ? 'syntax' : 'not_understood';
+  session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
   session.gate.refusals.refused(session, {
     kind: 'decision',
     ...session.auditBase(),
@@ -75,7 +78,7 @@ export function recordUnanalysable(session: Session, text: string, why: Unanalys
       result: 'deny',
       policy_version: session.gate.policy.version,
       grant: null,
-      reason: why.syntax ? 'syntax' : 'not_understood',
+      reason: rule,
       missing: [],
     },
   });
@@ -87,6 +90,7 @@ export function recordOutcome(
   schema?: { readonly change: SchemaChange; readonly after: string | null },
 ): void {
   const { request, session } = exchange;
+  count(exchange, ending);
   if (request.opcode === Opcode.PREPARE) return;
   const { family } = request.statement;
   if (family === 'schema' || family === 'role') {
@@ -102,6 +106,22 @@ export function recordOutcome(
   const rows = family === 'read' || family === 'write';
   if (rows && session.gate.dml === 'all') recordRows(exchange, ending);
   else recordActivity(exchange, ending);
+}
+
+function count({ request, session, startedAtMs }: Exchange, ending: Ending): void {
+  const { metrics, requestCounts } = session.gate;
+  const family = request.opcode === Opcode.PREPARE ? 'prepare' : request.statement.family;
+  const durationMs = startedAtMs === 0 ? -1 : performance.now() - startedAtMs;
+  if (typeof ending === 'string') {
+    requestCounts.ended(family, ending === 'answered' ? 'ok' : ending, durationMs);
+  } else if (ending.opcode === Opcode.ERROR) {
+    requestCounts.ended(family, 'error', durationMs);
+    metrics.counter('node_errors_total', codeText(errorCodeOf(ending))).value++;
+  } else requestCounts.ended(family, 'ok', durationMs);
+}
+
+function codeText(code: number): string {
+  return `0x${code.toString(16).padStart(4, '0')}`;
 }
 
 function recordActivity(exchange: Exchange, ending: Ending): void {
@@ -217,7 +237,7 @@ function outcomeRecord(
       : Math.round((performance.now() - exchange.startedAtMs) * 1000);
   return {
     status: typeof ending === 'string' ? STATUS[ending] : failed ? 'error' : 'ok',
-    error_code: failed ? `0x${errorCodeOf(ending).toString(16).padStart(4, '0')}` : null,
+    error_code: failed ? codeText(errorCodeOf(ending)) : null,
     rows: typeof ending === 'string' || failed ? null : rowCount(ending, exchange.session.version),
     latency_us: latencyUs,
     schema_change:

@@ -138,6 +138,10 @@ export class Session {
       this.#decoder.compression = hasBodyCompression(version) ? compression : null;
     }
     this.#compression = compression;
+    const { driver, driver_version } = this.#standing.client;
+    const { metrics } = this.gate;
+    metrics.counter('drivers_total', driver ?? '', driver_version ?? '').value++;
+    metrics.counter('client_protocol_version_total', `v${version}`).value++;
   }
 
   loggedIn(authority: Authority): void {
@@ -148,10 +152,12 @@ export class Session {
     this.#state = 'ready';
     this.#decoder.maxFrameBytes = this.gate.limits.maxFrameBytes;
     if (this.#decoder instanceof SegmentDecoder) this.#decoder.allowMultiSegment = true;
+    this.gate.metrics.counter('logins_total', authority.principal.issuerName).value++;
     this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
   }
 
   loginFailed(reason: string): void {
+    this.gate.metrics.counter('auth_failures_total', reason).value++;
     this.gate.refusals.failedLogin(this.#socket.remoteAddress ?? '', {
       kind: 'auth',
       session: this.id,
@@ -207,6 +213,11 @@ export class Session {
     if (this.#standing.isExpired(nowMs) && this.#inFlight.count === 0) {
       this.#end(null, 'token expired');
     }
+  }
+
+  /** Ends the session once what is in flight was answered. */
+  endAfterFlight(reason: string): void {
+    this.#endAfterFlight(null, reason);
   }
 
   /** Ends the session from outside: `evicted`, `shutdown`. */
@@ -353,6 +364,7 @@ export class Session {
     }
     const to = { version: this.version, streamId: 0 };
     if (error instanceof ProtocolFault) {
+      this.gate.metrics.counter('protocol_errors_total').value++;
       const frame = replies.protocolError({ ...to, streamId: error.streamId }, error.message);
       this.#end(frame, 'protocol error');
       return;
@@ -391,6 +403,8 @@ export class Session {
   }
 
   #destroy(reason: string): void {
+    this.gate.metrics.counter('slow_client_closes_total').value++;
+    this.gate.log.warn({ session: this.id, reason }, 'a client that does not read was cut off');
     this.#closeReason = reason;
     this.#socket.destroy();
   }
@@ -401,6 +415,9 @@ export class Session {
     this.#state = 'closed';
     this.#ticket.release();
     if (wasLoggedIn) {
+      if (this.#standing.isExpired(Date.now())) {
+        this.gate.metrics.counter('token_expired_closes_total').value++;
+      }
       this.gate.activity.flushSession(this);
       this.gate.audit.append({
         kind: 'session_end',

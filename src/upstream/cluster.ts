@@ -33,6 +33,15 @@ export interface ClusterListener {
   fault(fault: UpstreamFault): void;
 }
 
+export interface PoolState {
+  readonly cassandraRole: string;
+  readonly version: string;
+  /** Connections open. */
+  readonly ready: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+}
+
 export class Cluster implements ControlListener {
   readonly #options: ClusterOptions;
   readonly #pools = new Map<string, Pool>();
@@ -100,6 +109,14 @@ export class Cluster implements ControlListener {
   pool(cassandraRole: string, version: number): Pool | null {
     const login = this.#options.logins.get(cassandraRole);
     return login === undefined ? null : this.#poolOf(login, version);
+  }
+
+  /** All pools, those of a node before included, for metrics. */
+  get poolStates(): readonly PoolState[] {
+    return [...this.#pools].map(([key, { ready, inFlight, waiting }]) => {
+      const [, cassandraRole = '', version = ''] = key.split('\0');
+      return { cassandraRole, version, ready, inFlight, waiting };
+    });
   }
 
   /** After a schema change of our own: registry and snapshot are true before the client reads on. */

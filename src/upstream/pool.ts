@@ -70,6 +70,14 @@ export class Pool {
     return this.#connections.length;
   }
 
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  get inFlight(): number {
+    return this.#connections.reduce((sum, one) => sum + one.inFlight, 0);
+  }
+
   get isIdle(): boolean {
     return this.#waiters.length === 0 && this.#connections.every((one) => one.inFlight === 0);
   }

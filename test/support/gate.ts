@@ -39,6 +39,8 @@ export class TestGate {
   #child: ChildProcess | null = null;
   readonly output: string[] = [];
   port = 0;
+  /** Of the admin port, where the configuration has one. */
+  adminPort = 0;
 
   private constructor(dir: string, issuer: LocalIssuer, options: GateOptions) {
     this.dir = dir;
@@ -76,6 +78,8 @@ export class TestGate {
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
         this.output.push(line);
+        const admin = /admin port on [^ "]*:(\d+)/.exec(line)?.[1];
+        if (admin !== undefined) this.adminPort = Number(admin);
         const port = /listening on [^ "]*:(\d+)/.exec(line)?.[1];
         if (port === undefined) return;
         this.port = Number(port);
@@ -87,7 +91,8 @@ export class TestGate {
     });
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  /** SIGINT waits for no session, but for what is in flight. */
+  async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
     const child = this.#child;
     if (child === null || child.exitCode !== null) return;
     child.kill(signal);

@@ -1,0 +1,46 @@
+// The admin port: whether the process lives, whether it should get traffic and why not, and its
+// metrics. These are open to whoever reaches the port; nothing here changes anything.
+import { serve, type ServerType } from '@hono/node-server';
+import { Hono } from 'hono';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from '../metrics/metrics.ts';
+import { prometheusRegistry } from './prometheus.ts';
+
+export interface AdminOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: Metrics;
+  /** Why the gate is not ready; empty when it is. */
+  readonly notReady: () => readonly string[];
+}
+
+export interface AdminServer {
+  readonly port: number;
+  close(): void;
+}
+
+/** Resolves once it listens; rejects when the port can't be had. */
+export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const registry = prometheusRegistry(options.metrics);
+  const app = new Hono();
+  app.get('/healthz', (context) => context.text('ok\n'));
+  app.get('/readyz', (context) => {
+    const reasons = options.notReady();
+    return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+  });
+  app.get('/metrics', async (context) =>
+    context.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
+  );
+  const server = await new Promise<ServerType>((resolve, reject) => {
+    const { host, port } = options;
+    const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made));
+    made.once('error', reject);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      server.close();
+      if ('closeAllConnections' in server) server.closeAllConnections();
+    },
+  };
+}

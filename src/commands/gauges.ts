@@ -1,0 +1,49 @@
+// Which part of a running gate each gauge is read from.
+import type { Readiness } from '../admin/readiness.ts';
+import type { Ledger } from '../audit/ledger.ts';
+import type { Labels } from '../metrics/metrics.ts';
+import type { Gate } from '../session/gate.ts';
+import type { PoolState } from '../upstream/cluster.ts';
+
+export function readGauges(
+  gate: Gate,
+  parts: {
+    readonly ledger: Ledger;
+    readonly readiness: Readiness;
+    readonly sessions: () => number;
+  },
+): void {
+  const { metrics, cluster, admission } = gate;
+  const { ledger, readiness, sessions } = parts;
+  const pools = (value: (pool: PoolState) => number) => (): [Labels, number][] => {
+    // Two nodes may have a pool for one login while requests move from one to the other.
+    const sums = new Map<string, [Labels, number]>();
+    for (const pool of cluster.poolStates) {
+      const labels = [pool.cassandraRole, `v${pool.version}`];
+      const before = sums.get(labels.join())?.[1] ?? 0;
+      sums.set(labels.join(), [labels, before + value(pool)]);
+    }
+    return [...sums.values()];
+  };
+  metrics.gauge('ready', () => (readiness.reasons().length === 0 ? 1 : 0));
+  metrics.gauge('sessions', sessions);
+  metrics.gauge('unauthenticated_connections', () => admission.unauthenticated);
+  metrics.gauge('bytes_in_flight', () => gate.bytesInFlight);
+  metrics.gauge(
+    'upstream_connections',
+    pools((pool) => pool.ready),
+  );
+  metrics.gauge(
+    'upstream_in_flight',
+    pools((pool) => pool.inFlight),
+  );
+  metrics.gauge(
+    'upstream_waiting',
+    pools((pool) => pool.waiting),
+  );
+  metrics.gauge('control_connected', () => Number(cluster.control.isConnected));
+  metrics.gauge('prepared_statements', () => cluster.prepared.size);
+  metrics.gauge('audit_queue_bytes', () => ledger.queuedBytes);
+  metrics.gauge('audit_writable', () => Number(ledger.writable));
+  metrics.gauge('policy_info', () => [[[gate.policy.version], 1]]);
+}

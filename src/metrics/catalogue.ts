@@ -1,0 +1,78 @@
+// Every metric of the gate: one table, from which the admin port's /metrics and OpenTelemetry's
+// metrics are both made. Names are without the `cqlgate_` prefix; labels are bounded sets, never texts.
+
+interface MetricRow {
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+export const COUNTERS = {
+  connections_total: {
+    help: 'Client connections, by whether they were let in.',
+    labels: ['result'],
+  },
+  logins_total: { help: 'Logins that succeeded, by issuer.', labels: ['issuer'] },
+  auth_failures_total: { help: 'Logins that were refused, by reason.', labels: ['reason'] },
+  token_expired_closes_total: { help: 'Sessions that ended with their token.', labels: [] },
+  slow_client_closes_total: {
+    help: 'Sessions that ended because the client did not read its answers.',
+    labels: [],
+  },
+  protocol_errors_total: { help: 'Sessions that ended on malformed bytes.', labels: [] },
+  drivers_total: { help: 'Sessions started, by driver.', labels: ['name', 'version'] },
+  client_protocol_version_total: {
+    help: 'Sessions started, by protocol version.',
+    labels: ['version'],
+  },
+  requests_total: {
+    help: 'Requests that were decided on and permitted, by statement family and how they ended.',
+    labels: ['family', 'result'],
+  },
+  denied_total: {
+    help: 'Statements refused, by rule and statement kind.',
+    labels: ['rule', 'kind'],
+  },
+  unprepared_total: { help: 'Executions of statements that were not known here.', labels: [] },
+  node_errors_total: { help: 'Errors that nodes answered, by CQL code.', labels: ['code'] },
+  upstream_faults_total: { help: 'Faults of connections to nodes, by kind.', labels: ['fault'] },
+  audit_write_failures_total: { help: 'Writes of the ledger that failed.', labels: [] },
+  policy_reloads_total: { help: 'Changes of the policy file, by result.', labels: ['result'] },
+} as const satisfies Record<string, MetricRow>;
+
+export const HISTOGRAMS = {
+  request_duration_seconds: {
+    help: 'From forwarding a request to its answer, by statement family.',
+    labels: ['family'],
+    buckets: [
+      0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+    ],
+  },
+} as const satisfies Record<string, MetricRow & { readonly buckets: readonly number[] }>;
+
+export const GAUGES = {
+  ready: { help: '1 while the gate is ready, as /readyz says.', labels: [] },
+  sessions: { help: 'Client connections open.', labels: [] },
+  unauthenticated_connections: { help: 'Client connections without a login.', labels: [] },
+  bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
+  upstream_connections: {
+    help: 'Connections to nodes that are open.',
+    labels: ['cassandra_role', 'version'],
+  },
+  upstream_in_flight: {
+    help: 'Stream ids taken on connections to nodes, quarantined ones included.',
+    labels: ['cassandra_role', 'version'],
+  },
+  upstream_waiting: {
+    help: 'Requests that wait for a connection to a node.',
+    labels: ['cassandra_role', 'version'],
+  },
+  control_connected: { help: '1 while the control connection stands.', labels: [] },
+  prepared_statements: { help: 'Prepared statements in the registry.', labels: [] },
+  audit_queue_bytes: { help: 'Records waiting for the disk.', labels: [] },
+  audit_writable: { help: '1 while the ledger can be written.', labels: [] },
+  policy_info: { help: 'The policy in force.', labels: ['version'] },
+} as const satisfies Record<string, MetricRow>;
+
+export type CounterName = keyof typeof COUNTERS;
+export type GaugeName = keyof typeof GAUGES;
+export type HistogramName = keyof typeof HISTOGRAMS;

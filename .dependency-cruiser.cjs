@@ -12,6 +12,7 @@ const rooms = {
   topology: ['protocol', 'cql'],
   metrics: [],
   admin: ['metrics'],
+  telemetry: ['protocol', 'cql', 'identity', 'policy', 'audit', 'metrics', 'session'],
   session: ['metrics', 'protocol', 'cql', 'identity', 'policy', 'audit', 'upstream', 'topology'],
 };
 const forbidden = [
@@ -32,6 +33,12 @@ const forbidden = [
     severity: 'error',
     from: { pathNot: '^src/identity/' },
     to: { path: 'node_modules/jose' },
+  },
+  {
+    name: 'opentelemetry-only-in-telemetry',
+    severity: 'error',
+    from: { pathNot: '^src/telemetry/' },
+    to: { path: 'node_modules/@opentelemetry' },
   },
   {
     name: 'no-undeclared-package',

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino, type Logger } from 'pino';
+import { pino } from 'pino';
 import { Readiness } from '../admin/readiness.ts';
 import { startAdmin, type AdminServer } from '../admin/server.ts';
 import { ActivityLog } from '../audit/activity.ts';
@@ -16,11 +16,12 @@ import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
-import type { Advertising, Gate } from '../session/gate.ts';
+import type { Advertising, Gate, Log } from '../session/gate.ts';
 import { Listener } from '../session/listener.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
 import { readGauges } from './gauges.ts';
+import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { inetBytes, type Advertised } from '../topology/advertised.ts';
 import { Cluster } from '../upstream/cluster.ts';
 
@@ -33,18 +34,22 @@ export interface RunningGate {
 }
 
 /** Rejects with ConfigFault, or with what keeps the gate from starting. */
-export async function startGate(configFile: string, log: Logger): Promise<RunningGate> {
+export async function startGate(configFile: string, ownLog: Log): Promise<RunningGate> {
   const loaded = await loadConfig(configFile);
   const { config, limits } = loaded;
+  const metrics = new Metrics();
+  const running = isTelemetryWanted(process.env)
+    ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
+    : null;
+  const log = running?.withLog(ownLog) ?? ownLog;
   const context: PolicyContext = {
     issuers: loaded.issuers,
     cassandraRoles: [...loaded.logins.keys()],
   };
   const policyContent = await readFile(loaded.policyFile, 'utf8').catch(() => '');
   const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
-  for (const warning of [...loaded.warnings, ...warnings]) log.warn(warning);
+  for (const warning of [...loaded.warnings, ...warnings]) log.warn({}, warning);
 
-  const metrics = new Metrics();
   const readiness = new Readiness();
   const ledger = await Ledger.open({
     dir: loaded.auditDir,
@@ -87,6 +92,7 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     dml: config.audit.dml,
     log,
     metrics,
+    telemetry: running?.telemetry ?? null,
     requestCounts: new RequestCounts(metrics),
     policy,
     bytesInFlight: 0,
@@ -106,7 +112,7 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
         gate.policy = taken.policy;
         metrics.counter('policy_reloads_total', 'taken').value++;
         ledger.append(configEntry('policy taken', taken.policy.version));
-        for (const warning of taken.warnings) log.warn(warning);
+        for (const warning of taken.warnings) log.warn({}, warning);
         log.info({ policy_version: taken.policy.version }, 'policy taken');
       },
       onProblem: (fault) => {
@@ -128,6 +134,7 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     refusals.close();
     await ledger.close();
     admin?.close();
+    await running?.close();
   };
   const drain = async (timeoutMs: number): Promise<void> => {
     readiness.drain();
@@ -135,14 +142,14 @@ export async function startGate(configFile: string, log: Logger): Promise<Runnin
     // Whoever routes to this gate reads /readyz before it meets a closed port.
     if (admin !== null && timeoutMs > 0) await delay(Math.min(limits.drainNoticeMs, timeoutMs));
     await listener?.drain(timeoutMs);
-    log.info('drained');
+    log.info({}, 'drained');
   };
   try {
     if (config.admin !== undefined) {
       // Before the cluster is there: /readyz says that it is not.
       const notReady = () => readiness.reasons();
       admin = await startAdmin({ ...config.admin, metrics, notReady });
-      log.info(`admin port on ${config.admin.host}:${admin.port}`);
+      log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
     await cluster.start();
     listener = new Listener(gate);

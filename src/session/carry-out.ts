@@ -25,6 +25,7 @@ export function carryOut(exchange: Exchange): Outcome {
   const decision = decide(authority, request.statement, gate.cluster.schema);
   if (!isPermit(decision)) return deny(exchange, decision);
   exchange.grant = decision.grant;
+  if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
   const table = topologyOf(exchange);
   if (table !== null && request.opcode !== Opcode.PREPARE) {
@@ -32,6 +33,7 @@ export function carryOut(exchange: Exchange): Outcome {
   }
 
   if (exchange.isMutation && !gate.audit.writable) {
+    gate.telemetry?.ended(exchange, 'refused');
     return reply(
       replies.overloaded(
         exchange.to,
@@ -74,6 +76,7 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> 
     exchange.recordId = id;
     exchange.schemaVersionBefore = before;
   } catch {
+    gate.telemetry?.ended(exchange, 'refused');
     return reply(
       replies.overloaded(
         exchange.to,
@@ -103,6 +106,8 @@ async function forConnection(exchange: Exchange, pool: Pool): Promise<Outcome> {
 }
 
 function deny(exchange: Exchange, denial: Denial): Outcome {
+  const { telemetry } = exchange.session.gate;
+  if (telemetry !== null) exchange.span = telemetry.denied(exchange, denial);
   recordDenial(exchange, denial);
   return reply(replies.unauthorized(exchange.to, denial.message));
 }

@@ -23,6 +23,8 @@ import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
 import type { Session } from './session.ts';
+import type { RequestSpan } from './telemetry.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** A child of a BATCH message, for records. */
 export interface BatchPart {
@@ -52,6 +54,10 @@ export class Exchange implements InFlight {
   readonly session: Session;
   readonly request: Request;
   readonly clientStreamId: number;
+  /** The trace that the client's custom payload named. */
+  readonly caller: TraceContext | null;
+  /** Its span, while it has one and is not ended. */
+  span: RequestSpan | null = null;
   readonly isUse: boolean;
   /** Set while it is in flight. */
   charge: BufferCharge | null = null;
@@ -77,7 +83,8 @@ export class Exchange implements InFlight {
 
   readonly forward: Forward = { type: 'forward', exchange: this };
 
-  constructor(session: Session, request: Request) {
+  constructor(session: Session, request: Request, caller: TraceContext | null = null) {
+    this.caller = caller;
     this.session = session;
     this.request = request;
     this.clientStreamId = request.frame.streamId;
@@ -123,6 +130,7 @@ export class Exchange implements InFlight {
     }
     if (this.request.skipsMetadata && !failed && !this.#mayDecode()) {
       // The columns changed under way: rows that would be read by older metadata are not given out.
+      this.session.gate.telemetry?.ended(this, response);
       this.session.settle(this, reply(replies.unprepared(this.to, this.request.prepared[0]!.id)));
       return;
     }

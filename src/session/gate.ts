@@ -12,6 +12,7 @@ import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { ByteAccount } from './in-flight.ts';
 import type { Exchange } from './exchange.ts';
+import type { Telemetry } from './telemetry.ts';
 import type { RequestCounts } from './request-counts.ts';
 
 export interface Advertising {
@@ -43,6 +44,8 @@ export interface Gate extends ByteAccount {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly requestCounts: RequestCounts;
+  /** null: nobody asked for spans. */
+  readonly telemetry: Telemetry | null;
   /** Swapped whole when a new policy is taken; read anew for each statement. */
   policy: Policy;
 }

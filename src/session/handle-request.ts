@@ -4,7 +4,7 @@ import { batchOf, isStatement } from '../cql/analyse.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
-import { stripCustomPayload } from '../protocol/body-prefix.ts';
+import { customPayload, stripCustomPayload } from '../protocol/body-prefix.ts';
 import { decodeBatch } from '../protocol/messages/batch.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';
 import { QueryFlag } from '../protocol/messages/parameters.ts';
@@ -19,6 +19,7 @@ import { reply, type Outcome } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
 import { replies } from './replies.ts';
 import type { Session } from './session.ts';
+import { traceContextOf } from './trace-context.ts';
 
 const NONE: readonly never[] = [];
 
@@ -136,11 +137,11 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
 
 function start(session: Session, request: Request): Outcome {
   // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
-  const wanted =
-    (request.frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0
-      ? request
-      : { ...request, frame: stripCustomPayload(request.frame) };
-  return carryOut(new Exchange(session, wanted));
+  const { frame } = request;
+  if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
+    return carryOut(new Exchange(session, request));
+  const caller = traceContextOf(customPayload(frame));
+  return carryOut(new Exchange(session, { ...request, frame: stripCustomPayload(frame) }, caller));
 }
 
 /** Analysed once for a text and keyspace; the request's keyspace wins over the session's. */

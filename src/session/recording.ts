@@ -34,6 +34,7 @@ export function decisionEntry(exchange: Exchange, permit: Permit): AuditEntry {
   return {
     kind: 'decision',
     ...exchange.session.auditBase(),
+    ...traceRecord(exchange),
     statement: statementRecord(exchange),
     decision: permitted(permit.policyVersion, permit.grant),
     upstream: { node: exchange.session.gate.cluster.node, cassandra_role: permit.cassandraRole },
@@ -46,6 +47,7 @@ export function recordDenial(exchange: Exchange, denial: Denial): void {
   session.gate.refusals.refused(session, {
     kind: 'decision',
     ...session.auditBase(),
+    ...traceRecord(exchange),
     statement: statementRecord(exchange),
     decision: {
       result: 'deny',
@@ -91,12 +93,15 @@ export function recordOutcome(
 ): void {
   const { request, session } = exchange;
   count(exchange, ending);
+  const traced = traceRecord(exchange);
+  session.gate.telemetry?.ended(exchange, ending);
   if (request.opcode === Opcode.PREPARE) return;
   const { family } = request.statement;
   if (family === 'schema' || family === 'role') {
     session.gate.audit.append({
       kind: 'outcome',
       ...session.auditBase(),
+      ...traced,
       ...(exchange.recordId === null ? {} : { of: exchange.recordId }),
       statement: statementRecord(exchange),
       outcome: outcomeRecord(exchange, ending, schema),
@@ -104,7 +109,7 @@ export function recordOutcome(
     return;
   }
   const rows = family === 'read' || family === 'write';
-  if (rows && session.gate.dml === 'all') recordRows(exchange, ending);
+  if (rows && session.gate.dml === 'all') recordRows(exchange, ending, traced);
   else recordActivity(exchange, ending);
 }
 
@@ -137,11 +142,17 @@ function recordActivity(exchange: Exchange, ending: Ending): void {
   }
 }
 
-function recordRows(exchange: Exchange, ending: Ending): void {
+function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): void {
   const { session, request } = exchange;
   const outcome = outcomeRecord(exchange, ending);
   const decision = permitted(session.gate.policy.version, exchange.grant ?? '');
-  const base = { kind: 'decision', ...session.auditBase(), decision, outcome } as const;
+  const base = {
+    kind: 'decision',
+    ...session.auditBase(),
+    ...traced,
+    decision,
+    outcome,
+  } as const;
   if (request.parts === null) {
     session.gate.audit.append({ ...base, statement: statementRecord(exchange) });
     return;
@@ -173,6 +184,16 @@ export const activityEntry: ActivitySource<Exchange> = (exchange, statement) => 
     decision: permitted(session.gate.policy.version, exchange.grant ?? ''),
   };
 };
+
+type TraceRecord = Pick<AuditEntry, 'trace_id' | 'span_id'>;
+
+const UNTRACED: TraceRecord = {};
+
+/** The caller's trace, and the span of the request in it: the caller's own where we make none. */
+function traceRecord({ span, caller }: Exchange): TraceRecord {
+  const traced = span ?? caller;
+  return traced === null ? UNTRACED : { trace_id: traced.traceId, span_id: traced.spanId };
+}
 
 function statementRecord({ request }: Exchange): StatementRecord {
   const { statement, text, prepared, opcode, consistency, parts } = request;

@@ -15,6 +15,7 @@ import { replies } from './replies.ts';
 export async function reprepare(exchange: Exchange, connection: Connection): Promise<Outcome> {
   for (const prepared of new Set(exchange.request.prepared)) {
     if (!(await prepareAgain(exchange, prepared, connection).catch(() => false))) {
+      exchange.session.gate.telemetry?.ended(exchange, 'refused');
       return reply(replies.unprepared(exchange.to, prepared.id));
     }
   }

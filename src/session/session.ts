@@ -153,11 +153,13 @@ export class Session {
     this.#decoder.maxFrameBytes = this.gate.limits.maxFrameBytes;
     if (this.#decoder instanceof SegmentDecoder) this.#decoder.allowMultiSegment = true;
     this.gate.metrics.counter('logins_total', authority.principal.issuerName).value++;
+    this.gate.telemetry?.loggedIn(this.id, this.#standing.client, authority);
     this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
   }
 
   loginFailed(reason: string): void {
     this.gate.metrics.counter('auth_failures_total', reason).value++;
+    this.gate.telemetry?.loginFailed(this.id, this.#standing.client, reason);
     this.gate.refusals.failedLogin(this.#socket.remoteAddress ?? '', {
       kind: 'auth',
       session: this.id,

@@ -1,0 +1,23 @@
+// What the data path tells of a request while it goes by, where somebody wants to know: implemented
+// by src/telemetry, null in the gate where no OpenTelemetry exporter is configured.
+import type { ClientRecord } from '../audit/record.ts';
+import type { Authority } from '../policy/policy.ts';
+import type { Denial } from '../policy/decide.ts';
+import type { Exchange } from './exchange.ts';
+import type { Ending } from './recording.ts';
+
+/** The span of a request: its ids go into records, the rest is the implementation's. */
+export interface RequestSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
+export interface Telemetry {
+  /** A request was permitted; called once, before anything of it leaves. */
+  permitted(exchange: Exchange): RequestSpan;
+  denied(exchange: Exchange, denial: Denial): RequestSpan;
+  /** The one end of a request that was permitted; `refused` where the gate itself had to. */
+  ended(exchange: Exchange, ending: Ending | 'refused'): void;
+  loggedIn(sessionId: string, client: ClientRecord, authority: Authority): void;
+  loginFailed(sessionId: string, client: ClientRecord, reason: string): void;
+}

@@ -28,6 +28,7 @@ export interface GateOptions {
   readonly roles: Readonly<Record<string, TestRole>>;
   readonly username?: string;
   readonly password?: string;
+  readonly env?: Readonly<Record<string, string>>;
   /** Merged over the configuration. */
   readonly config?: Record<string, unknown>;
 }
@@ -69,7 +70,11 @@ export class TestGate {
   async launch(): Promise<void> {
     if (this.port !== 0) await this.#writeConfig();
     const child = spawn(process.execPath, [MAIN, 'serve', '-c', this.configFile], {
-      env: { ...process.env, GATE_PASSWORD: this.#options.password ?? 'cassandra' },
+      env: {
+        ...process.env,
+        GATE_PASSWORD: this.#options.password ?? 'cassandra',
+        ...this.#options.env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

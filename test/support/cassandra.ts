@@ -6,6 +6,7 @@ import { openSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
+import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { auth, Client } from 'cassandra-driver';
 import { cached } from './cache.ts';
@@ -45,7 +46,10 @@ const OPENS = [
   'jdk.management/com.sun.management.internal',
 ];
 
-async function jars(): Promise<string> {
+/** Told what a start is doing, where somebody watches. */
+export type Progress = (text: string) => void;
+
+async function jars(progress: Progress): Promise<string> {
   return cached(`cassandra-${CASSANDRA_VERSION}`, async (dir) => {
     const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>cqlgate.test</groupId><artifactId>cassandra</artifactId><version>1</version><dependencies><dependency>
@@ -53,20 +57,27 @@ async function jars(): Promise<string> {
 </dependency></dependencies></project>`;
     const work = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-pom-'));
     await writeFile(path.join(work, 'pom.xml'), pom);
+    progress(`Maven fetches Cassandra ${CASSANDRA_VERSION} (100 jars, 66 MB, once)`);
     const maven = spawn(
       'mvn',
-      [
-        '-q',
-        '-B',
-        'dependency:copy-dependencies',
-        '-DincludeScope=runtime',
-        `-DoutputDirectory=${dir}`,
-      ],
-      { cwd: work, stdio: ['ignore', 'inherit', 'inherit'] },
+      ['-B', 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${dir}`],
+      { cwd: work, stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    const [code] = (await once(maven, 'exit')) as [number];
+    const output: string[] = [];
+    let jarsDone = 0;
+    createInterface({ input: maven.stdout }).on('line', (line) => {
+      output.push(line);
+      const jar = /^(?:\[INFO\] )?Downloaded from \S+ \S*\/([^/ ]+\.jar)/.exec(line)?.[1];
+      if (jar !== undefined && ++jarsDone % 10 === 0) progress(`${jarsDone} jars, last ${jar}`);
+    });
+    const [code] = (await once(maven, 'close')) as [number];
     await rm(work, { recursive: true, force: true });
-    if (code !== 0) throw new Error(`Maven could not fetch cassandra-all (exit code ${code})`);
+    if (code !== 0) {
+      const why = output.filter((line) => line.startsWith('[ERROR]')).slice(0, 5);
+      throw new Error(
+        `Maven could not fetch cassandra-all (exit code ${code}):\n${why.join('\n')}`,
+      );
+    }
   });
 }
 
@@ -89,6 +100,7 @@ export interface NodeOptions {
   /** Lines added to cassandra.yaml. */
   readonly yaml?: string;
   readonly heap?: string;
+  readonly progress?: Progress;
 }
 
 export class CassandraNode {
@@ -96,9 +108,11 @@ export class CassandraNode {
   readonly port: number;
   readonly dir: string;
   readonly #heap: string;
+  readonly #progress: Progress;
   #child: ChildProcess | null = null;
 
-  private constructor(dir: string, port: number, heap: string) {
+  private constructor(dir: string, port: number, heap: string, progress: Progress) {
+    this.#progress = progress;
     this.dir = dir;
     this.port = port;
     this.#heap = heap;
@@ -108,7 +122,12 @@ export class CassandraNode {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-node-'));
     const port = await freePort('127.0.0.1');
     const storagePort = await freePort('127.0.0.1');
-    const node = new CassandraNode(dir, port, options.heap ?? '768m');
+    const node = new CassandraNode(
+      dir,
+      port,
+      options.heap ?? '768m',
+      options.progress ?? (() => undefined),
+    );
     await mkdir(path.join(dir, 'conf'));
     await writeFile(
       path.join(dir, 'conf', 'cassandra.yaml'),
@@ -128,7 +147,8 @@ export class CassandraNode {
   }
 
   async launch(): Promise<void> {
-    const lib = await jars();
+    const lib = await jars(this.#progress);
+    this.#progress('Cassandra starts (about 20 s)');
     const jmxPort = await freePort('127.0.0.1');
     const names = (await readdir(lib)).filter((name) => name.endsWith('.jar'));
     const classPath = [path.join(this.dir, 'conf'), ...names.map((name) => path.join(lib, name))];

@@ -178,6 +178,8 @@ export interface Schema {
   baseOfView(keyspace: string, name: string): string | null;
   viewsOf(keyspace: string, table: string): readonly string[];
   tableOfIndex(keyspace: string, index: string): string | null;
+  /** True where there may be one of that name. */
+  hasKeyspace(keyspace: string): boolean;
 }
 
 export const EMPTY_SCHEMA: Schema = {
@@ -185,4 +187,5 @@ export const EMPTY_SCHEMA: Schema = {
   baseOfView: () => null,
   viewsOf: () => [],
   tableOfIndex: () => null,
+  hasKeyspace: () => true,
 };

@@ -71,7 +71,7 @@ export function decide(
       `may not use ${statement.kind}: it needs the capability '${statement.capability}', which this version grants to nobody`,
     );
   }
-  const inKeyspace = keyspaceAsked(statement, role);
+  const inKeyspace = keyspaceAsked(statement, role, schema);
   if (inKeyspace !== null) return inKeyspace;
   if (statement.kind === 'CREATE KEYSPACE') return decideCreateKeyspace(authority, statement);
 
@@ -108,7 +108,7 @@ function deniedKind(role: Role, statement: Statement): string | null {
 }
 
 /** Of USE and DESCRIBE Cassandra asks nothing; here they need some grant in the keyspace. */
-function keyspaceAsked(statement: Statement, role: Role): Denial | null {
+function keyspaceAsked(statement: Statement, role: Role, schema: Schema): Denial | null {
   const { kind, keyspace, describe } = statement;
   const open = (name: string): boolean =>
     name !== GATE_KEYSPACE && (role.reaches(name) || hasReadableTables(name));
@@ -121,7 +121,12 @@ function keyspaceAsked(statement: Statement, role: Role): Denial | null {
       'may describe only keyspaces in which it has a grant; name one, as in DESCRIBE KEYSPACE ks',
     );
   }
-  const closed = describe.keyspaces.find((name) => !open(name));
+  // `DESCRIBE x` is of keyspace x where there is one, else of what the session's keyspace calls x.
+  const asked =
+    describe.form === 'either'
+      ? describe.keyspaces.filter((name) => schema.hasKeyspace(name))
+      : describe.keyspaces;
+  const closed = asked.find((name) => !open(name));
   return closed === undefined || describe.form === 'names' ? null : closedKeyspace(role, closed);
 }
 

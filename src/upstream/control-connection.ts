@@ -203,14 +203,16 @@ export class ControlConnection {
   }
 
   async #readSchema(): Promise<void> {
-    const [views, indexes] = await Promise.all([
+    const [views, indexes, keyspaces] = await Promise.all([
       this.#names('SELECT keyspace_name, view_name, base_table_name FROM system_schema.views'),
       this.#names('SELECT keyspace_name, index_name, table_name FROM system_schema.indexes'),
+      this.#names('SELECT keyspace_name FROM system_schema.keyspaces'),
     ]);
     this.schema = new SchemaSnapshot(
       this.schema.version + 1,
       views.map(([keyspace, view, base]) => ({ keyspace, view, base })),
       indexes.map(([keyspace, index, table]) => ({ keyspace, index, table })),
+      keyspaces.map(([keyspace]) => keyspace),
     );
   }
 

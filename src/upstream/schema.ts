@@ -26,9 +26,16 @@ export class SchemaSnapshot implements Schema {
   readonly #bases = new Map<string, string>();
   readonly #views = new Map<string, string[]>();
   readonly #indexes = new Map<string, string>();
+  readonly #keyspaces: ReadonlySet<string>;
 
-  constructor(version: number, views: readonly ViewRow[], indexes: readonly IndexRow[]) {
+  constructor(
+    version: number,
+    views: readonly ViewRow[],
+    indexes: readonly IndexRow[],
+    keyspaces: readonly string[] = [],
+  ) {
     this.version = version;
+    this.#keyspaces = new Set(keyspaces);
     for (const { keyspace, view, base } of views) {
       this.#bases.set(key(keyspace, view), base);
       const siblings = this.#views.get(key(keyspace, base));
@@ -46,6 +53,13 @@ export class SchemaSnapshot implements Schema {
 
   viewsOf(keyspace: string, table: string): readonly string[] {
     return this.#views.size === 0 ? NONE : (this.#views.get(key(keyspace, table)) ?? NONE);
+  }
+
+  /** Virtual keyspaces are not listed with the others; nor is any before the schema was read. */
+  hasKeyspace(keyspace: string): boolean {
+    return (
+      this.#keyspaces.size === 0 || this.#keyspaces.has(keyspace) || keyspace.startsWith('system')
+    );
   }
 
   tableOfIndex(keyspace: string, index: string): string | null {

@@ -12,6 +12,8 @@ export interface ScriptedRequest {
   /** Of a QUERY. */
   readonly text: string;
   readonly streamId: number;
+  /** One object for all requests of a connection. */
+  readonly connection: { keyspace: string | null };
   /** Answers now or later, once or more often. */
   readonly answer: (opcode: number, body: Buffer | null, streamId?: number) => void;
   /** Sends these bytes as they are. */
@@ -53,21 +55,23 @@ export class ScriptedNode {
   #serve(socket: net.Socket): void {
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
+    const connection = { keyspace: null };
     const decoder = new FrameDecoder({ direction: 'request', version: 4, maxFrameBytes: 1 << 26 });
     socket.on('data', (chunk: Buffer) => {
       decoder.push(chunk);
       for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
-        if (frame instanceof Frame) this.#handle(socket, frame);
+        if (frame instanceof Frame) this.#handle(socket, frame, connection);
       }
     });
   }
 
-  #handle(socket: net.Socket, frame: Frame): void {
+  #handle(socket: net.Socket, frame: Frame, connection: { keyspace: string | null }): void {
     const { opcode, streamId } = frame;
     const request: ScriptedRequest = {
       opcode,
       text: opcode === Opcode.QUERY ? decodeQuery(frame, 4).query : '',
       streamId,
+      connection,
       answer: (code, body, stream = streamId) =>
         socket.write(encodeFrame({ version: 4, opcode: code, streamId: stream, body })),
       raw: (bytes) => socket.write(bytes),
@@ -87,6 +91,7 @@ export class ScriptedNode {
     this.requests.push(request);
     if (this.script(request)) return;
     const keyspace = /^USE "?(\w+)"?$/.exec(request.text)?.[1];
+    if (keyspace !== undefined) connection.keyspace = keyspace;
     const body =
       keyspace === undefined ? VOID : new Writer().writeInt(3).writeString(keyspace).toBuffer();
     request.answer(opcode === Opcode.OPTIONS ? Opcode.SUPPORTED : Opcode.RESULT, body);

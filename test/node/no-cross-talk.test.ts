@@ -10,16 +10,14 @@ import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import {
   decodeRows,
   decodeSetKeyspace,
-  encodeRows,
   resultKind,
   ResultKind,
 } from '../../src/protocol/messages/result.ts';
-import { encodeSupported } from '../../src/protocol/messages/supported.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import { TypeCode } from '../../src/protocol/types.ts';
 import { random } from '../protocol/streams.ts';
 import { TestGate } from '../support/gate.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { answerAsCluster, rowOf } from '../support/scripted-cluster.ts';
 import { ScriptedNode, type ScriptedRequest } from '../support/scripted-node.ts';
 
 const SESSIONS = 200;
@@ -27,25 +25,6 @@ const REQUESTS = 40;
 const AT_ONCE = 8;
 const TENANTS = ['a', 'b', 'c', 'd'] as const;
 const SEED = Number(process.env['SEED'] ?? 20_261_124);
-
-const TEXT = { code: TypeCode.VARCHAR, bytes: Buffer.from([0, TypeCode.VARCHAR]) };
-
-/** One row whose cells are the texts given. */
-function rowOf(columns: Record<string, string>): Buffer {
-  const names = Object.keys(columns);
-  return encodeRows({
-    columns: names.map((name) => ({ keyspace: 'k', table: 't', name, type: TEXT })),
-    rows: [names.map((name) => Buffer.from(columns[name]!))],
-  });
-}
-
-const LOCAL = rowOf({
-  key: 'local',
-  cluster_name: 'scripted',
-  release_version: '5.0.9',
-  data_center: 'dc1',
-});
-const EMPTY = encodeRows({ columns: [], rows: [] });
 
 describe(`a node that misbehaves (SEED=${SEED})`, () => {
   let node: ScriptedNode;
@@ -55,19 +34,8 @@ describe(`a node that misbehaves (SEED=${SEED})`, () => {
   let unruly = false;
 
   const script = (request: ScriptedRequest): boolean => {
-    const { opcode, text, connection, answer } = request;
-    if (opcode === Opcode.OPTIONS) {
-      const options = new Map([
-        ['CQL_VERSION', ['3.4.7']],
-        ['PROTOCOL_VERSIONS', ['4/v4']],
-      ]);
-      answer(Opcode.SUPPORTED, encodeSupported(options));
-      return true;
-    }
-    if (text.includes('FROM system')) {
-      answer(Opcode.RESULT, text.includes('system.local') ? LOCAL : EMPTY);
-      return true;
-    }
+    const { text, connection, answer } = request;
+    if (answerAsCluster(request)) return true;
     const isUse = text.startsWith('USE');
     if (!text.includes('k = ') && !isUse) return false;
     if (unruly && chance(0.0008)) {

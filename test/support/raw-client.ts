@@ -47,8 +47,8 @@ export class RawClient {
     });
   }
 
-  static async connect(port: number, version = 4): Promise<RawClient> {
-    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+  static async connect(port: number, version = 4, host = '127.0.0.1'): Promise<RawClient> {
+    const socket = net.connect({ port, host, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);

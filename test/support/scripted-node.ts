@@ -2,7 +2,11 @@
 import net from 'node:net';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
-import { encodeAuthenticate, encodeToken } from '../../src/protocol/messages/auth.ts';
+import {
+  decodeAuthResponse,
+  encodeAuthenticate,
+  encodeToken,
+} from '../../src/protocol/messages/auth.ts';
 import { decodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
@@ -32,6 +36,8 @@ export class ScriptedNode {
   script: (request: ScriptedRequest) => boolean = () => false;
   logins = 0;
   refuseLogin = false;
+  /** The username whose login is refused. */
+  refuses: string | null = null;
 
   private constructor(server: net.Server, port: number) {
     this.#server = server;
@@ -39,9 +45,9 @@ export class ScriptedNode {
     server.on('connection', (socket) => this.#serve(socket));
   }
 
-  static async start(): Promise<ScriptedNode> {
+  static async start(port = 0): Promise<ScriptedNode> {
     const server = net.createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     return new ScriptedNode(server, (server.address() as net.AddressInfo).port);
   }
 
@@ -83,7 +89,8 @@ export class ScriptedNode {
     }
     if (opcode === Opcode.AUTH_RESPONSE) {
       this.logins++;
-      if (this.refuseLogin) {
+      const username = decodeAuthResponse(frame)?.toString().split('\0')[1];
+      if (this.refuseLogin || username === this.refuses) {
         request.answer(Opcode.ERROR, new Writer().writeInt(0x0100).writeString('no').toBuffer());
       } else request.answer(Opcode.AUTH_SUCCESS, encodeToken(null));
       return;

@@ -1,0 +1,369 @@
+// docs/ERRORS.md, both ways: each row is provoked and compared, and nothing is provoked that has no
+// row. What can't be had on demand names the test that shows it.
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CqlErrorCode } from '../../src/errors.ts';
+import { encodeFrame, type Frame, FrameFlag } from '../../src/protocol/frame.ts';
+import { decodeError } from '../../src/protocol/messages/error.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
+import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
+import { TestGate } from '../support/gate.ts';
+import { contactPoint, direct, node, noNode } from '../support/nodes.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { ScriptedNode } from '../support/scripted-node.ts';
+import { answerAsCluster } from '../support/scripted-cluster.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+
+interface Row {
+  readonly code: string;
+  readonly name: string;
+  readonly value: number;
+  readonly text: string;
+  readonly connection: string;
+}
+
+const rows: Row[] = [
+  ...readFileSync(path.join(ROOT, 'docs/ERRORS.md'), 'utf8').matchAll(
+    /^\| `(\w+)` \| (\w+) (0x\w+) \| "([^"]+)" \| [^|]+ \| (\w+) \|$/gm,
+  ),
+].map(([, code, name, value, text, connection]) => ({
+  code: code!,
+  name: name!,
+  value: Number(value),
+  text: text!,
+  connection: connection!,
+}));
+
+/** Shown where it can be had: the file, and a part of the test's name. */
+const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>> = {
+  busy: ['src/identity/verifier.ts', "'busy'"],
+  internal: ['src/session/handle-handshake.ts', "'internal'"],
+  internal_fault: ['src/session/session.ts', "'internal'"],
+  audit_unwritable: ['test/audit/ledger.test.ts', 'writable'],
+  session_expired: ['test/node/bad-input.test.ts', 'at the expiry of its token'],
+  no_connection: ['src/session/replies.ts', 'busy'],
+};
+
+let gate: TestGate;
+let scripted: ScriptedNode;
+let behind: TestGate;
+
+const bound = (code: string) => rows.find((row) => row.code === code)!;
+
+/** An answer, and whether the connection outlives it. */
+interface Seen {
+  readonly answer: Frame | null;
+  readonly client: RawClient;
+}
+
+async function login(
+  claims: Record<string, unknown> = {},
+  header: Record<string, unknown> = {},
+  role = 'clerk',
+): Promise<Seen> {
+  return withToken(gate.issuer.mint(claims, header), role);
+}
+
+async function withToken(token: string, role = 'clerk'): Promise<Seen> {
+  return sasl(Buffer.from(`\0${role}\0${token}`));
+}
+
+async function sasl(bytes: Buffer): Promise<Seen> {
+  const client = await RawClient.connect(gate.port);
+  await client.startup();
+  return { answer: await client.authenticate(bytes), client };
+}
+
+async function query(text: string, at = gate, role = 'clerk', keyspace?: string): Promise<Seen> {
+  const client = await RawClient.login(at.port, role, at.issuer.mint());
+  return { answer: await client.query(text, keyspace === undefined ? {} : { keyspace }), client };
+}
+
+async function startup(options: Record<string, string>, version = 4): Promise<Seen> {
+  const client = await RawClient.connect(gate.port, version);
+  return { answer: await client.startup({ CQL_VERSION: '3.0.0', ...options }), client };
+}
+
+async function raw(bytes: Buffer, options: Record<string, string> = {}): Promise<Seen> {
+  const client = await RawClient.login(gate.port, 'clerk', gate.issuer.mint(), 4, options);
+  client.write(bytes);
+  return { answer: await client.next(), client };
+}
+
+const frame = (opcode: number, body: Buffer, flags = 0): Buffer =>
+  encodeFrame({ version: 4, opcode, streamId: 5, flags, body });
+
+/** Through the scripted node, which does with the statement what `how` says. */
+async function ill(text: string, how: 'silent' | 'close'): Promise<Seen> {
+  scripted.script = (request) => {
+    if (answerAsCluster(request)) return true;
+    if (!request.text.includes('ks.t')) return false;
+    if (how === 'close') request.close();
+    return true;
+  };
+  return query(text, behind);
+}
+
+const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
+  token_missing: async () => withToken(''),
+  token_malformed: async () => withToken('"quoted"'),
+  token_too_long: async () => withToken('x'.repeat(40_000)),
+  sasl_malformed: async () => sasl(Buffer.from('nothing')),
+  authzid: async () => sasl(Buffer.from('other\0clerk\0a.b.c')),
+  token_expired: async () => login({ exp: 1_000 }),
+  not_yet_valid: async () => login({ nbf: Math.floor(Date.now() / 1000) + 3_600 }),
+  audience: async () => login({ aud: 'somebody-else' }),
+  issuer_unknown: async () => login({ iss: 'https://nobody.example.com' }),
+  pinned_claim: async () => login({ workspaceUuid: '{00000000-0000-0000-0000-000000000000}' }),
+  algorithm: async () => login({}, { alg: 'ES256' }),
+  signature: async () => {
+    const [header, payload, signature = ''] = gate.issuer.mint().split('.');
+    return withToken(`${header}.${payload}.${signature.split('').reverse().join('')}`);
+  },
+  no_key_id: async () => login({}, { kid: undefined }),
+  key_in_header: async () => login({}, { jwk: { kty: 'RSA' } }),
+  key_unknown: async () => login({}, { kid: 'another' }),
+  crit: async () => login({}, { crit: ['new'], new: true }),
+  no_expiry: async () => login({ exp: null }),
+  no_subject: async () => login({ sub: null }),
+  issuer_unreachable: async () => {
+    const own = await TestGate.start({ contactPoint, roles: ROLES });
+    closing.push(async () => own.close());
+    own.issuer.fault = 'error';
+    const client = await RawClient.connect(own.port);
+    return { answer: await client.logIn('clerk', own.issuer.mint()), client };
+  },
+  unbound: async () => login({ repositoryUuid: '{11111111-1111-1111-1111-111111111111}' }),
+  role_not_bound: async () => login({}, {}, 'admin'),
+  several_roles: async () => login({}, {}, 'oidc'),
+  handshake_timeout: async () => {
+    const client = await RawClient.connect(gate.port);
+    return { answer: await client.next(), client };
+  },
+  handshake_too_large: async () => sasl(Buffer.alloc(70_000, 120)),
+  plaintext: async () => {
+    const client = await RawClient.connect(gate.port, 4, outside);
+    return { answer: await client.startup(), client };
+  },
+
+  permission_missing: async () => query('DROP TABLE mistakes.t'),
+  kind_denied: async () => query('TRUNCATE mistakes.t'),
+  capability_missing: async () => query("ADD IDENTITY 'x' TO ROLE 'y'"),
+  no_grant_in_keyspace: async () => query('USE billing'),
+  refused: async () =>
+    query(
+      "CREATE TABLE mistakes.u (k int PRIMARY KEY) WITH compaction = {'class': 'org.example.Evil'}",
+    ),
+  not_understood: async () =>
+    query("CREATE TABLE mistakes.u (k int PRIMARY KEY, v 'org.example.Evil')"),
+  syntax: async () => query('SELEKT 1'),
+  no_keyspace: async () => query('SELECT * FROM t'),
+  topology_query: async () => query('SELECT count(*) FROM system.local'),
+  use_with_keyspace: async () => query('USE mistakes', gate, 'clerk', 'mistakes'),
+  batch_kind: async () => {
+    const client = await RawClient.login(gate.port, 'clerk', gate.issuer.mint());
+    return { answer: await client.batch(['SELECT * FROM mistakes.t']), client };
+  },
+  batch_too_large: async () => {
+    const client = await RawClient.login(gate.port, 'clerk', gate.issuer.mint());
+    const child = 'INSERT INTO mistakes.t (k) VALUES (1)';
+    return { answer: await client.batch(Array.from({ length: 11 }, () => child)), client };
+  },
+  frame_too_large: async () => query(`SELECT * FROM mistakes.t /* ${'x'.repeat(300_000)} */`),
+  unprepared: async () => {
+    const client = await RawClient.login(gate.port, 'clerk', gate.issuer.mint());
+    return { answer: await client.execute(Buffer.alloc(16, 7)), client };
+  },
+  binding_gone: async () => {
+    const client = await RawClient.login(gate.port, 'guest', gate.issuer.mint());
+    await gate.writePolicy({ clerk: ROLES.clerk });
+    const deadline = Date.now() + 10_000;
+    let answer = await client.query('SELECT * FROM mistakes.t');
+    while (answer?.opcode !== Opcode.ERROR && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      answer = await client.query('SELECT * FROM mistakes.t');
+    }
+    await gate.writePolicy(ROLES);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    return { answer, client };
+  },
+
+  over_limits: async () => {
+    scripted.script = (request) => answerAsCluster(request) || request.text.includes('ks.t');
+    const client = await RawClient.login(behind.port, 'clerk', behind.issuer.mint(), 4, {
+      THROW_ON_OVERLOAD: '1',
+    });
+    const body = Buffer.concat([longString('SELECT * FROM ks.t'), Buffer.from([0, 1, 0])]);
+    for (let i = 0; i < 6; i++) client.write(frame(Opcode.QUERY, body));
+    const answer = await client.next();
+    for (let i = 0; i < 5; i++) await client.next();
+    return { answer, client };
+  },
+  no_node: async () => {
+    const port = scripted.port;
+    await scripted.close();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const seen = await query('SELECT * FROM ks.t', behind);
+    scripted = await ScriptedNode.start(port);
+    scripted.script = answerAsCluster;
+    // The gate finds the way back before the next trial.
+    const deadline = Date.now() + 20_000;
+    for (let back = false; !back && Date.now() < deadline;) {
+      const { answer, client } = await query('SELECT * FROM ks.t', behind);
+      back = answer?.opcode === Opcode.RESULT;
+      client.close();
+    }
+    return seen;
+  },
+  read_timeout: async () => ill('SELECT * FROM ks.t', 'silent'),
+  write_timeout: async () => ill('DELETE FROM ks.t WHERE k = 1', 'silent'),
+  write_lost: async () => ill('DELETE FROM ks.t WHERE k = 1', 'close'),
+  login_refused: async () => {
+    const other = await ScriptedNode.start();
+    other.script = answerAsCluster;
+    other.refuses = 'second';
+    const own = await TestGate.start({
+      contactPoint: `127.0.0.1:${other.port}`,
+      roles: { clerk: { grants: ['SELECT ON KEYSPACE ks'], cassandraRole: 'second' } },
+      config: {
+        cassandraRoles: {
+          first: { username: 'first', password: { env: 'GATE_PASSWORD' } },
+          second: { username: 'second', password: { env: 'GATE_PASSWORD' } },
+        },
+      },
+    });
+    const seen = await query('SELECT * FROM ks.t', own);
+    closing.push(
+      async () => own.close(),
+      async () => other.close(),
+    );
+    return seen;
+  },
+  keyspace_unknown: async () => query('USE mistakes_not_there'),
+
+  malformed: async () => raw(frame(Opcode.QUERY, Buffer.from([0, 0, 0, 9, 1]))),
+  corrupt_segment: async () => {
+    const client = await RawClient.login(gate.port, 'clerk', gate.issuer.mint(), 5);
+    const one = encodeFrame({ version: 5, opcode: Opcode.OPTIONS, streamId: 1, body: null });
+    const bytes = Buffer.concat(encodeSegments([one]));
+    bytes[bytes.length - 1]! ^= 1;
+    client.write(bytes);
+    return { answer: await client.next(), client };
+  },
+  wrong_state: async () => raw(frame(Opcode.AUTH_RESPONSE, Buffer.from([255, 255, 255, 255]))),
+  unsupported_version: async () => {
+    const client = await RawClient.connect(gate.port, 5);
+    client.write(Buffer.from([0x42, 0, 0, 0, 5, 0, 0, 0, 0]));
+    return { answer: await client.next(), client };
+  },
+  compression_unknown: async () => startup({ COMPRESSION: 'zstd' }),
+  compression_version: async () => startup({ COMPRESSION: 'snappy' }, 5),
+  compression_malformed: async () =>
+    raw(frame(Opcode.QUERY, Buffer.from([0, 0, 0, 60, 0xf0, 1, 2]), FrameFlag.COMPRESSED), {
+      COMPRESSION: 'lz4',
+    }),
+};
+
+const ROLES = {
+  clerk: {
+    grants: [
+      'SELECT, MODIFY, CREATE ON KEYSPACE mistakes',
+      'SELECT ON KEYSPACE mistakes_not_there',
+    ],
+    deny: ['TRUNCATE'],
+  },
+  guest: { grants: ['SELECT ON KEYSPACE mistakes'] },
+};
+
+const closing: (() => Promise<unknown>)[] = [];
+
+/** An address of this machine that is not its loopback. */
+const outside = Object.values(os.networkInterfaces())
+  .flat()
+  .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+
+function longString(text: string): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(text.length, 0);
+  return Buffer.concat([length, Buffer.from(text)]);
+}
+
+describe.skipIf(noNode)('docs/ERRORS.md', () => {
+  beforeAll(async () => {
+    const superuser = await direct();
+    await superuser.execute(
+      "CREATE KEYSPACE IF NOT EXISTS mistakes WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    );
+    await superuser.execute('CREATE TABLE IF NOT EXISTS mistakes.t (k int PRIMARY KEY)');
+    await superuser.shutdown();
+    gate = await TestGate.start({
+      contactPoint,
+      roles: ROLES,
+      config: {
+        listen: { host: '0.0.0.0', port: 0 },
+        limits: { maxFrameBytes: 200_000, batchStatements: 10, handshakeTimeoutMs: 700 },
+      },
+    });
+    scripted = await ScriptedNode.start();
+    scripted.script = answerAsCluster;
+    behind = await TestGate.start({
+      contactPoint: `127.0.0.1:${scripted.port}`,
+      roles: { clerk: { grants: ['SELECT, MODIFY ON KEYSPACE ks'] } },
+      config: { limits: { readTimeoutMs: 400, writeTimeoutMs: 400, inFlightPerSession: 3 } },
+    });
+    expect(node).not.toBeNull();
+  });
+
+  afterAll(async () => {
+    for (const close of closing) await close();
+    await behind?.close();
+    await scripted?.close();
+    await gate?.close();
+  });
+
+  it('has a trial for each row, and a row for each trial', () => {
+    const tried = [...Object.keys(TRIALS), ...Object.keys(ELSEWHERE)].sort();
+    expect(rows.map(({ code }) => code).sort()).toEqual(tried);
+    for (const [file, name] of Object.values(ELSEWHERE)) {
+      expect(readFileSync(path.join(ROOT, file), 'utf8')).toContain(name);
+    }
+  });
+
+  it('has a row for every reason of a failed login, and names codes as they are', () => {
+    const sources = ['oauthbearer', 'sasl-plain', 'verifier'].map((name) =>
+      readFileSync(path.join(ROOT, `src/identity/${name}.ts`), 'utf8'),
+    );
+    const handshake = readFileSync(path.join(ROOT, 'src/session/handle-handshake.ts'), 'utf8');
+    const known = [...sources, handshake].flatMap((source) =>
+      [...source.matchAll(/AuthFault\(\s*'(\w+)'/g)].map(([, reason]) => reason!),
+    );
+    expect(known.length).toBeGreaterThan(15);
+    for (const reason of known) expect(rows.map(({ code }) => code)).toContain(reason);
+    for (const { name, value } of rows) {
+      expect(CqlErrorCode[name as keyof typeof CqlErrorCode], name).toBe(value);
+    }
+  });
+
+  it.each(Object.keys(TRIALS))(
+    'is true of %s',
+    async (code) => {
+      if (code === 'plaintext' && outside === undefined) {
+        console.warn('plaintext is not tried: this machine has no address but its loopback');
+        return;
+      }
+      const row = bound(code);
+      const { answer, client } = await TRIALS[code]!();
+      expect(answer?.opcode).toBe(Opcode.ERROR);
+      const error = decodeError(answer!);
+      expect([error.code, error.message]).toEqual([row.value, expect.stringContaining(row.text)]);
+      // Kept: another request is answered. Closed: nothing but the end comes.
+      if (row.connection === 'closed') expect(await client.next()).toBeNull();
+      else expect((await client.request(Opcode.OPTIONS, null))?.opcode).toBe(Opcode.SUPPORTED);
+      client.close();
+    },
+    30_000,
+  );
+});

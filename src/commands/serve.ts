@@ -84,7 +84,13 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     audit: ledger,
     activity,
     refusals,
-    verifier: new TokenVerifier({ issuers: loaded.issuers }),
+    verifier: new TokenVerifier({
+      issuers: loaded.issuers,
+      onKeysFailed: (issuer, error) => {
+        metrics.counter('issuer_key_failures_total', issuer).value++;
+        log.warn({ issuer, reason: error.message }, 'the keys of an issuer could not be fetched');
+      },
+    }),
     admission: new Admission(limits),
     advertising: await advertisingOf(loaded),
     limits,

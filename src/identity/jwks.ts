@@ -8,22 +8,29 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const KEY_TYPES: ReadonlySet<string | undefined> = new Set(['RSA', 'EC', 'OKP']);
 
+export interface KeySetListener {
+  /** Other keys than before: what was verified by those has to be verified again. */
+  changed(): void;
+  /** The issuer could not be asked; told no more often than the cool-down allows. */
+  failed(error: Error): void;
+}
+
 export class KeySet {
   readonly #issuer: Issuer;
   readonly #fetch: Fetch;
   readonly #nowMs: () => number;
-  readonly #onChanged: () => void;
+  readonly #listener: KeySetListener;
   #keys = new Map<string, JWK>();
   #imported = new Map<string, Promise<CryptoKey>>();
   #fetchedAtMs = -Infinity;
   #triedAtMs = -Infinity;
   #refreshing: Promise<void> | null = null;
 
-  constructor(issuer: Issuer, fetch: Fetch, nowMs: () => number, onChanged: () => void) {
+  constructor(issuer: Issuer, fetch: Fetch, nowMs: () => number, listener: KeySetListener) {
     this.#issuer = issuer;
     this.#fetch = fetch;
     this.#nowMs = nowMs;
-    this.#onChanged = onChanged;
+    this.#listener = listener;
   }
 
   /** The key a token names, imported for its algorithm; null where the issuer has none such. */
@@ -55,9 +62,15 @@ export class KeySet {
       return;
     }
     this.#triedAtMs = nowMs;
-    this.#refreshing = this.#load().finally(() => {
-      this.#refreshing = null;
-    });
+    this.#refreshing = this.#load()
+      .catch((error: unknown) => {
+        const failure = error instanceof Error ? error : new Error(String(error));
+        this.#listener.failed(failure);
+        throw failure;
+      })
+      .finally(() => {
+        this.#refreshing = null;
+      });
     return this.#refreshing;
   }
 
@@ -77,7 +90,7 @@ export class KeySet {
     if (!changed) return;
     this.#keys = keys;
     this.#imported = new Map();
-    this.#onChanged();
+    this.#listener.changed();
   }
 
   async #discover(): Promise<string> {

@@ -11,6 +11,8 @@ import type { ClaimValue, Principal } from './principal.ts';
 
 export interface VerifierOptions {
   readonly issuers: readonly IssuerConfig[];
+  /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
+  readonly onKeysFailed?: (issuerName: string, error: Error) => void;
   readonly nowMs?: () => number;
   readonly fetch?: Fetch;
 }
@@ -27,11 +29,19 @@ export class TokenVerifier {
   readonly #verified = new Map<string, Principal>();
   #checking = 0;
 
-  constructor({ issuers, nowMs = Date.now, fetch = globalThis.fetch }: VerifierOptions) {
+  constructor({
+    issuers,
+    nowMs = Date.now,
+    fetch = globalThis.fetch,
+    onKeysFailed = () => undefined,
+  }: VerifierOptions) {
     this.#nowMs = nowMs;
     this.#issuers = new Map(
       issuers.map(issuerOf).map((issuer) => {
-        const keys = new KeySet(issuer, fetch, nowMs, () => this.#forget(issuer.name));
+        const keys = new KeySet(issuer, fetch, nowMs, {
+          changed: () => this.#forget(issuer.name),
+          failed: (error) => onKeysFailed(issuer.name, error),
+        });
         return [issuer.issuer, { issuer, keys }];
       }),
     );

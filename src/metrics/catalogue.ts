@@ -13,6 +13,10 @@ export const COUNTERS = {
   },
   logins_total: { help: 'Logins that succeeded, by issuer.', labels: ['issuer'] },
   auth_failures_total: { help: 'Logins that were refused, by reason.', labels: ['reason'] },
+  issuer_key_failures_total: {
+    help: "Fetches of an issuer's keys that failed; those at hand serve on.",
+    labels: ['issuer'],
+  },
   token_expired_closes_total: { help: 'Sessions that ended with their token.', labels: [] },
   slow_client_closes_total: {
     help: 'Sessions that ended because the client did not read its answers.',

@@ -195,7 +195,7 @@ function unknownId(session: Session, frame: Frame, start: number, end: number): 
 
 function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
   const target = to(session, frame);
-  recordUnanalysable(session, text, why);
+  recordUnanalysable(session, text, why, traceContextOf(customPayload(frame)));
   if (why.noKeyspace) return reply(replies.invalid(target, why.reason));
   if (why.syntax) return reply(replies.syntaxError(target, why.reason));
   return reply(

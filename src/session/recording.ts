@@ -22,6 +22,7 @@ import { rowCount } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Exchange } from './exchange.ts';
 import type { Session } from './session.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /**
  * How a request ended: with a response, or `timeout` (no answer in time), `unknown` (the connection
@@ -60,13 +61,20 @@ export function recordDenial(exchange: Exchange, denial: Denial): void {
 }
 
 /** A text that was refused before anything could be decided on it. */
-export function recordUnanalysable(session: Session, text: string, why: Unanalysable): void {
+export function recordUnanalysable(
+  session: Session,
+  text: string,
+  why: Unanalysable,
+  caller: TraceContext | null,
+): void {
   const { text: redacted, sha256 } = why.lexes ? redact(text, null) : { text: null, sha256: null };
   const rule = why.syntax ? 'syntax' : 'not_understood';
   session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
+  session.gate.telemetry?.refused(session, caller, rule);
   session.gate.refusals.refused(session, {
     kind: 'decision',
     ...session.auditBase(),
+    ...(caller === null ? UNTRACED : { trace_id: caller.traceId, span_id: caller.spanId }),
     statement: {
       kind: null,
       keyspace: null,

@@ -5,6 +5,8 @@ import type { Authority } from '../policy/policy.ts';
 import type { Denial } from '../policy/decide.ts';
 import type { Exchange } from './exchange.ts';
 import type { Ending } from './recording.ts';
+import type { Session } from './session.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** The span of a request: its ids go into records, the rest is the implementation's. */
 export interface RequestSpan {
@@ -16,6 +18,8 @@ export interface Telemetry {
   /** A request was permitted; called once, before anything of it leaves. */
   permitted(exchange: Exchange): RequestSpan;
   denied(exchange: Exchange, denial: Denial): RequestSpan;
+  /** A text that nothing could be decided on. */
+  refused(session: Session, caller: TraceContext | null, rule: string): void;
   /** The one end of a request that was permitted; `refused` where the gate itself had to. */
   ended(exchange: Exchange, ending: Ending | 'refused'): void;
   loggedIn(sessionId: string, client: ClientRecord, authority: Authority): void;

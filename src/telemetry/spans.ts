@@ -16,11 +16,12 @@ import {
 } from '@opentelemetry/api';
 import type { ClientRecord } from '../audit/record.ts';
 import type { Denial } from '../policy/decide.ts';
-import { isAuthority, type Authority } from '../policy/policy.ts';
+import type { Authority } from '../policy/policy.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Ending } from '../session/recording.ts';
+import type { Session } from '../session/session.ts';
 import type { RequestSpan, Telemetry } from '../session/telemetry.ts';
 import type { TraceContext } from '../session/trace-context.ts';
 import {
@@ -83,6 +84,28 @@ export class Spans implements Telemetry {
     open.span.setStatus({ code: SpanStatusCode.ERROR, message: denial.reason });
     open.span.end();
     return open;
+  }
+
+  refused(session: Session, caller: TraceContext | null, rule: string): void {
+    const authority = session.authority();
+    const span = this.#tracer.startSpan(
+      // The conventions' name for a span of which neither operation nor target is known.
+      'cassandra',
+      {
+        kind: SpanKind.SERVER,
+        attributes: {
+          'db.system.name': 'cassandra',
+          ...clientAttributes(session.auditBase().client!),
+          ...(typeof authority === 'string' ? {} : this.#identityOf(session, authority)),
+          'cqlgate.decision': 'deny',
+          'cqlgate.denied.reason': rule,
+          'error.type': 'denied',
+        },
+      },
+      always(contextOf(caller)),
+    );
+    span.setStatus({ code: SpanStatusCode.ERROR, message: rule });
+    span.end();
   }
 
   ended(exchange: Exchange, ending: Ending | 'refused'): void {
@@ -170,7 +193,10 @@ export class Spans implements Telemetry {
 
   #identity({ session }: Exchange): Attributes {
     const authority = session.authority();
-    if (typeof authority === 'string' || !isAuthority(authority)) return {};
+    return typeof authority === 'string' ? {} : this.#identityOf(session, authority);
+  }
+
+  #identityOf(session: Session, authority: Authority): Attributes {
     let attributes = this.#identities.get(authority);
     if (attributes === undefined) {
       attributes = identityAttributes(session.id, authority);

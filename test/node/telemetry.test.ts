@@ -161,6 +161,7 @@ describe.skipIf(noNode)('with a sampler that takes nothing', () => {
     await client.execute('CREATE TABLE IF NOT EXISTS traced.u (k int PRIMARY KEY)');
     await client.execute('SELECT * FROM traced.u');
     await failure(client.execute('DROP TABLE traced.u'));
+    await failure(client.execute('EXPLODE everything'));
     const stranger = await RawClient.connect(gate.port);
     await stranger.logIn('migrator', 'no.such.token');
     await client.shutdown();
@@ -171,6 +172,7 @@ describe.skipIf(noNode)('with a sampler that takes nothing', () => {
     ]);
     expect(seen).toContainEqual(['CREATE TABLE traced.u', 'ok']);
     expect(seen).toContainEqual(['DROP TABLE traced.u', 'denied']);
+    expect(seen).toContainEqual(['cassandra', 'denied']);
     expect(seen).toContainEqual(['LOGIN', 'ok']);
     expect(seen.some(([name, error]) => name === 'LOGIN' && error !== 'ok')).toBe(true);
     expect(collector.spans.some(({ name }) => name.startsWith('SELECT'))).toBe(false);

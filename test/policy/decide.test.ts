@@ -1,8 +1,9 @@
 // The decision, table by table: what a grant gives, what nothing gives, and what is asked of USE.
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
-import { EMPTY_SCHEMA, type StatementKind } from '../../src/cql/statement.ts';
+import { EMPTY_SCHEMA, type Statement, type StatementKind } from '../../src/cql/statement.ts';
 import { decide, isPermit, mayTrace, seesKeyspace } from '../../src/policy/decide.ts';
+import { SchemaSnapshot } from '../../src/upstream/schema.ts';
 import { parseGrant } from '../../src/policy/grant.ts';
 import { isAuthority, Policy, type Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
@@ -137,6 +138,17 @@ describe('decide', () => {
     const who = authority(['SELECT ON KEYSPACE ks']);
     expect(outcome(who, 'DESCRIBE billing', 'ks')).toBe('no_grant_in_keyspace');
     expect(outcome(who, 'DESCRIBE ks', 'ks')).toBe('permit');
+  });
+
+  it('asks only in the keyspace of the session where no keyspace has that name', () => {
+    const who = authority(['SELECT ON KEYSPACE ks']);
+    const statement = analyse('DESCRIBE items', 'ks') as Statement;
+    const schema = new SchemaSnapshot(1, [], [], ['ks', 'billing']);
+    expect(isPermit(decide(who, statement, schema))).toBe(true);
+    const other = analyse('DESCRIBE billing', 'ks') as Statement;
+    expect(isPermit(decide(who, other, schema))).toBe(false);
+    const system = analyse('DESCRIBE system_views', 'ks') as Statement;
+    expect(isPermit(decide(who, system, schema))).toBe(false);
   });
 
   it('refuses denied kinds whatever is granted, in a BATCH too', () => {

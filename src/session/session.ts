@@ -9,21 +9,21 @@ import { seesKeyspace } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { FrameDecoder, UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
+import { UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
 import {
   encodeSchemaChangeEvent,
   type EventType,
   type SchemaChange,
 } from '../protocol/messages/event.ts';
 import type { SessionState } from '../protocol/opcodes.ts';
-import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
-import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
+import { usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
+import { Inbox } from './inbox.ts';
 import { InFlightRequests } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
@@ -50,7 +50,7 @@ export class Session {
   readonly #onClosed: (session: Session) => void;
   readonly #outbox: Outbox;
   readonly #openedAtMs = Date.now();
-  #decoder: FrameDecoder | SegmentDecoder;
+  readonly #inbox: Inbox;
   #state: SessionState | 'ending' | 'closed' = 'startup';
   readonly #standing: Standing;
   readonly #inFlight: InFlightRequests;
@@ -84,11 +84,7 @@ export class Session {
     );
     this.#standing = new Standing(gate, this.id, `${address}:${socket.remotePort ?? 0}`);
     this.#inFlight = new InFlightRequests(gate, gate.limits);
-    this.#decoder = new FrameDecoder({
-      direction: 'request',
-      version: null,
-      maxFrameBytes: gate.limits.preAuthFrameBytes,
-    });
+    this.#inbox = new Inbox(gate.limits);
     this.#outbox = new Outbox(socket, {
       full: () => this.#look(),
       drained: () => this.#look(),
@@ -104,7 +100,7 @@ export class Session {
   }
 
   get maxFrameBytes(): number {
-    return this.#decoder.maxFrameBytes;
+    return this.#inbox.maxFrameBytes;
   }
 
   /** Over its limits, and STARTUP asked to be told rather than slowed. */
@@ -133,10 +129,7 @@ export class Session {
     this.#state = 'authenticating';
     this.#throwOnOverload = options.get('THROW_ON_OVERLOAD') === '1';
     this.#standing.started(version, options);
-    if (this.#decoder instanceof FrameDecoder) {
-      this.#decoder.version = version;
-      this.#decoder.compression = hasBodyCompression(version) ? compression : null;
-    }
+    this.#inbox.started(version, compression);
     this.#compression = compression;
     const { driver, driver_version } = this.#standing.client;
     const { metrics } = this.gate;
@@ -150,8 +143,7 @@ export class Session {
     this.#standing.loggedIn(authority);
     this.#ticket.succeeded();
     this.#state = 'ready';
-    this.#decoder.maxFrameBytes = this.gate.limits.maxFrameBytes;
-    if (this.#decoder instanceof SegmentDecoder) this.#decoder.allowMultiSegment = true;
+    this.#inbox.loggedIn();
     this.gate.metrics.counter('logins_total', authority.principal.issuerName).value++;
     this.gate.telemetry?.loggedIn(this.id, this.#standing.client, authority);
     this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
@@ -229,7 +221,7 @@ export class Session {
 
   #read(chunk: Buffer): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
-    this.#decoder.push(chunk);
+    this.#inbox.push(chunk);
     this.#run();
   }
 
@@ -243,7 +235,7 @@ export class Session {
           setImmediate(() => this.#run());
           return;
         }
-        const frame = this.#decoder.next();
+        const frame = this.#inbox.next();
         if (frame === null) break;
         this.#apply(dispatch(this, frame, this.#state as SessionState), null);
       }
@@ -346,17 +338,9 @@ export class Session {
       this.#outbox.compressBodies(this.#compression);
       return;
     }
-    if (!(this.#decoder instanceof FrameDecoder)) return;
-    const rest = this.#decoder.takeRest();
     const layout = this.#compression === null ? PLAIN_SEGMENTS : LZ4_SEGMENTS;
     this.#outbox.switchToSegments(layout);
-    this.#decoder = new SegmentDecoder({
-      direction: 'request',
-      version: this.version,
-      maxFrameBytes: this.gate.limits.preAuthFrameBytes,
-      layout,
-    });
-    if (rest !== null) this.#decoder.push(rest);
+    this.#inbox.switchToSegments(this.version, layout);
   }
 
   #fault(error: unknown): void {

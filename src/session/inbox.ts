@@ -1,0 +1,60 @@
+// A session's bytes to frames: plain until STARTUP was answered, then as it was agreed on there (v5
+// segments, compression), and with the limits of a login until there is one.
+import type { Limits } from '../limits.ts';
+import type { BodyCompression } from '../protocol/compression.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { FrameDecoder, type OversizedFrame } from '../protocol/frame-decoder.ts';
+import { SegmentDecoder } from '../protocol/segment-decoder.ts';
+import type { SegmentLayout } from '../protocol/segment.ts';
+import { hasBodyCompression } from '../protocol/versions.ts';
+
+export class Inbox {
+  readonly #limits: Limits;
+  #decoder: FrameDecoder | SegmentDecoder;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#decoder = new FrameDecoder({
+      direction: 'request',
+      version: null,
+      maxFrameBytes: limits.preAuthFrameBytes,
+    });
+  }
+
+  get maxFrameBytes(): number {
+    return this.#decoder.maxFrameBytes;
+  }
+
+  push(chunk: Buffer): void {
+    this.#decoder.push(chunk);
+  }
+
+  next(): Frame | OversizedFrame | null {
+    return this.#decoder.next();
+  }
+
+  /** STARTUP was read: no other version from here, and in v4 bodies may be compressed. */
+  started(version: number, compression: BodyCompression | null): void {
+    if (!(this.#decoder instanceof FrameDecoder)) return;
+    this.#decoder.version = version;
+    this.#decoder.compression = hasBodyCompression(version) ? compression : null;
+  }
+
+  /** STARTUP was answered in v5: what comes from here comes in segments. */
+  switchToSegments(version: number, layout: SegmentLayout): void {
+    if (!(this.#decoder instanceof FrameDecoder)) return;
+    const rest = this.#decoder.takeRest();
+    this.#decoder = new SegmentDecoder({
+      direction: 'request',
+      version,
+      maxFrameBytes: this.#limits.preAuthFrameBytes,
+      layout,
+    });
+    if (rest !== null) this.#decoder.push(rest);
+  }
+
+  loggedIn(): void {
+    this.#decoder.maxFrameBytes = this.#limits.maxFrameBytes;
+    if (this.#decoder instanceof SegmentDecoder) this.#decoder.allowMultiSegment = true;
+  }
+}

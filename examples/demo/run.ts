@@ -20,14 +20,25 @@ const USAGE = `npm run demo -- [--once] [--contact-point HOST:PORT [--username N
 /** A token lasts an hour; the file that pasted lines read it from always has one with half of it left. */
 const TOKEN_RENEWAL_MS = 30 * 60_000;
 
-const { values } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    'contact-point': { type: 'string' },
-    username: { type: 'string', default: 'cassandra' },
-    help: { type: 'boolean', default: false },
-  },
-});
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        once: { type: 'boolean', default: false },
+        'contact-point': { type: 'string' },
+        username: { type: 'string', default: 'cassandra' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const contactPoint = values['contact-point'];
+    if (contactPoint !== undefined && !/^[^\s:-][^\s:]*:\d+$/.test(contactPoint)) {
+      return `--contact-point is HOST:PORT, not ${contactPoint}`;
+    }
+    return values;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -39,7 +50,7 @@ function progress(text: string): void {
   say(`${seconds} s  ${text}`);
 }
 
-async function demo(): Promise<number> {
+async function demo(values: Exclude<ReturnType<typeof options>, string>): Promise<number> {
   const contactPoint = values['contact-point'] ?? null;
   const missing = contactPoint === null ? missingForCassandra() : null;
   if (missing !== null) {
@@ -83,9 +94,13 @@ async function demo(): Promise<number> {
   }
 }
 
-if (values.help) say(USAGE);
+const asked = options();
+if (typeof asked === 'string') {
+  say(`${asked}\n\n${USAGE}`);
+  process.exitCode = 3;
+} else if (asked.help) say(USAGE);
 else {
-  process.exitCode = await demo().catch((error: unknown) => {
+  process.exitCode = await demo(asked).catch((error: unknown) => {
     say(`The demo could not go on: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   });

@@ -6,7 +6,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { AUDIENCE, REPOSITORY_UUID, startIssuer, WORKSPACE_UUID } from '../test/support/issuer.ts';
+import { issuerRow, REPOSITORY_UUID, startIssuer } from '../test/support/issuer.ts';
 import { startChild } from './child.ts';
 import type { Credentials } from './raw-connection.ts';
 import { KEYSPACE } from './workload.ts';
@@ -107,17 +107,7 @@ export async function cqlgate(responderPort: number): Promise<Proxy> {
     listen: { host: '127.0.0.1', port: 0 },
     cluster: { contactPoints: [`127.0.0.1:${responderPort}`] },
     cassandraRoles: { bench: { username: 'bench', password: { env: 'BENCH_PASSWORD' } } },
-    issuers: [
-      {
-        name: 'pipelines',
-        type: 'bitbucket',
-        workspace: 'acme',
-        workspaceUuid: WORKSPACE_UUID,
-        audience: AUDIENCE,
-        issuer: issuer.issuer,
-        jwksUri: issuer.jwksUri,
-      },
-    ],
+    issuers: [issuerRow(issuer)],
     policy: 'policy.yaml',
     audit: { dir: 'audit', dml: 'activity' },
   };

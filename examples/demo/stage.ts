@@ -10,10 +10,9 @@ import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
 import { CassandraNode, type Progress } from '../../test/support/cassandra.ts';
 import {
-  AUDIENCE,
+  issuerRow,
   REPOSITORY_UUID,
   startIssuer,
-  WORKSPACE_UUID,
   type LocalIssuer,
 } from '../../test/support/issuer.ts';
 
@@ -124,17 +123,7 @@ async function writeFiles(
     listen: { host: '127.0.0.1', port },
     cluster: { contactPoints: [contactPoint] },
     cassandraRoles: { ci_orders: { username, password: { env: 'CI_ORDERS_PASSWORD' } } },
-    issuers: [
-      {
-        name: 'pipelines',
-        type: 'bitbucket',
-        workspace: 'acme',
-        workspaceUuid: WORKSPACE_UUID,
-        audience: AUDIENCE,
-        issuer: issuer.issuer,
-        jwksUri: issuer.jwksUri,
-      },
-    ],
+    issuers: [issuerRow(issuer)],
     policy: 'policy.yaml',
     audit: { dir: 'audit' },
   };

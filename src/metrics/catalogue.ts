@@ -23,9 +23,9 @@ export const COUNTERS = {
     labels: [],
   },
   protocol_errors_total: { help: 'Sessions that ended on malformed bytes.', labels: [] },
-  drivers_total: { help: 'Sessions started, by driver.', labels: ['name', 'version'] },
+  drivers_total: { help: 'Sessions that logged in, by driver.', labels: ['name', 'version'] },
   client_protocol_version_total: {
-    help: 'Sessions started, by protocol version.',
+    help: 'Sessions that logged in, by protocol version.',
     labels: ['version'],
   },
   requests_total: {

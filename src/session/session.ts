@@ -131,10 +131,6 @@ export class Session {
     this.#standing.started(version, options);
     this.#inbox.started(version, compression);
     this.#compression = compression;
-    const { driver, driver_version } = this.#standing.client;
-    const { metrics } = this.gate;
-    metrics.counter('drivers_total', driver ?? '', driver_version ?? '').value++;
-    metrics.counter('client_protocol_version_total', `v${version}`).value++;
   }
 
   loggedIn(authority: Authority): void {
@@ -144,7 +140,12 @@ export class Session {
     this.#ticket.succeeded();
     this.#state = 'ready';
     this.#inbox.loggedIn();
-    this.gate.metrics.counter('logins_total', authority.principal.issuerName).value++;
+    const { metrics } = this.gate;
+    const { driver, driver_version } = this.#standing.client;
+    metrics.counter('logins_total', authority.principal.issuerName).value++;
+    // Only now: what strangers call themselves must not fill the bounded set of drivers.
+    metrics.counter('drivers_total', driver ?? '', driver_version ?? '').value++;
+    metrics.counter('client_protocol_version_total', `v${this.version}`).value++;
     this.gate.telemetry?.loggedIn(this.id, this.#standing.client, authority);
     this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
   }

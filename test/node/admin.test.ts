@@ -49,6 +49,9 @@ describe.skipIf(noNode)('the admin port', () => {
     await failure(client.execute('this is no CQL'));
     const stranger = await RawClient.connect(gate.port);
     await stranger.logIn('worker', gate.issuer.mint({ exp: 1_000 }));
+    const unknown = await RawClient.connect(gate.port);
+    await unknown.startup({ CQL_VERSION: '3.0.0', DRIVER_NAME: 'made up by a stranger' });
+    unknown.close();
     const { status, body } = await get(gate, '/metrics');
     await client.shutdown();
     stranger.close();
@@ -76,6 +79,8 @@ describe.skipIf(noNode)('the admin port', () => {
     ).toBeGreaterThanOrEqual(1);
     expect(value('cqlgate_upstream_connections{cassandra_role="ci",version="v4"}')).toBe(2);
     expect(value('cqlgate_audit_writable')).toBe(1);
+    expect(body).toMatch(/^cqlgate_drivers_total\{name="[^"]*Node[^"]*",version="[\d.]+"\} \d/m);
+    expect(body).not.toContain('made up by a stranger');
     expect(body).toMatch(/^cqlgate_policy_info\{version="[0-9a-f]+"\} 1$/m);
     expect(body).toMatch(/^cqlgate_process_resident_memory_bytes \d/m);
     expect(body).toMatch(/^# TYPE cqlgate_request_duration_seconds histogram$/m);

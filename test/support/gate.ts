@@ -6,13 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
-import {
-  AUDIENCE,
-  REPOSITORY_UUID,
-  startIssuer,
-  WORKSPACE_UUID,
-  type LocalIssuer,
-} from './issuer.ts';
+import { issuerRow, REPOSITORY_UUID, startIssuer, type LocalIssuer } from './issuer.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../dist/main.js');
 
@@ -167,17 +161,7 @@ export class TestGate {
       cassandraRoles: {
         ci: { username: this.#options.username ?? 'cassandra', password: { env: 'GATE_PASSWORD' } },
       },
-      issuers: [
-        {
-          name: 'pipelines',
-          type: 'bitbucket',
-          workspace: 'acme',
-          workspaceUuid: WORKSPACE_UUID,
-          audience: AUDIENCE,
-          issuer: this.issuer.issuer,
-          jwksUri: this.issuer.jwksUri,
-        },
-      ],
+      issuers: [issuerRow(this.issuer)],
       policy: 'policy.yaml',
       audit: { dir: 'audit' },
       ...this.#options.config,

@@ -39,6 +39,19 @@ function newKey(): Key {
 const base64url = (value: unknown): string =>
   Buffer.from(JSON.stringify(value)).toString('base64url');
 
+/** Its row under `issuers:` of a configuration. */
+export function issuerRow({ issuer, jwksUri }: LocalIssuer) {
+  return {
+    name: 'pipelines',
+    type: 'bitbucket',
+    workspace: 'acme',
+    workspaceUuid: WORKSPACE_UUID,
+    audience: AUDIENCE,
+    issuer,
+    jwksUri,
+  };
+}
+
 export async function startIssuer(): Promise<LocalIssuer> {
   let key = newKey();
   let requests = 0;

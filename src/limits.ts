@@ -29,6 +29,8 @@ export const UPSTREAM = {
   heartbeatTimeoutMs: 10_000,
   reconnectMinMs: 100,
   reconnectMaxMs: 10_000,
+  /** While a table has masks: whether the gate's logins see through them is asked this often. */
+  rightsRefreshMs: 60_000,
   /** Deadlines, heartbeats and waiters are looked at this often. */
   tickMs: 250,
 } as const;
@@ -97,6 +99,8 @@ export const REFUSALS = {
 export const CQL = {
   /** Productions within productions: types, terms, selectors. Deeper is refused. */
   nestingDepth: 200,
+  /** Columns of one statement kept by name, for masks; beyond it all columns are taken as meant. */
+  columnsKept: 256,
   /** Texts longer than this are analysed each time rather than kept. */
   cachedTextLength: 16 * KIB,
 } as const;

@@ -8,7 +8,7 @@ import { explain } from './commands/policy-explain.ts';
 import { serve } from './commands/serve.ts';
 import { inspectToken } from './commands/token-inspect.ts';
 import { loadConfig } from './config/load.ts';
-import { loadPolicy, type LoadedPolicy } from './config/load-policy.ts';
+import { loadPolicy, policyContext, type LoadedPolicy } from './config/load-policy.ts';
 import { ConfigFault } from './errors.ts';
 import { TokenVerifier } from './identity/verifier.ts';
 
@@ -28,10 +28,7 @@ function printJson(value: unknown): void {
 
 async function policyOf(configFile: string): Promise<LoadedPolicy & { verifier: TokenVerifier }> {
   const loaded = await loadConfig(configFile);
-  const policy = await loadPolicy(loaded.policyFile, {
-    issuers: loaded.issuers,
-    cassandraRoles: [...loaded.logins.keys()],
-  });
+  const policy = await loadPolicy(loaded.policyFile, policyContext(loaded));
   return { ...policy, verifier: new TokenVerifier({ issuers: loaded.issuers }) };
 }
 

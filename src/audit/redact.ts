@@ -1,7 +1,7 @@
 // What of a statement's text may be recorded: literals of rows and roles never, comments never, and
 // nothing at all of a text that does not lex. Made from tokens: a pattern would miss what a lexer sees.
 import { createHash } from 'node:crypto';
-import { isLexicalError, Kind, tokenize } from '../cql/lexer.ts';
+import { isConstant, isLexicalError, tokenize } from '../cql/lexer.ts';
 import type { Statement } from '../cql/statement.ts';
 import { LEDGER } from '../limits.ts';
 
@@ -10,16 +10,6 @@ export interface RedactedText {
   /** Of the recorded text before it is cut: a hash of the raw one would let a password be guessed. */
   readonly sha256: string | null;
 }
-
-const LITERALS: ReadonlySet<number> = new Set([
-  Kind.STRING,
-  Kind.INTEGER,
-  Kind.FLOAT,
-  Kind.BLOB,
-  Kind.UUID,
-  Kind.DURATION,
-  Kind.BOOLEAN,
-]);
 
 const MARKER = ' ... (cut)';
 
@@ -32,15 +22,15 @@ export function redact(text: string, statement: Statement | null): RedactedText 
   let previousEnd = 0;
   let afterPassword = false;
   for (let i = 0; i < tokens.count - 1; i++) {
-    const kind = tokens.kinds[i]!;
+    const kind = tokens.kindAt(i);
     const start = tokens.starts[i]!;
     const end = tokens.ends[i]!;
     // A comment or white space between two tokens becomes one space.
     if (start > previousEnd && out !== '') out += ' ';
-    const hide = LITERALS.has(kind) && (!keepsLiterals || afterPassword);
+    const hide = isConstant(kind) && (!keepsLiterals || afterPassword);
     out += hide ? '?' : text.slice(start, end);
     previousEnd = end;
-    if (kind === Kind.WORD) afterPassword ||= tokens.words[i] === 'password';
+    afterPassword ||= tokens.wordAt(i) === 'password';
   }
   const sha256 = createHash('sha256').update(out).digest('hex');
   return { text: cut(out), sha256 };

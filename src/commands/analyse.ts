@@ -19,7 +19,6 @@ export type Analysis =
 export function analysis(text: string, keyspace: string | null): Analysis {
   const found = analyse(text, keyspace);
   if (!isStatement(found)) return { ok: false, reason: found.reason };
-  if (found.refused !== null) return { ok: false, reason: found.refused };
   const named = (scope: string, name: string): string =>
     `${quoteIfNeeded(scope)}.${quoteIfNeeded(name)}`;
   return {

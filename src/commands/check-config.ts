@@ -1,6 +1,6 @@
 // `cqlgate check-config`: everything that `serve` would refuse or warn of, without starting it.
 import { loadConfig } from '../config/load.ts';
-import { loadPolicy } from '../config/load-policy.ts';
+import { loadPolicy, policyContext } from '../config/load-policy.ts';
 import { ConfigFault } from '../errors.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 
@@ -18,10 +18,7 @@ const compression = [...COMPRESSIONS.values()].map(
 export async function checkConfig(file: string): Promise<CheckReport> {
   try {
     const loaded = await loadConfig(file);
-    const { warnings } = await loadPolicy(loaded.policyFile, {
-      issuers: loaded.issuers,
-      cassandraRoles: [...loaded.logins.keys()],
-    });
+    const { warnings } = await loadPolicy(loaded.policyFile, policyContext(loaded));
     return { problems: [], warnings: [...loaded.warnings, ...warnings], compression };
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;

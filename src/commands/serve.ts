@@ -10,7 +10,7 @@ import { Ledger } from '../audit/ledger.ts';
 import { RefusalLog } from '../audit/refusals.ts';
 import { StatementCache } from '../cql/statement-cache.ts';
 import { loadConfig, type HostPort, type LoadedConfig } from '../config/load.ts';
-import { loadPolicy, type PolicyContext } from '../config/load-policy.ts';
+import { loadPolicy, policyContext, type PolicyContext } from '../config/load-policy.ts';
 import { PolicyWatcher } from '../config/policy-watcher.ts';
 import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
@@ -42,10 +42,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
     : null;
   const log = running?.withLog(ownLog) ?? ownLog;
-  const context: PolicyContext = {
-    issuers: loaded.issuers,
-    cassandraRoles: [...loaded.logins.keys()],
-  };
+  const context: PolicyContext = policyContext(loaded);
   const policyContent = await readFile(loaded.policyFile, 'utf8').catch(() => '');
   const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
   for (const warning of [...loaded.warnings, ...warnings]) log.warn({}, warning);
@@ -72,6 +69,11 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     allowUntested: config.cluster.allowUntested,
     listener: {
       schemaChanged: (change) => listener?.schemaChanged(change),
+      superuser: (name) =>
+        log.warn(
+          { cassandra_role: name },
+          'an upstream login is a superuser: Cassandra is no second wall behind the policy; use a login with grants',
+        ),
       fault: (fault) => {
         metrics.counter('upstream_faults_total', fault.code).value++;
         log.warn({ code: fault.code }, `upstream: ${fault.message}`);

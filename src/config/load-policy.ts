@@ -1,26 +1,39 @@
 // The policy file to a Policy: every grant, kind, binding and name checked, all problems at once.
 import { createHash } from 'node:crypto';
-import { STATEMENT_KINDS, type StatementKind } from '../cql/statement.ts';
+import { CAPABILITIES, STATEMENT_KINDS, type StatementKind } from '../cql/statement.ts';
 import { ConfigFault } from '../errors.ts';
 import type { IssuerConfig } from '../identity/issuers.ts';
 import type { Binding } from '../policy/bindings.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
 import { ANY_ROLE, Policy } from '../policy/policy.ts';
-import type { RoleDocument } from '../policy/role.ts';
+import { RELAXATIONS, type RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
 import { POLICY_NOT_YET, policySchema, type PolicyFile } from './policy-schema.ts';
+import type { LoadedConfig } from './load.ts';
 import { nearestOf, readYaml, type YamlFile } from './yaml-file.ts';
 
 /** What of the configuration a policy refers to. */
 export interface PolicyContext {
   readonly issuers: readonly IssuerConfig[];
   readonly cassandraRoles: readonly string[];
+  /** What the gate's logins are called in Cassandra. */
+  readonly ownLogins: readonly string[];
+}
+
+export function policyContext({ issuers, logins }: LoadedConfig): PolicyContext {
+  return {
+    issuers,
+    cassandraRoles: [...logins.keys()],
+    ownLogins: [...logins.values()].flatMap((login) => (login.open ? [] : [login.username])),
+  };
 }
 
 export interface LoadedPolicy {
   readonly policy: Policy;
   readonly warnings: readonly string[];
 }
+
+const KINDS = Object.keys(STATEMENT_KINDS) as StatementKind[];
 
 /** Hex digits of the content's hash that name a policy in records. */
 const VERSION_LENGTH = 12;
@@ -38,7 +51,7 @@ export async function loadPolicy(file: string, context: PolicyContext): Promise<
   if (problems.length > 0) throw new ConfigFault(problems);
   const version = createHash('sha256').update(yaml.content).digest('hex').slice(0, VERSION_LENGTH);
   return {
-    policy: new Policy({ roles, bindings }, version),
+    policy: new Policy({ roles, bindings, ownLogins: context.ownLogins }, version),
     warnings: warningsOf(roles, bindings),
   };
 }
@@ -69,17 +82,31 @@ function roleOf(
       problems.push(`${at('grants', index)}: roles.${name}: '${text}': ${problem}`);
     else if (!('problem' in grant)) grants.push(grant);
   });
-  const deny: StatementKind[] = [];
-  role.deny.forEach((text, index) => {
-    const kind = text.trim().replaceAll(/\s+/g, ' ').toUpperCase();
-    if (Object.hasOwn(STATEMENT_KINDS, kind)) deny.push(kind as StatementKind);
-    else {
+  const known = <Word extends string>(
+    key: 'deny' | 'capabilities' | 'asCassandra',
+    words: readonly Word[],
+    normalize: (text: string) => string,
+    what: string,
+  ): Word[] =>
+    role[key].flatMap((text, index) => {
+      const word = words.find((one) => one === normalize(text.trim()));
+      if (word !== undefined) return [word];
       problems.push(
-        `${at('deny', index)}: roles.${name}.deny: '${text}' is no kind of statement${hint(kind, Object.keys(STATEMENT_KINDS))}`,
+        `${at(key, index)}: roles.${name}.${key}: '${text}' is no ${what}${hint(normalize(text), words)}`,
       );
-    }
-  });
-  return { name, cassandraRole: role.cassandraRole, grants, deny };
+      return [];
+    });
+  const upper = (text: string): string => text.replaceAll(/\s+/g, ' ').toUpperCase();
+  const asIs = (text: string): string => text;
+  return {
+    name,
+    cassandraRole: role.cassandraRole,
+    grants,
+    deny: known('deny', KINDS, upper, 'kind of statement'),
+    capabilities: known('capabilities', CAPABILITIES, asIs, 'capability'),
+    classes: role.classes,
+    asCassandra: known('asCassandra', RELAXATIONS, asIs, 'relaxation'),
+  };
 }
 
 /** Grants that parse, and still may not stand in a policy. */

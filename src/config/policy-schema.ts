@@ -13,6 +13,9 @@ export const policySchema = z.strictObject({
       cassandraRole: z.string().min(1),
       grants: z.array(z.string()),
       deny: z.array(z.string()).default([]),
+      capabilities: z.array(z.string()).default([]),
+      classes: z.array(z.string().min(1)).default([]),
+      asCassandra: z.array(z.string()).default([]),
     }),
   ),
   bindings: z.array(
@@ -30,7 +33,6 @@ export type PolicyFile = z.infer<typeof policySchema>;
 /** Keys of the design that this version does not enforce yet. */
 export const POLICY_NOT_YET: ReadonlySet<string> = new Set([
   'admins',
-  'roles.*.capabilities',
   'roles.*.session',
   'roles.*.limits',
   'roles.*.commit',

@@ -1,8 +1,8 @@
 // One CQL text to its Statement, or why it is not understood. Nothing that is not in the grammar
 // gets through, and what Cassandra would run is never read as something more harmless.
-import { batch, modification, type BatchChild, type Modification } from './grammar/modification.ts';
+import { batch, modification, type Modification } from './grammar/modification.ts';
 import { describe } from './grammar/describe.ts';
-import { Parser, Refusal, type Name } from './grammar/parser.ts';
+import { Parser, Refusal } from './grammar/parser.ts';
 import {
   grantOrRevoke,
   identity,
@@ -13,10 +13,12 @@ import {
 import { alter, create, drop } from './grammar/schema.ts';
 import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
+import { topologySelection } from './grammar/topology-select.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';
 import {
   STATEMENT_KINDS,
+  type FunctionCall,
   type Need,
   type Statement,
   type StatementKind,
@@ -36,8 +38,7 @@ export function analyse(text: string, keyspace: string | null): Statement | Unan
     const statement = oneStatement(p);
     while (p.accept(';'));
     if (p.kind !== Kind.END) throw p.unexpected('the end: one statement at a time');
-    // What only the rest of the text told (a refused class, a keyspace used late) is on the parser.
-    return { ...statement, usesKeyspace: p.usesKeyspace, refused: p.refused };
+    return statement;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const { message, position, syntax, noKeyspace } = error;
@@ -74,41 +75,45 @@ const BY_FIRST_WORD: Readonly<Record<string, Production>> = {
 };
 
 function oneStatement(p: Parser): Statement {
-  const word = p.kind === Kind.WORD ? p.wordAt(p.index) : '';
+  const word = p.wordAt(p.index);
   const production = Object.hasOwn(BY_FIRST_WORD, word) ? BY_FIRST_WORD[word] : undefined;
   if (production === undefined) throw p.unexpected('a CQL statement');
   return production(p);
 }
 
+const NONE: readonly never[] = [];
+
 /** A statement with nothing in it but its kind; productions fill in what they found. */
-function blank(kind: StatementKind): Statement {
+function blank(kind: StatementKind): Mutable<Statement> {
   return {
     kind,
     family: STATEMENT_KINDS[kind],
-    needs: [],
-    tables: [],
-    functions: [],
-    types: [],
+    needs: NONE,
+    tables: NONE,
+    functions: NONE,
+    calls: NONE,
+    types: NONE,
+    columns: NONE,
+    restricted: NONE,
     keyspace: null,
     lwt: false,
     usesKeyspace: false,
     lookup: null,
+    defines: null,
     selection: null,
-    children: [],
+    children: NONE,
     describe: null,
     capability: null,
-    refused: null,
+    roles: NONE,
+    classes: NONE,
   };
 }
 
-function tableNeed(permission: Need['permission'], table: TableName): Need {
-  return { permission, resource: { type: 'TABLE', ...table } };
-}
+type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
-interface Names {
-  readonly functions: Statement['functions'];
-  readonly types: Statement['types'];
-  readonly needs: readonly Need[];
+function tableNeed(permission: Need['permission'], table: TableName): Need {
+  const { keyspace, table: name } = table;
+  return { permission, resource: { type: 'TABLE', keyspace, table: name } };
 }
 
 /**
@@ -116,61 +121,102 @@ interface Names {
  * the statement's table. Functions need EXECUTE. A type of another keyspace Cassandra would refuse
  * as invalid; here it needs SELECT there, so that a role learns nothing of keyspaces it has no part in.
  */
-function namesIn(keyspace: string, functions: readonly Name[], types: readonly Name[]): Names {
-  const needs: Need[] = [];
-  const own: { keyspace: string; name: string }[] = [];
-  for (const { keyspace: written, name } of functions) {
-    if (written === 'system' || (written === null && isNativeFunction(name))) continue;
+function addNames(statement: Mutable<Statement>, keyspace: string, p: Parser): void {
+  const { types, namedFunctions } = p;
+  if (p.calls.size + types.size + namedFunctions.length === 0) return;
+  const needs = [...statement.needs];
+  const touched: { keyspace: string; name: string }[] = [...namedFunctions];
+  const calls: FunctionCall[] = [];
+  for (const { keyspace: written, name, arity } of p.calls.values()) {
+    if (written === 'system') continue;
+    const mayBeNative = written === null && isNativeFunction(name);
     const resolved = { keyspace: written ?? keyspace, name };
-    own.push(resolved);
-    needs.push({ permission: 'EXECUTE', resource: { type: 'FUNCTION', ...resolved } });
+    calls.push({ ...resolved, arity, mayBeNative });
+    if (mayBeNative) continue;
+    touched.push(resolved);
+    needs.push({
+      permission: 'EXECUTE',
+      resource: { type: 'FUNCTION', ...resolved, signature: null },
+    });
   }
-  const used = types.map((type) => ({ keyspace: type.keyspace ?? keyspace, name: type.name }));
+  const used = [...types.values()].map((type) => ({
+    keyspace: type.keyspace ?? keyspace,
+    name: type.name,
+  }));
   for (const type of used) {
     if (type.keyspace === keyspace) continue;
     const resource = { type: 'ALL TABLES IN KEYSPACE' as const, keyspace: type.keyspace };
     needs.push({ permission: 'SELECT', resource });
   }
-  return { functions: own, types: used, needs };
+  statement.needs = needs;
+  statement.functions = touched;
+  statement.calls = calls;
+  statement.types = used;
 }
 
 function selectStatement(p: Parser): Statement {
-  const { table, selection } = select(p);
-  const names = namesIn(table.keyspace, p.functions, p.types);
-  return {
-    ...blank('SELECT'),
-    ...names,
-    needs: [tableNeed('SELECT', table), ...names.needs],
-    tables: [table],
-    keyspace: table.keyspace,
-    selection,
-  };
+  const start = p.index;
+  const table = select(p);
+  const statement = blank('SELECT');
+  statement.needs = [tableNeed('SELECT', table)];
+  statement.tables = [table];
+  statement.keyspace = table.keyspace;
+  statement.columns = p.columns;
+  statement.restricted = p.restricted;
+  statement.usesKeyspace = p.usesKeyspace;
+  addNames(statement, table.keyspace, p);
+  // Of system, a few tables are answered by the gate itself (topology/system-tables.ts).
+  if (table.keyspace === 'system') statement.selection = topologySelection(p, start);
+  return statement;
 }
 
-function modified(
-  found: Modification,
-  functions: readonly Name[],
-  types: readonly Name[],
-): Statement {
+/** The statement of what was parsed since the Parser's findings were last emptied. */
+function modified(found: Modification, p: Parser): Statement {
   const { kind, table, lwt } = found;
-  const names = namesIn(table.keyspace, functions, types);
-  const needs = [tableNeed('MODIFY', table)];
+  const statement = blank(kind);
+  const write = tableNeed('MODIFY', table);
   // A condition reads: MODIFY alone must not let anyone probe for values.
-  if (lwt) needs.push(tableNeed('SELECT', table));
-  needs.push(...names.needs);
-  return { ...blank(kind), ...names, needs, tables: [table], keyspace: table.keyspace, lwt };
+  statement.needs = lwt ? [write, tableNeed('SELECT', table)] : [write];
+  statement.tables = [table];
+  statement.keyspace = table.keyspace;
+  statement.restricted = p.restricted;
+  statement.lwt = lwt;
+  statement.usesKeyspace = p.usesKeyspace;
+  addNames(statement, table.keyspace, p);
+  return statement;
 }
 
 function modificationStatement(p: Parser): Statement {
   const found = modification(p);
   if (found === null) throw p.unexpected('INSERT, UPDATE or DELETE');
-  return modified(found, p.functions, p.types);
+  return modified(found, p);
 }
 
 function batchStatement(p: Parser): Statement {
-  return batchOf(
-    batch(p).map((child: BatchChild) => modified(child, child.functions, child.types)),
-  );
+  const distinct = new Map<string, Statement>();
+  batch(p, (found) => {
+    const child = modified(found, p);
+    // A thousand rows into one table are one child to decide on.
+    const key = childKey(child);
+    if (key === null) distinct.set(`#${distinct.size}`, child);
+    else if (!distinct.has(key)) distinct.set(key, child);
+    p.forget();
+  });
+  return batchOf([...distinct.values()]);
+}
+
+/** Children of the same key need the same; null where one stands for itself. */
+function childKey({
+  kind,
+  keyspace,
+  tables,
+  lwt,
+  functions,
+  calls,
+  types,
+}: Statement): string | null {
+  if (lwt || functions.length + calls.length + types.length > 0) return null;
+  return `${kind}\0${keyspace ?? ''}\0${tables[0]?.table ?? ''}`;
 }
 
 /** A BATCH of these: what each needs, once. */
@@ -178,35 +224,36 @@ export function batchOf(children: readonly Statement[]): Statement {
   const distinct = new Set(children);
   const all = [...distinct];
   const only = all.length === 1 ? all[0]! : null;
-  return {
-    ...blank('BATCH'),
-    needs: only?.needs ?? all.flatMap((child) => child.needs),
-    tables: only?.tables ?? all.flatMap((child) => child.tables),
-    functions: all.flatMap((child) => child.functions),
-    types: all.flatMap((child) => child.types),
-    keyspace: only?.keyspace ?? null,
-    lwt: all.some((child) => child.lwt),
-    usesKeyspace: all.some((child) => child.usesKeyspace),
-    children: all,
-    refused: all.find((child) => child.refused !== null)?.refused ?? null,
-  };
+  const statement = blank('BATCH');
+  statement.needs = only?.needs ?? all.flatMap((child) => child.needs);
+  statement.tables = only?.tables ?? all.flatMap((child) => child.tables);
+  statement.functions = only?.functions ?? all.flatMap((child) => child.functions);
+  statement.calls = only?.calls ?? all.flatMap((child) => child.calls);
+  statement.types = only?.types ?? all.flatMap((child) => child.types);
+  statement.keyspace = only?.keyspace ?? null;
+  statement.lwt = all.some((child) => child.lwt);
+  statement.usesKeyspace = all.some((child) => child.usesKeyspace);
+  statement.children = all;
+  return statement;
 }
 
 function useStatement(p: Parser): Statement {
   p.expect('use');
-  return { ...blank('USE'), keyspace: p.name('a keyspace') };
+  const statement = blank('USE');
+  statement.keyspace = p.name('a keyspace');
+  return statement;
 }
 
 function truncateStatement(p: Parser): Statement {
   p.expect('truncate');
   if (!p.accept('table')) p.accept('columnfamily');
   const table = p.table();
-  return {
-    ...blank('TRUNCATE'),
-    needs: [tableNeed('MODIFY', table)],
-    tables: [table],
-    keyspace: table.keyspace,
-  };
+  const statement = blank('TRUNCATE');
+  statement.needs = [tableNeed('MODIFY', table)];
+  statement.tables = [table];
+  statement.keyspace = table.keyspace;
+  statement.usesKeyspace = p.usesKeyspace;
+  return statement;
 }
 
 /** CREATE, ALTER and DROP: of roles, users and identities, or of the schema. */
@@ -214,25 +261,37 @@ function definition(p: Parser, schema: (p: Parser) => SchemaStatement): Statemen
   const role = identity(p) ?? roleDefinition(p);
   if (role !== null) return roleStatement(p, role);
   const found = schema(p);
-  const names = namesIn(found.keyspace, p.functions, p.types);
-  return {
-    ...blank(found.kind),
-    ...names,
-    needs: [...found.needs, ...names.needs],
-    tables: found.tables,
-    keyspace: found.keyspace,
-    lookup: found.lookup ?? null,
-    capability: found.capability ?? null,
-  };
+  const statement = blank(found.kind);
+  statement.needs = found.needs;
+  statement.tables = found.tables;
+  statement.keyspace = found.keyspace;
+  statement.lookup = found.lookup ?? null;
+  statement.defines = found.defines ?? null;
+  statement.capability = found.capability ?? null;
+  statement.classes = p.classes;
+  statement.usesKeyspace = p.usesKeyspace;
+  addNames(statement, found.keyspace, p);
+  return statement;
 }
 
-function roleStatement(p: Parser, { kind, needs, capability }: RoleStatement): Statement {
-  const types = p.types.map((type) => p.resolve(type));
-  return { ...blank(kind), needs, types, capability };
+function roleStatement(p: Parser, found: RoleStatement): Statement {
+  const statement = blank(found.kind);
+  statement.needs = found.needs;
+  statement.capability = found.capability;
+  statement.roles = found.roles;
+  statement.tables = found.tables;
+  statement.functions = p.namedFunctions;
+  statement.types = [...p.types.values()].map((type) => p.resolve(type));
+  statement.classes = p.classes;
+  statement.usesKeyspace = p.usesKeyspace;
+  return statement;
 }
 
 function describeStatement(p: Parser): Statement {
   const found = describe(p);
-  const keyspace = found.keyspaces.length === 1 ? found.keyspaces[0]! : null;
-  return { ...blank('DESCRIBE'), keyspace, describe: found };
+  const statement = blank('DESCRIBE');
+  statement.keyspace = found.keyspaces.length === 1 ? found.keyspaces[0]! : null;
+  statement.describe = found;
+  statement.usesKeyspace = p.usesKeyspace;
+  return statement;
 }

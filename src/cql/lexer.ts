@@ -1,36 +1,96 @@
-// Text to tokens, every byte accounted for. Where Cassandra's ANTLR lexer has prediction traps
-// (`1a`, `5f32`), this one is strict too: what does not clearly end is an error.
+// Text to tokens, every byte accounted for. Cassandra's ANTLR lexer does not take the longest match:
+// it commits to a token by what it sees first, and fails where the rest does not fit (`1a`,
+// `12345678-1`). This one fails there too. It is written for speed: one pass, no objects per token.
+import { KEYWORDS, type WordClass } from './keywords.ts';
 
+/**
+ * Kinds of tokens. The order carries meaning: what may be a name is one range, what may be a type's
+ * name another.
+ */
 export const Kind = {
   END: 0,
-  /** A word without quotes, lower-cased in `word`. Keywords are words. */
-  WORD: 1,
-  /** `"..."`, unescaped in `word`. */
-  QUOTED: 2,
+  /** `"..."`. */
+  QUOTED: 1,
+  /** A word that is no keyword. */
+  IDENT: 2,
+  /** Keywords by class, see keywords.ts. */
+  UNRESERVED: 3,
+  KEY: 4,
+  NATIVE_TYPE: 5,
+  SPECIAL: 6,
+  RESERVED: 7,
   /** `""`: only ever a column name. */
-  EMPTY_QUOTED: 3,
-  /** `'...'` and `$$...$$`. */
-  STRING: 4,
-  INTEGER: 5,
-  FLOAT: 6,
-  BLOB: 7,
-  UUID: 8,
-  DURATION: 9,
-  BOOLEAN: 10,
+  EMPTY_QUOTED: 8,
+  PUNCTUATION: 9,
   /** The one token `expr(` of custom index expressions. */
-  EXPR_OPEN: 11,
-  /** Punctuation, its text in `word`. */
-  PUNCTUATION: 12,
+  EXPR_OPEN: 10,
+  /** `'...'` and `$$...$$`; from here on constants. */
+  STRING: 11,
+  INTEGER: 12,
+  FLOAT: 13,
+  BLOB: 14,
+  UUID: 15,
+  DURATION: 16,
+  BOOLEAN: 17,
 } as const;
-export type Kind = (typeof Kind)[keyof typeof Kind];
 
-export interface Tokens {
-  count: number;
-  kinds: number[];
-  starts: number[];
-  ends: number[];
-  /** For words, quoted names and punctuation; empty for the rest. */
-  words: string[];
+export function isName(kind: number): boolean {
+  return kind >= Kind.QUOTED && kind <= Kind.SPECIAL;
+}
+
+export function isTypeName(kind: number): boolean {
+  return kind >= Kind.QUOTED && kind <= Kind.KEY;
+}
+
+export function isConstant(kind: number): boolean {
+  return kind >= Kind.STRING;
+}
+
+/**
+ * What tokens are, by a code of one byte: 0 to 17 are the kinds themselves, beyond it each keyword and
+ * each punctuation has its own.
+ */
+const KIND_OF_CODE: number[] = Object.values(Kind);
+const WORD_OF_CODE: string[] = KIND_OF_CODE.map(() => '');
+
+function newCode(kind: number, word: string): number {
+  WORD_OF_CODE.push(word);
+  return KIND_OF_CODE.push(kind) - 1;
+}
+
+/** Tokens of one text, without the text. Arrays are longer than `count`. */
+export class Tokens {
+  count = 0;
+  readonly codes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+
+  constructor(capacity: number) {
+    this.codes = new Uint8Array(capacity);
+    this.starts = new Int32Array(capacity);
+    this.ends = new Int32Array(capacity);
+  }
+
+  push(code: number, start: number, end: number): void {
+    const at = this.count++;
+    this.codes[at] = code;
+    this.starts[at] = start;
+    this.ends[at] = end;
+  }
+
+  kindAt(index: number): number {
+    return KIND_OF_CODE[this.codes[index]!]!;
+  }
+
+  /** Whether it is one of `+ - * / %`. */
+  isOperatorAt(index: number): boolean {
+    return IS_OPERATOR[this.codes[index]!] === 1;
+  }
+
+  /** A keyword in lower case, or punctuation; empty for all else. The strings are interned. */
+  wordAt(index: number): string {
+    return WORD_OF_CODE[this.codes[index]!]!;
+  }
 }
 
 export interface LexicalError {
@@ -39,90 +99,181 @@ export interface LexicalError {
 }
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/iy;
+const EIGHT_HEX = /[0-9a-f]{8}-/iy;
 const DURATION = /-?(?:\d+(?:y|mo|w|d|h|ms|m|s|us|µs|ns))+/iy;
 const ISO_DURATION =
   /-?P(?:\d+W|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}|(?=\d|T\d)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+S)?)?)/y;
-const NUMBER = /-?\d+(?:\.(?!\.)\d*)?(?:e[+-]?\d+)?/iy;
+const FLOAT = /-?\d+(?:\.(?!\.(?!\.))\d*)?(?:e[+-]?\d+)?/iy;
+const NEGATIVE_WORD = /-(?:nan|infinity)/iy;
 const BLOB = /0x[0-9a-f]*/iy;
-const WORD = /[A-Za-z][A-Za-z0-9_]*/y;
-const TWO_CHARACTERS = new Set(['..', '!=', '<=', '>=', '+=', '-=']);
-const ONE_CHARACTER = new Set('[ ] { } ( ) < > , . = + - * / % : ; ?'.split(' '));
-const PUNCTUATION_WORDS = new Map(
-  [...ONE_CHARACTER, ...TWO_CHARACTERS].map((text) => [text, text]),
-);
 
-/** Character classes by code, for the first character of a token. */
+/** Classes of characters, for the first of a token and for those within a word. */
+const [LETTER, DIGIT, UNDERSCORE, SPACE] = [1, 2, 3, 4];
 const CLASS = new Uint8Array(128);
-const [LETTER, DIGIT, SPACE] = [1, 2, 3];
 for (let code = 0; code < 128; code++) {
   const character = String.fromCharCode(code);
   if (/[A-Za-z]/.test(character)) CLASS[code] = LETTER;
   else if (/\d/.test(character)) CLASS[code] = DIGIT;
+  else if (character === '_') CLASS[code] = UNDERSCORE;
   else if (/[ \t\n\r]/.test(character)) CLASS[code] = SPACE;
 }
 
-/** Tokens of the whole text, or the place where it does not lex. */
+/** Codes of punctuation by its first character: alone, and with a second one. */
+const ONE = new Uint8Array(128);
+for (const text of '[ ] { } ( ) < > , . = + - * / % : ; ?'.split(' ')) {
+  ONE[text.charCodeAt(0)] = newCode(Kind.PUNCTUATION, text);
+}
+const IS_OPERATOR = new Uint8Array(256);
+for (const text of '+-*/%') IS_OPERATOR[ONE[text.charCodeAt(0)]!] = 1;
+const TWO = new Uint8Array(128);
+const SECOND = new Uint8Array(128);
+for (const text of ['..', '!=', '<=', '>=', '+=', '-=']) {
+  TWO[text.charCodeAt(0)] = newCode(Kind.PUNCTUATION, text);
+  SECOND[text.charCodeAt(0)] = text.charCodeAt(1);
+}
+
+const KIND_OF: Readonly<Record<WordClass, number>> = {
+  unreserved: Kind.UNRESERVED,
+  key: Kind.KEY,
+  'native type': Kind.NATIVE_TYPE,
+  special: Kind.SPECIAL,
+  reserved: Kind.RESERVED,
+};
+
+/** Keywords by hash of their letters, in chains of one or two. */
+const KEYWORD_SLOTS = 1024;
+const SLOTS: { readonly word: string; readonly code: number }[][] = [];
+const LONGEST_KEYWORD = Math.max(...[...KEYWORDS.keys()].map((word) => word.length));
+for (let i = 0; i < KEYWORD_SLOTS; i++) SLOTS[i] = [];
+for (const [word, wordClass] of KEYWORDS) addKeyword(word, KIND_OF[wordClass]);
+for (const word of ['true', 'false']) addKeyword(word, Kind.BOOLEAN);
+
+function addKeyword(word: string, kind: number): void {
+  let hash = 0;
+  for (let i = 0; i < word.length; i++) hash = step(hash, word.charCodeAt(i));
+  SLOTS[hash & (KEYWORD_SLOTS - 1)]!.push({ word, code: newCode(kind, word) });
+}
+
+/** Case falls away with bit 5, which digits have anyway and `_` alone turns into DEL. */
+function step(hash: number, code: number): number {
+  return (Math.imul(hash, 31) + (code | 0x20)) | 0;
+}
+
+function isKeyword(text: string, start: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) {
+    if ((text.charCodeAt(start + i) | 0x20) !== (word.charCodeAt(i) | 0x20)) return false;
+  }
+  return true;
+}
+
+/** Arrays of this capacity are used again; longer texts get their own. */
+const KEPT_CAPACITY = 16 * 1024;
+const shared = new Tokens(KEPT_CAPACITY);
+
+/**
+ * Tokens of the whole text, or the place where it does not lex. The tokens are good until the next
+ * call: their arrays are used again.
+ */
 export function tokenize(text: string): Tokens | LexicalError {
-  const tokens: Tokens = { count: 0, kinds: [], starts: [], ends: [], words: [] };
-  let at = 0;
   const { length } = text;
+  const tokens = length < KEPT_CAPACITY ? shared : new Tokens(length + 1);
+  tokens.count = 0;
+  let at = 0;
   while (at < length) {
     const code = text.charCodeAt(at);
-    const kind = code < 128 ? CLASS[code]! : 0;
+    if (code > 127) return { reason: FOREIGN_CHARACTER, position: at };
+    const kind = CLASS[code];
     if (kind === SPACE) {
       at++;
       continue;
     }
-    const next = text.charCodeAt(at + 1);
-    if (kind === LETTER) at = word(text, at, tokens);
-    else if (kind === DIGIT || (code === 0x2d && next >= 0x30 && next <= 0x39)) {
-      const end = number(text, at, tokens);
-      if (end < 0) return { reason: 'a number runs into what follows it', position: at };
+    if (kind === LETTER) {
+      const end = word(text, at, tokens);
+      if (end < 0) return { reason: 'a word runs into what follows it', position: at };
       at = end;
-    } else if (code === 0x27) {
-      const end = quotedEnd(text, at, "'");
-      if (end < 0) return { reason: 'a string is not closed', position: at };
-      push(tokens, Kind.STRING, at, end, '');
-      at = end;
-    } else if (code === 0x22) {
-      const end = quotedEnd(text, at, '"');
-      if (end < 0) return { reason: 'a quoted name is not closed', position: at };
-      const name = text.slice(at + 1, end - 1).replaceAll('""', '"');
-      push(tokens, name === '' ? Kind.EMPTY_QUOTED : Kind.QUOTED, at, end, name);
-      at = end;
-    } else if (code === 0x24 && next === 0x24) {
-      const close = text.indexOf('$$', at + 2);
-      if (close < 0) return { reason: 'a $$ string is not closed', position: at };
-      push(tokens, Kind.STRING, at, close + 2, '');
-      at = close + 2;
-    } else if ((code === 0x2d && next === 0x2d) || (code === 0x2f && next === 0x2f)) {
-      at = lineEnd(text, at + 2);
-      // Cassandra wants the line end; without it the text does not parse there either.
-      if (at < 0) return { reason: 'a comment is not ended by a line end', position: length };
-    } else if (code === 0x2f && next === 0x2a) {
-      const close = text.indexOf('*/', at + 2);
-      if (close < 0) return { reason: 'a comment is not closed', position: at };
-      at = close + 2;
-    } else {
-      const end = punctuation(text, at, tokens);
-      if (end < 0) return { reason: 'a character that CQL does not have', position: at };
-      at = end;
+      continue;
     }
+    if (kind === DIGIT) {
+      const end = number(text, at, tokens);
+      if (end < 0) return { reason: NUMBER_RUNS_ON, position: at };
+      at = end;
+      continue;
+    }
+    // Characters that may begin something longer than themselves.
+    if (code === 0x2d || code === 0x2f || code === 0x27 || code === 0x22 || code === 0x24) {
+      const end = longer(text, at, code, tokens);
+      if (typeof end !== 'number') return end;
+      if (end > 0) {
+        at = end;
+        continue;
+      }
+    }
+    if (TWO[code] !== 0 && text.charCodeAt(at + 1) === SECOND[code]) {
+      tokens.push(TWO[code]!, at, at + 2);
+      at += 2;
+      continue;
+    }
+    if (ONE[code] === 0) return { reason: FOREIGN_CHARACTER, position: at };
+    tokens.push(ONE[code]!, at, at + 1);
+    at++;
   }
-  push(tokens, Kind.END, length, length, '');
+  tokens.push(Kind.END, length, length);
   return tokens;
+}
+
+const FOREIGN_CHARACTER = 'a character that CQL does not have';
+const NUMBER_RUNS_ON = 'a number runs into what follows it';
+
+/** Negative numbers, strings, quoted names, comments. 0: none of these, but plain punctuation. */
+function longer(text: string, at: number, code: number, tokens: Tokens): number | LexicalError {
+  const next = text.charCodeAt(at + 1);
+  if (code === 0x27) {
+    const end = quotedEnd(text, at, "'");
+    if (end < 0) return { reason: 'a string is not closed', position: at };
+    tokens.push(Kind.STRING, at, end);
+    return end;
+  }
+  if (code === 0x22) {
+    const end = quotedEnd(text, at, '"');
+    if (end < 0) return { reason: 'a quoted name is not closed', position: at };
+    tokens.push(end === at + 2 ? Kind.EMPTY_QUOTED : Kind.QUOTED, at, end);
+    return end;
+  }
+  if (code === 0x24) {
+    const close = next === 0x24 ? text.indexOf('$$', at + 2) : -1;
+    if (close < 0) return { reason: 'a $$ string is not closed', position: at };
+    tokens.push(Kind.STRING, at, close + 2);
+    return close + 2;
+  }
+  if (code === next) {
+    // `--` and `//`. Cassandra wants the line end; without it the text does not parse there either.
+    const end = lineEnd(text, at + 2);
+    if (end > 0) return end;
+    return { reason: 'a comment is not ended by a line end', position: text.length };
+  }
+  if (code === 0x2f && next === 0x2a) {
+    const close = text.indexOf('*/', at + 2);
+    return close < 0 ? { reason: 'a comment is not closed', position: at } : close + 2;
+  }
+  if (code === 0x2f) return 0;
+  const end = CLASS[next] === DIGIT ? number(text, at, tokens) : negative(text, at, tokens);
+  return end < 0 ? { reason: NUMBER_RUNS_ON, position: at } : end;
 }
 
 export function isLexicalError(result: Tokens | LexicalError): result is LexicalError {
   return 'reason' in result;
 }
 
-function push(tokens: Tokens, kind: Kind, start: number, end: number, text: string): void {
-  const at = tokens.count++;
-  tokens.kinds[at] = kind;
-  tokens.starts[at] = start;
-  tokens.ends[at] = end;
-  tokens.words[at] = text;
+/** The name that a token of a name's kind, or a reserved word, stands for. */
+export function nameOf(text: string, tokens: Tokens, at: number): string {
+  const kind = tokens.kindAt(at);
+  const start = tokens.starts[at]!;
+  const end = tokens.ends[at]!;
+  if (kind === Kind.QUOTED) {
+    const name = text.slice(start + 1, end - 1);
+    return name.includes('"') ? name.replaceAll('""', '"') : name;
+  }
+  return kind === Kind.IDENT ? text.slice(start, end).toLowerCase() : tokens.wordAt(at);
 }
 
 function match(pattern: RegExp, text: string, at: number): number {
@@ -131,51 +282,103 @@ function match(pattern: RegExp, text: string, at: number): number {
 }
 
 function isWordCharacter(code: number): boolean {
-  return (code < 128 && (CLASS[code] === LETTER || CLASS[code] === DIGIT)) || code === 0x5f;
+  return code < 128 && CLASS[code]! >= LETTER && CLASS[code]! <= UNDERSCORE;
 }
 
 function word(text: string, at: number, tokens: Tokens): number {
-  const uuid = match(UUID, text, at);
-  if (uuid > 0 && !isWordCharacter(text.charCodeAt(uuid))) {
-    push(tokens, Kind.UUID, at, uuid, '');
-    return uuid;
+  let hash = 0;
+  let end = at;
+  for (;;) {
+    const code = text.charCodeAt(end);
+    if (!(code < 128)) break;
+    const kind = CLASS[code]!;
+    if (kind < LETTER || kind > UNDERSCORE) break;
+    hash = step(hash, code);
+    end++;
   }
-  if (text.charCodeAt(at) === 0x50) {
+  const first = text.charCodeAt(at);
+  if (text.charCodeAt(at + 8) === 0x2d && (first | 0x20) <= 0x66) {
+    const uuid = uuidEnd(text, at);
+    if (uuid !== 0) {
+      if (uuid > 0) tokens.push(Kind.UUID, at, uuid);
+      return uuid;
+    }
+  }
+  if (first === 0x50) {
     const iso = match(ISO_DURATION, text, at);
     if (iso > at + 1 && !isWordCharacter(text.charCodeAt(iso))) {
-      push(tokens, Kind.DURATION, at, iso, '');
+      tokens.push(Kind.DURATION, at, iso);
       return iso;
     }
   }
-  const end = match(WORD, text, at);
-  if (end === at + 4 && text.startsWith('expr(', at)) {
-    push(tokens, Kind.EXPR_OPEN, at, end + 1, '');
+  const length = end - at;
+  if (length === 4 && text.charCodeAt(end) === 0x28 && text.startsWith('expr', at)) {
+    tokens.push(Kind.EXPR_OPEN, at, end + 1);
     return end + 1;
   }
-  const lower = text.slice(at, end).toLowerCase();
-  const kind = lower === 'true' || lower === 'false' ? Kind.BOOLEAN : Kind.WORD;
-  push(tokens, kind, at, end, lower);
+  if (length <= LONGEST_KEYWORD) {
+    const slot = SLOTS[hash & (KEYWORD_SLOTS - 1)]!;
+    for (let i = 0; i < slot.length; i++) {
+      const keyword = slot[i]!;
+      if (keyword.word.length !== length || !isKeyword(text, at, keyword.word)) continue;
+      tokens.push(keyword.code, at, end);
+      return end;
+    }
+  }
+  tokens.push(Kind.IDENT, at, end);
   return end;
+}
+
+/** A minus and a letter: `-NaN`, `-Infinity`, `-P1D`. 0: a plain minus; -1: it fails. */
+function negative(text: string, at: number, tokens: Tokens): number {
+  const code = text.charCodeAt(at + 1);
+  const lower = code | 0x20;
+  if (lower === 0x6e || lower === 0x69) {
+    const end = match(NEGATIVE_WORD, text, at);
+    return end < 0 ? -1 : ended(text, at, end, Kind.FLOAT, tokens);
+  }
+  const next = text.charCodeAt(at + 2);
+  if (code !== 0x50 || (next !== 0x54 && CLASS[next] !== DIGIT)) return 0;
+  const end = match(ISO_DURATION, text, at);
+  return end < 0 ? -1 : ended(text, at, end, Kind.DURATION, tokens);
+}
+
+/** Eight hex digits and a minus can only become a UUID. 0: they do not stand here; -1: it fails. */
+function uuidEnd(text: string, at: number): number {
+  if (match(EIGHT_HEX, text, at) < 0) return 0;
+  const end = match(UUID, text, at);
+  return end < 0 || isWordCharacter(text.charCodeAt(end)) ? -1 : end;
 }
 
 /** A token that begins with a digit or a minus and a digit; -1 where it does not clearly end. */
 function number(text: string, at: number, tokens: Tokens): number {
-  const uuid = match(UUID, text, at);
-  if (uuid > 0) return ended(text, at, uuid, Kind.UUID, tokens);
-  const blob = text.startsWith('0x', at) ? match(BLOB, text, at) : -1;
+  let end = at + 1;
+  while (CLASS[text.charCodeAt(end)] === DIGIT) end++;
+  const next = text.charCodeAt(end);
+  if (text.charCodeAt(at + 8) === 0x2d && text.charCodeAt(at) !== 0x2d) {
+    const uuid = uuidEnd(text, at);
+    if (uuid !== 0) {
+      if (uuid > 0) tokens.push(Kind.UUID, at, uuid);
+      return uuid;
+    }
+  }
+  if (next !== 0x2e && !(next > 0x7f) && !isWordCharacter(next)) {
+    tokens.push(Kind.INTEGER, at, end);
+    return end;
+  }
+  const blob = match(BLOB, text, at);
   if (blob > 0) return ended(text, at, blob, Kind.BLOB, tokens);
   const duration = match(DURATION, text, at);
   if (duration > 0 && !isWordCharacter(text.charCodeAt(duration))) {
     return ended(text, at, duration, Kind.DURATION, tokens);
   }
-  const end = match(NUMBER, text, at);
-  const isInteger = /^-?\d+$/.test(text.slice(at, end));
-  return ended(text, at, end, isInteger ? Kind.INTEGER : Kind.FLOAT, tokens);
+  const float = match(FLOAT, text, at);
+  return ended(text, at, float, float === end ? Kind.INTEGER : Kind.FLOAT, tokens);
 }
 
-function ended(text: string, at: number, end: number, kind: Kind, tokens: Tokens): number {
+function ended(text: string, at: number, end: number, kind: number, tokens: Tokens): number {
   if (isWordCharacter(text.charCodeAt(end))) return -1;
-  push(tokens, kind, at, end, '');
+  tokens.push(kind, at, end);
   return end;
 }
 
@@ -195,12 +398,4 @@ function lineEnd(text: string, from: number): number {
     if (code === 0x0a || code === 0x0d) return at + 1;
   }
   return -1;
-}
-
-function punctuation(text: string, at: number, tokens: Tokens): number {
-  const two = text.slice(at, at + 2);
-  const known = PUNCTUATION_WORDS.get(two) ?? PUNCTUATION_WORDS.get(two[0]!);
-  if (known === undefined) return -1;
-  push(tokens, Kind.PUNCTUATION, at, at + known.length, known);
-  return at + known.length;
 }

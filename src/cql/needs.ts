@@ -1,25 +1,18 @@
 // What a statement needs, once the schema has its say: views are read by their base table's grant,
-// writes to a table with views change those too, indexes belong to a table. As in Cassandra's own
-// authorize() methods.
-import type { Need, Schema, Statement } from './statement.ts';
+// writes to a table with views change those too, indexes belong to a table, functions have
+// overloads. As in Cassandra's own authorize() methods; where Cassandra would choose an overload by
+// its arguments' types, all of the same number of arguments are asked for.
+import type { FunctionCall, Need, Overload, Schema, Statement } from './statement.ts';
 
 /** `statement.needs` itself where the schema adds nothing, which is nearly always. */
 export function needsOf(statement: Statement, schema: Schema): readonly Need[] {
-  const { kind, family, tables, lookup } = statement;
+  const { kind, family, lookup, calls, defines } = statement;
   if (lookup !== null) return needsOfLookup(statement, schema);
-  if (kind === 'SELECT') return needsOfSelect(statement, schema);
-  if (family !== 'write' && kind !== 'TRUNCATE') return statement.needs;
-  let needs: Need[] | null = null;
-  for (const { keyspace, table } of tables) {
-    const views = schema.viewsOf(keyspace, table);
-    if (views.length === 0) continue;
-    needs ??= [...statement.needs];
-    needs.push({ permission: 'SELECT', resource: { type: 'TABLE', keyspace, table } });
-    for (const view of views) {
-      needs.push({ permission: 'MODIFY', resource: { type: 'TABLE', keyspace, table: view } });
-    }
-  }
-  return needs ?? statement.needs;
+  let { needs } = statement;
+  if (kind === 'SELECT') needs = needsOfSelect(statement, schema);
+  else if (family === 'write' || kind === 'TRUNCATE') needs = needsOfWrite(statement, schema);
+  if (defines !== null) needs = needsOfDefinition(statement, defines, schema);
+  return calls.length === 0 ? needs : withCalls(needs, calls, schema);
 }
 
 function needsOfSelect(statement: Statement, schema: Schema): readonly Need[] {
@@ -30,6 +23,20 @@ function needsOfSelect(statement: Statement, schema: Schema): readonly Need[] {
   return [{ permission: 'SELECT', resource }, ...statement.needs.slice(1)];
 }
 
+function needsOfWrite({ needs, tables }: Statement, schema: Schema): readonly Need[] {
+  let all: Need[] | null = null;
+  for (const { keyspace, table } of tables) {
+    const views = schema.viewsOf(keyspace, table);
+    if (views.length === 0) continue;
+    all ??= [...needs];
+    all.push({ permission: 'SELECT', resource: { type: 'TABLE', keyspace, table } });
+    for (const view of views) {
+      all.push({ permission: 'MODIFY', resource: { type: 'TABLE', keyspace, table: view } });
+    }
+  }
+  return all ?? needs;
+}
+
 /** Without the schema's answer the need stays the wider one that the text alone gave. */
 function needsOfLookup(statement: Statement, schema: Schema): readonly Need[] {
   const { type, keyspace, name } = statement.lookup!;
@@ -37,4 +44,61 @@ function needsOfLookup(statement: Statement, schema: Schema): readonly Need[] {
     type === 'index' ? schema.tableOfIndex(keyspace, name) : schema.baseOfView(keyspace, name);
   if (table === null) return statement.needs;
   return [{ permission: 'ALTER', resource: { type: 'TABLE', keyspace, table } }];
+}
+
+/** CREATE OR REPLACE is one or the other; DROP without arguments is of every overload. */
+function needsOfDefinition(
+  statement: Statement,
+  { keyspace, name, signature, change }: NonNullable<Statement['defines']>,
+  schema: Schema,
+): readonly Need[] {
+  const overloads = schema.overloads(keyspace, name);
+  if (overloads === null || change === 'create') return statement.needs;
+  if (change === 'replace') {
+    const isThere = overloads.some((one) => one.signature === signature);
+    return statement.needs.filter(
+      ({ permission }) => permission !== (isThere ? 'CREATE' : 'ALTER'),
+    );
+  }
+  if (signature !== null) return statement.needs;
+  if (overloads.length === 0) return [onAllFunctions('DROP', keyspace)];
+  return overloads.map((one) => ({
+    permission: 'DROP',
+    resource: { type: 'FUNCTION', keyspace, name, signature: one.signature },
+  }));
+}
+
+/** What the schema does not know may be anything: that takes EXECUTE on all functions there. */
+function onAllFunctions(permission: Need['permission'], keyspace: string): Need {
+  return { permission, resource: { type: 'ALL FUNCTIONS IN KEYSPACE', keyspace } };
+}
+
+/** The EXECUTE needs of calls, by overload. */
+function withCalls(
+  needs: readonly Need[],
+  calls: readonly FunctionCall[],
+  schema: Schema,
+): readonly Need[] {
+  let resolved: Need[] | null = null;
+  for (const { keyspace, name, arity, mayBeNative } of calls) {
+    const overloads = schema.overloads(keyspace, name);
+    if (overloads === null) continue;
+    resolved ??= needs.filter(({ resource }) => !isCall(resource));
+    const fitting = overloads.filter((one) => one.arity === arity);
+    if (fitting.length === 0 && !mayBeNative) resolved.push(onAllFunctions('EXECUTE', keyspace));
+    for (const one of fitting) resolved.push(...executes(keyspace, name, one));
+  }
+  return resolved ?? needs;
+}
+
+/** A function of which the text alone did not tell the overload. */
+function isCall(resource: Need['resource']): boolean {
+  return resource.type === 'FUNCTION' && resource.signature === null;
+}
+
+function executes(keyspace: string, name: string, overload: Overload): Need[] {
+  return [{ name, signature: overload.signature }, ...overload.runs].map((one) => ({
+    permission: 'EXECUTE',
+    resource: { type: 'FUNCTION', keyspace, ...one },
+  }));
 }

@@ -1,10 +1,11 @@
 // Names, resources and needs as CQL writes them: quoted only where they have to be.
-import { RESERVED } from './keywords.ts';
+import { KEYWORDS } from './keywords.ts';
 import type { Need, Resource } from './statement.ts';
 
 /** A name as CQL needs it written: `ks`, `"Ks"`, `"a""b"`. */
 export function quoteIfNeeded(name: string): string {
-  if (/^[a-z][a-z0-9_]*$/.test(name) && !RESERVED.has(name)) return name;
+  const isPlain = /^[a-z][a-z0-9_]*$/.test(name) && KEYWORDS.get(name) !== 'reserved';
+  if (isPlain && name !== 'true' && name !== 'false') return name;
   return `"${name.replaceAll('"', '""')}"`;
 }
 
@@ -21,8 +22,10 @@ export function formatResource(resource: Resource): string {
       return `${resource.type} ${quoteIfNeeded(resource.keyspace)}`;
     case 'TABLE':
       return `TABLE ${qualified(resource.keyspace, resource.table)}`;
-    case 'FUNCTION':
-      return `FUNCTION ${qualified(resource.keyspace, resource.name)}`;
+    case 'FUNCTION': {
+      const types = resource.signature === null ? '' : `(${resource.signature})`;
+      return `FUNCTION ${qualified(resource.keyspace, resource.name)}${types}`;
+    }
     case 'ROLE':
       return `ROLE ${quoteIfNeeded(resource.role)}`;
     case 'MBEAN':

@@ -24,7 +24,13 @@ export type Resource =
   | { readonly type: 'TABLE'; readonly keyspace: string; readonly table: string }
   | { readonly type: 'ALL FUNCTIONS' }
   | { readonly type: 'ALL FUNCTIONS IN KEYSPACE'; readonly keyspace: string }
-  | { readonly type: 'FUNCTION'; readonly keyspace: string; readonly name: string }
+  | {
+      readonly type: 'FUNCTION';
+      readonly keyspace: string;
+      readonly name: string;
+      /** Its arguments' types as signatures are compared by; null where the text does not tell. */
+      readonly signature: string | null;
+    }
   | { readonly type: 'ALL ROLES' }
   | { readonly type: 'ROLE'; readonly role: string }
   | { readonly type: 'ALL MBEANS' }
@@ -123,7 +129,17 @@ export interface Describe {
 }
 
 /** What Cassandra keeps for superusers, or leaves unguarded; no grant gives these. */
-export type Capability = 'triggers' | 'identities' | 'superuser';
+export const CAPABILITIES = ['triggers', 'identities', 'superuser'] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
+/** A call of a function, resolved to the keyspace it is looked up in. */
+export interface FunctionCall {
+  readonly keyspace: string;
+  readonly name: string;
+  readonly arity: number;
+  /** Unqualified, and Cassandra has one of that name: perhaps the keyspace has none. */
+  readonly mayBeNative: boolean;
+}
 
 export interface Statement {
   readonly kind: StatementKind;
@@ -134,8 +150,14 @@ export interface Statement {
   readonly tables: readonly TableName[];
   /** Functions named that may be user-defined, resolved to their keyspace. */
   readonly functions: readonly { readonly keyspace: string; readonly name: string }[];
+  /** Of these the ones that are called, and calls that may be of a user's function or Cassandra's. */
+  readonly calls: readonly FunctionCall[];
   /** User-defined types named, resolved. */
   readonly types: readonly { readonly keyspace: string; readonly name: string }[];
+  /** Columns whose values are read, by SELECT; null is all of them. */
+  readonly columns: readonly string[] | null;
+  /** Columns that WHERE of a SELECT, or IF, compares; null is perhaps all. */
+  readonly restricted: readonly string[] | null;
   /** The keyspace the statement works in: of its table, of USE, of the keyspace DDL; else null. */
   readonly keyspace: string | null;
   /** Has IF conditions, IF EXISTS or IF NOT EXISTS on rows (a lightweight transaction). */
@@ -148,14 +170,23 @@ export interface Statement {
     readonly keyspace: string;
     readonly name: string;
   } | null;
+  /** The function or aggregate that is made or dropped; no signature: all of that name. */
+  readonly defines: {
+    readonly keyspace: string;
+    readonly name: string;
+    readonly signature: string | null;
+    readonly change: 'create' | 'replace' | 'drop';
+  } | null;
   /** Only for SELECTs over system.local, peers and peers_v2; null there means: not that simple. */
   readonly selection: SimpleSelection | null;
   /** The statements of a BATCH written as text; empty for all others. */
   readonly children: readonly Statement[];
   readonly describe: Describe | null;
   readonly capability: Capability | null;
-  /** Why cqlgate refuses this valid statement whatever is granted, or null. */
-  readonly refused: string | null;
+  /** Cassandra roles that are made, changed, dropped, granted or granted to. */
+  readonly roles: readonly string[];
+  /** Java classes named that are not Cassandra's own. */
+  readonly classes: readonly string[];
 }
 
 /** The text was not understood: `syntax` where Cassandra would not parse it either. */
@@ -170,6 +201,14 @@ export interface Unanalysable {
   readonly lexes: boolean;
 }
 
+/** A function or aggregate of the schema. */
+export interface Overload {
+  readonly signature: string;
+  readonly arity: number;
+  /** For an aggregate, the functions that run with it. */
+  readonly runs: readonly { readonly name: string; readonly signature: string }[];
+}
+
 /** What the schema says that no text does. Implemented by src/upstream, empty in tests and `analyse`. */
 export interface Schema {
   /** Grows with each change seen; decisions remembered for another version are not used. */
@@ -180,6 +219,12 @@ export interface Schema {
   tableOfIndex(keyspace: string, index: string): string | null;
   /** True where there may be one of that name. */
   hasKeyspace(keyspace: string): boolean;
+  /** User-defined functions and aggregates of a name; null where no schema is at hand. */
+  overloads(keyspace: string, name: string): readonly Overload[] | null;
+  /** Columns of a table or view that have a mask; null where there are none. */
+  maskedColumns(keyspace: string, table: string): ReadonlySet<string> | null;
+  /** Whether a Cassandra role's login sees what masks hide; true where that is not known. */
+  unmasks(cassandraRole: string, keyspace: string, table: string): boolean;
 }
 
 export const EMPTY_SCHEMA: Schema = {
@@ -188,4 +233,7 @@ export const EMPTY_SCHEMA: Schema = {
   viewsOf: () => [],
   tableOfIndex: () => null,
   hasKeyspace: () => true,
+  overloads: () => null,
+  maskedColumns: () => null,
+  unmasks: () => true,
 };

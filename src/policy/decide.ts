@@ -2,7 +2,7 @@
 // can make a Permit: what forwards a frame demands one, so a forgotten check does not compile.
 import { needsOf } from '../cql/needs.ts';
 import { formatResource } from '../cql/resource.ts';
-import type { Need, Schema, Statement } from '../cql/statement.ts';
+import type { Need, Permission, Resource, Schema, Statement } from '../cql/statement.ts';
 import type { Authority } from './policy.ts';
 import type { Role } from './role.ts';
 import { GATE_KEYSPACE, hasReadableTables } from './system-keyspaces.ts';
@@ -38,7 +38,8 @@ export interface Denial {
     | 'kind_denied'
     | 'capability_missing'
     | 'no_grant_in_keyspace'
-    | 'refused';
+    | 'own_login'
+    | 'class_not_allowed';
   /** For the user: the role, what is missing, what to do. */
   readonly message: string;
   /** Needs that no grant covers, as `MODIFY ON TABLE ks.t`. */
@@ -51,9 +52,6 @@ export function decide(
   schema: Schema,
 ): Permit | Denial {
   const { role, policy } = authority;
-  if (statement.refused !== null) {
-    return denial('refused', role, `may not do this through cqlgate: ${statement.refused}`);
-  }
   if (role.deny.size > 0) {
     const denied = deniedKind(role, statement);
     if (denied !== null) {
@@ -64,26 +62,24 @@ export function decide(
       );
     }
   }
-  if (statement.capability !== null) {
-    return denial(
-      'capability_missing',
-      role,
-      `may not use ${statement.kind}: it needs the capability '${statement.capability}', which this version grants to nobody`,
-    );
-  }
+  const special = specialAsked(authority, statement);
+  if (special !== null) return special;
   const inKeyspace = keyspaceAsked(statement, role, schema);
   if (inKeyspace !== null) return inKeyspace;
   if (statement.kind === 'CREATE KEYSPACE') return decideCreateKeyspace(authority, statement);
 
   const needs = needsOf(statement, schema);
   let grant = '';
-  for (let i = 0; i < needs.length; i++) {
-    const need = needs[i]!;
-    const found = role.find(need.permission, need.resource);
-    if (found === null) return missing(role, needs);
-    if (i === 0) grant = found;
+  if (statement.family !== 'describe' || !role.asCassandra.has('listing')) {
+    for (let i = 0; i < needs.length; i++) {
+      const need = needs[i]!;
+      const found = role.find(need.permission, need.resource);
+      if (found === null) return missing(role, needs);
+      if (i === 0) grant = found;
+    }
   }
-  return new PermitToken(role, grant, policy.version);
+  const masked = masksAsked(role, statement, schema);
+  return masked ?? new PermitToken(role, grant, policy.version);
 }
 
 export function isPermit(decision: Permit | Denial): decision is Permit {
@@ -107,14 +103,79 @@ function deniedKind(role: Role, statement: Statement): string | null {
   return statement.children.find((child) => role.deny.has(child.kind))?.kind ?? null;
 }
 
+/** What no grant gives: capabilities, the gate's own logins, Java classes. */
+function specialAsked(
+  { role, policy }: Pick<Authority, 'role' | 'policy'>,
+  { capability, kind, roles, classes }: Statement,
+): Denial | null {
+  if (capability !== null && !role.capabilities.has(capability)) {
+    return denial(
+      'capability_missing',
+      role,
+      `may not use ${kind}${capability === 'superuser' ? ' with options of superusers' : ''}: it needs the capability '${capability}'`,
+    );
+  }
+  const own = roles.find((name) => policy.isOwnLogin(name));
+  if (own !== undefined) {
+    const resource = formatResource({ type: 'ROLE', role: own });
+    return {
+      ...denial('own_login', role, ''),
+      message: `${kind} of ${resource} is refused whatever is granted: the gate itself logs in as that role. Change it at the cluster.`,
+    };
+  }
+  const foreign = classes.find((name) => !role.classes.has(name));
+  if (foreign === undefined) return null;
+  return denial(
+    'class_not_allowed',
+    role,
+    `may not name the class ${foreign.slice(0, 80)}, which is none of Cassandra's own`,
+  );
+}
+
+/**
+ * Masks are applied by Cassandra for the login that the gate uses, which may see more than the role:
+ * then only a role with UNMASK gets an answer. Comparing with a masked column shows its value.
+ */
+function masksAsked(role: Role, statement: Statement, schema: Schema): Denial | null {
+  for (const child of statement.children) {
+    const denied = masksAsked(role, child, schema);
+    if (denied !== null) return denied;
+  }
+  const table = statement.tables[0];
+  const isRow = statement.kind === 'SELECT' || statement.lwt;
+  if (table === undefined || !isRow) return null;
+  const masked = schema.maskedColumns(table.keyspace, table.table);
+  if (masked === null) return null;
+  const resource: Resource = { type: 'TABLE', ...table };
+  if (role.find('UNMASK', resource) !== null) return null;
+  const touches = (columns: readonly string[] | null): boolean =>
+    columns === null || columns.some((column) => masked.has(column));
+  if (touches(statement.restricted) && role.find('SELECT_MASKED', resource) === null) {
+    return missingOf(role, ['UNMASK', 'SELECT_MASKED'], resource);
+  }
+  const unmasks = (): boolean => schema.unmasks(role.cassandraRole, table.keyspace, table.table);
+  if (statement.kind !== 'SELECT' || !touches(statement.columns) || !unmasks()) return null;
+  return missingOf(role, ['UNMASK'], resource);
+}
+
+function missingOf(role: Role, permissions: readonly Permission[], resource: Resource): Denial {
+  const where = formatResource(resource);
+  return {
+    ...denial('permission_missing', role, `has no ${permissions.join(' or ')} ON ${where}`),
+    missing: [`${permissions.at(-1)!} ON ${where}`],
+  };
+}
+
 /** Of USE and DESCRIBE Cassandra asks nothing; here they need some grant in the keyspace. */
 function keyspaceAsked(statement: Statement, role: Role, schema: Schema): Denial | null {
   const { kind, keyspace, describe } = statement;
   const open = (name: string): boolean =>
-    name !== GATE_KEYSPACE && (role.reaches(name) || hasReadableTables(name));
+    name !== GATE_KEYSPACE &&
+    (role.asCassandra.has('keyspaces') || role.reaches(name) || hasReadableTables(name));
   if (kind === 'USE' && !open(keyspace ?? '')) return closedKeyspace(role, keyspace ?? '');
   if (describe === null) return null;
-  if (describe.form === 'cluster' && !role.reachesAll) {
+  const seesAll = role.reachesAll || role.asCassandra.has('keyspaces');
+  if (describe.form === 'cluster' && !seesAll) {
     return denial(
       'no_grant_in_keyspace',
       role,

@@ -8,6 +8,8 @@ import { PERMISSIONS, type Permission, type Resource } from '../cql/statement.ts
 export interface Grant {
   readonly text: string;
   readonly permissions: readonly Permission[];
+  /** Written as ALL. */
+  readonly isAll: boolean;
   readonly resource: Resource | { readonly type: 'KEYSPACE PREFIX'; readonly prefix: string };
 }
 
@@ -27,10 +29,12 @@ export function parseGrant(text: string): Grant | { readonly problem: string } {
     if (foreign !== undefined) {
       return { problem: `${foreign} cannot be granted on ${where.type}` };
     }
-    if (prefix === null) return { text, permissions: held, resource: where };
+    const isAll = permissions === 'ALL';
+    if (prefix === null) return { text, permissions: held, isAll, resource: where };
     return {
       text,
       permissions: held,
+      isAll,
       resource: { type: 'KEYSPACE PREFIX', prefix: prefix[1]!.toLowerCase() },
     };
   } catch (error) {

@@ -7,6 +7,8 @@ import { Role, type RoleDocument } from './role.ts';
 export interface PolicyDocument {
   readonly roles: readonly RoleDocument[];
   readonly bindings: readonly Binding[];
+  /** Names of the gate's upstream logins in Cassandra: no statement changes them. */
+  readonly ownLogins: readonly string[];
 }
 
 /** A principal in a role, under one policy. */
@@ -30,11 +32,13 @@ export class Policy {
   readonly version: string;
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #bindings: readonly Binding[];
+  readonly #ownLogins: ReadonlySet<string>;
 
   constructor(document: PolicyDocument, version: string) {
     this.version = version;
     this.#roles = new Map(document.roles.map((role) => [role.name, new Role(role)]));
     this.#bindings = document.bindings;
+    this.#ownLogins = new Set(document.ownLogins);
   }
 
   /** The wanted role for this principal, or why not. `oidc` is the one role that is bound. */
@@ -63,6 +67,11 @@ export class Policy {
       };
     }
     return { policy: this, principal, role, binding };
+  }
+
+  /** Whether the gate itself logs in to the cluster as this Cassandra role. */
+  isOwnLogin(cassandraRole: string): boolean {
+    return this.#ownLogins.has(cassandraRole);
   }
 
   role(name: string): Role | null {

@@ -1,13 +1,25 @@
 // A role with its grants laid out for look-up: for each resource, who allows which permission.
-import type { Permission, Resource, StatementKind } from '../cql/statement.ts';
+import type { Capability, Permission, Resource, StatementKind } from '../cql/statement.ts';
 import type { Grant } from './grant.ts';
-import { GATE_KEYSPACE, isAlwaysReadable, SYSTEM_KEYSPACES } from './system-keyspaces.ts';
+import { GATE_KEYSPACE, isAlwaysReadable, SYSTEM_KEYSPACES, TRACES } from './system-keyspaces.ts';
+
+/**
+ * Where Cassandra asks for nothing and the gate does, and a role may be let off: `keyspaces` is USE
+ * and DESCRIBE, `listing` is LIST, `traces` is reading system_traces, `authorize` is that ALL
+ * includes AUTHORIZE.
+ */
+export const RELAXATIONS = ['keyspaces', 'listing', 'traces', 'authorize'] as const;
+export type Relaxation = (typeof RELAXATIONS)[number];
 
 export interface RoleDocument {
   readonly name: string;
   readonly cassandraRole: string;
   readonly grants: readonly Grant[];
   readonly deny: readonly StatementKind[];
+  readonly capabilities: readonly Capability[];
+  /** Java classes that its schema statements may name, beyond Cassandra's own. */
+  readonly classes: readonly string[];
+  readonly asCassandra: readonly Relaxation[];
 }
 
 /** Grants of Cassandra's list that every login holds without being given them. */
@@ -22,6 +34,9 @@ export class Role {
   readonly name: string;
   readonly cassandraRole: string;
   readonly deny: ReadonlySet<StatementKind>;
+  readonly capabilities: ReadonlySet<Capability>;
+  readonly classes: ReadonlySet<string>;
+  readonly asCassandra: ReadonlySet<Relaxation>;
   readonly #all: ByPermission = new Map();
   readonly #keyspaces = new Map<string, ByPermission>();
   readonly #allTables = new Map<string, ByPermission>();
@@ -39,6 +54,9 @@ export class Role {
     this.name = document.name;
     this.cassandraRole = document.cassandraRole;
     this.deny = new Set(document.deny);
+    this.capabilities = new Set(document.capabilities);
+    this.classes = new Set(document.classes);
+    this.asCassandra = new Set(document.asCassandra);
     for (const grant of document.grants) this.#add(grant);
   }
 
@@ -57,10 +75,7 @@ export class Role {
       case 'ALL KEYSPACES':
         return this.#all.get(permission) ?? null;
       case 'FUNCTION':
-        return (
-          this.#functions.get(resource.keyspace + SEPARATOR + resource.name)?.get(permission) ??
-          this.#onFunctions(permission, resource.keyspace)
-        );
+        return this.#onFunction(permission, resource);
       case 'ALL FUNCTIONS IN KEYSPACE':
         return this.#onFunctions(permission, resource.keyspace);
       case 'ALL FUNCTIONS':
@@ -96,12 +111,19 @@ export class Role {
   }
 
   #onTable(permission: Permission, keyspace: string, table: string): string | null {
-    if (permission === 'SELECT' && isAlwaysReadable(keyspace, table)) return ALWAYS_READABLE;
+    if (permission === 'SELECT' && this.#mayAlwaysRead(keyspace, table)) return ALWAYS_READABLE;
     return (
       this.#tables.get(keyspace + SEPARATOR + table)?.get(permission) ??
       this.#allTables.get(keyspace)?.get(permission) ??
       this.#onKeyspace(permission, keyspace)
     );
+  }
+
+  #mayAlwaysRead(keyspace: string, table: string): boolean {
+    if (keyspace === TRACES.keyspace) {
+      return this.asCassandra.has('traces') && TRACES.tables.has(table);
+    }
+    return isAlwaysReadable(keyspace, table);
   }
 
   #onKeyspace(permission: Permission, keyspace: string): string | null {
@@ -122,6 +144,25 @@ export class Role {
     return null;
   }
 
+  /**
+   * By the overload's own grant, or a wider one. Where no schema told the overload any of that name
+   * will do: that is a policy being explained, not a statement being run.
+   */
+  #onFunction(
+    permission: Permission,
+    { keyspace, name, signature }: Extract<Resource, { type: 'FUNCTION' }>,
+  ): string | null {
+    const wider = this.#onFunctions(permission, keyspace);
+    if (wider !== null || keyspace === GATE_KEYSPACE) return wider;
+    const prefix = keyspace + SEPARATOR + name + SEPARATOR;
+    if (signature !== null) return this.#functions.get(prefix + signature)?.get(permission) ?? null;
+    for (const [key, grants] of this.#functions) {
+      const text = key.startsWith(prefix) ? grants.get(permission) : undefined;
+      if (text !== undefined) return text;
+    }
+    return null;
+  }
+
   #onFunctions(permission: Permission, keyspace: string): string | null {
     if (SYSTEM_KEYSPACES.has(keyspace) || keyspace === GATE_KEYSPACE) return null;
     return (
@@ -135,6 +176,8 @@ export class Role {
     const { resource } = grant;
     const target = this.#target(resource);
     for (const permission of grant.permissions) {
+      // Whoever may grant may grant himself all he may grant: that is written out, not meant by ALL.
+      if (permission === 'AUTHORIZE' && grant.isAll && !this.asCassandra.has('authorize')) continue;
       if (!target.has(permission)) target.set(permission, grant.text);
     }
     if ('keyspace' in resource) this.#named.add(resource.keyspace);
@@ -155,7 +198,10 @@ export class Role {
       case 'ALL FUNCTIONS IN KEYSPACE':
         return entry(this.#keyspaceFunctions, resource.keyspace);
       case 'FUNCTION':
-        return entry(this.#functions, resource.keyspace + SEPARATOR + resource.name);
+        return entry(
+          this.#functions,
+          [resource.keyspace, resource.name, resource.signature].join(SEPARATOR),
+        );
       case 'ALL ROLES':
         return this.#allRoles;
       case 'ROLE':

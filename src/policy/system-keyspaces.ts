@@ -14,6 +14,12 @@ export const SYSTEM_KEYSPACES: ReadonlySet<string> = new Set([
   'system_virtual_schema',
 ]);
 
+/** Everybody's statements and bound values: Cassandra lets every login read them. */
+export const TRACES = {
+  keyspace: 'system_traces',
+  tables: new Set(['sessions', 'events']),
+} as const;
+
 /** All tables of these. */
 const READABLE_KEYSPACES: ReadonlySet<string> = new Set(['system_schema', 'system_virtual_schema']);
 

@@ -11,6 +11,7 @@ import {
 } from './control-connection.ts';
 import type { Login } from './credentials.ts';
 import type { UpstreamFault } from './faults.ts';
+import { LoginRights } from './login-rights.ts';
 import { ConnectionBudget, Pool } from './pool.ts';
 import { PreparedRegistry } from './prepared.ts';
 
@@ -30,6 +31,8 @@ export interface ClusterOptions {
 export interface ClusterListener {
   /** Registry and schema are up to date already when this is called. */
   schemaChanged(change: SchemaChange): void;
+  /** A login of the configuration is a superuser of the cluster. */
+  superuser(cassandraRole: string): void;
   fault(fault: UpstreamFault): void;
 }
 
@@ -46,6 +49,8 @@ export class Cluster implements ControlListener {
   readonly #options: ClusterOptions;
   readonly #pools = new Map<string, Pool>();
   readonly #budget: ConnectionBudget;
+  readonly #rights: LoginRights;
+  #rightsReadAtMs = 0;
   readonly #control: ControlConnection;
   readonly prepared: PreparedRegistry;
   #node: ContactPoint;
@@ -57,11 +62,13 @@ export class Cluster implements ControlListener {
     this.#options = options;
     this.#node = options.contactPoints[0]!;
     this.#budget = new ConnectionBudget(options.poolConnections);
+    this.#rights = new LoginRights(options.logins, options.listener);
     this.prepared = new PreparedRegistry({ maxBytes: options.preparedRegistryBytes });
     this.#control = new ControlConnection({
       contactPoints: options.contactPoints,
       login: options.gateLogin,
       allowUntested: options.allowUntested,
+      unmasks: (...of) => this.#rights.unmasks(...of),
       listener: this,
     });
   }
@@ -73,6 +80,7 @@ export class Cluster implements ControlListener {
     for (const login of this.#options.logins.values()) {
       for (const version of this.#control.versions) this.#poolOf(login, version).warm();
     }
+    this.#readRights();
   }
 
   close(): void {
@@ -164,6 +172,11 @@ export class Cluster implements ControlListener {
     return pool;
   }
 
+  #readRights(): void {
+    this.#rightsReadAtMs = Date.now();
+    void this.#rights.refresh(this.#node);
+  }
+
   #invalidate(change: SchemaChange): void {
     // A type, function or keyspace change can alter any statement of its keyspace.
     const table = change.target === 'TABLE' ? change.name : null;
@@ -173,6 +186,9 @@ export class Cluster implements ControlListener {
   #tick(): void {
     const nowMs = Date.now();
     this.#control.tick(nowMs);
+    // Only masks hang on them once it was told who is a superuser.
+    const isDue = nowMs - this.#rightsReadAtMs >= UPSTREAM.rightsRefreshMs;
+    if (isDue && this.#control.schema.hasMasks) this.#readRights();
     const current = `${this.node}\0`;
     for (const [key, pool] of this.#pools) {
       if (key.startsWith(current)) {

@@ -16,7 +16,8 @@ import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
 import { UpstreamFault } from './faults.ts';
-import { SchemaSnapshot } from './schema.ts';
+import { readSchema } from './schema-reader.ts';
+import { SchemaSnapshot, type Unmasks } from './schema.ts';
 import { foreignTarget } from './target.ts';
 
 export interface ContactPoint {
@@ -41,6 +42,7 @@ export interface ControlOptions {
   readonly contactPoints: readonly ContactPoint[];
   readonly login: Login;
   readonly allowUntested: boolean;
+  readonly unmasks: Unmasks;
   readonly listener: ControlListener;
 }
 
@@ -57,7 +59,7 @@ export class ControlConnection {
   #refreshing: Promise<void> | null = null;
   #refreshAgain: Promise<void> | null = null;
 
-  schema = new SchemaSnapshot(1, [], []);
+  schema = new SchemaSnapshot(1, null);
   /** Versions that gate and node both speak, ascending; what SUPPORTED offers. */
   versions: readonly number[] = SUPPORTED_VERSIONS;
   clusterName = '';
@@ -123,7 +125,7 @@ export class ControlConnection {
   }
 
   /**
-   * Reads views and indexes again. A caller who comes while a refresh is under way gets one that
+   * Reads the schema again. A caller who comes while a refresh is under way gets one that
    * starts after it: the one under way may have read before the caller's change.
    */
   async refreshSchema(): Promise<void> {
@@ -203,23 +205,8 @@ export class ControlConnection {
   }
 
   async #readSchema(): Promise<void> {
-    const [views, indexes, keyspaces] = await Promise.all([
-      this.#names('SELECT keyspace_name, view_name, base_table_name FROM system_schema.views'),
-      this.#names('SELECT keyspace_name, index_name, table_name FROM system_schema.indexes'),
-      this.#names('SELECT keyspace_name FROM system_schema.keyspaces'),
-    ]);
-    this.schema = new SchemaSnapshot(
-      this.schema.version + 1,
-      views.map(([keyspace, view, base]) => ({ keyspace, view, base })),
-      indexes.map(([keyspace, index, table]) => ({ keyspace, index, table })),
-      keyspaces.map(([keyspace]) => keyspace),
-    );
-  }
-
-  async #names(query: string): Promise<[string, string, string][]> {
-    const { rows } = rowsOf(await this.#query(query));
-    const name = (value: Buffer | null | undefined): string => value?.toString('utf8') ?? '';
-    return rows.map((row) => [name(row[0]), name(row[1]), name(row[2])]);
+    const rows = await readSchema((query) => this.#query(query), CONTROL_VERSION);
+    this.schema = new SchemaSnapshot(this.schema.version + 1, rows, this.#options.unmasks);
   }
 
   async #query(query: string): Promise<Frame> {

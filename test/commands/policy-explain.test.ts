@@ -1,18 +1,11 @@
 // What `policy explain` says, which is what the gate would do.
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../src/commands/policy-explain.ts';
-import { parseGrant } from '../../src/policy/grant.ts';
-import { Policy } from '../../src/policy/policy.ts';
+import { roleUnderPolicy } from '../support/policy.ts';
 
-const grants = ['SELECT ON KEYSPACE ks', 'CREATE ON KEYSPACE ci_*'].map((text) => {
-  const grant = parseGrant(text);
-  if ('problem' in grant) throw new Error(grant.problem);
-  return grant;
+const { policy } = roleUnderPolicy({
+  grants: ['SELECT ON KEYSPACE ks', 'CREATE ON KEYSPACE ci_*'],
 });
-const policy = new Policy(
-  { roles: [{ name: 'r', cassandraRole: 'c', grants, deny: [] }], bindings: [] },
-  'v',
-);
 
 describe('explain', () => {
   it('names the grant behind each need', () => {

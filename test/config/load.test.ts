@@ -163,9 +163,14 @@ describe('the policy', () => {
       'not enforced by this version',
     ],
     [
-      'capabilities',
-      POLICY.replace('grants:', 'capabilities: [triggers]\n    grants:'),
-      'not enforced by this version',
+      'a capability',
+      POLICY.replace('grants:', 'capabilities: [trigger]\n    grants:'),
+      "'trigger' is no capability; did you mean triggers?",
+    ],
+    [
+      'a relaxation',
+      POLICY.replace('grants:', 'asCassandra: [keyspace]\n    grants:'),
+      "'keyspace' is no relaxation; did you mean keyspaces?",
     ],
     ['admins', `${POLICY}admins: []\n`, 'not enforced by this version'],
     [

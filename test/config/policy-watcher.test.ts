@@ -20,7 +20,7 @@ describe('the policy watcher', () => {
     watcher = new PolicyWatcher(
       {
         file,
-        context: { issuers: ISSUERS, cassandraRoles: ['ci'] },
+        context: { issuers: ISSUERS, cassandraRoles: ['ci'], ownLogins: ['ci'] },
         onPolicy: ({ policy }) => taken.push(policy.roleNames.join()),
         onProblem: (fault) => problems.push(fault.message),
         pollMs: 20,

@@ -4,14 +4,18 @@
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 
-/** Tables as `ks.t`, functions as `f:ks.f`, types as `y:ks.t`, keyspaces of the rest as `k:ks`. */
+/**
+ * Tables as `ks.t`, functions as `f:ks.f`, types as `y:ks.t`, indexes whose table only the schema
+ * knows as `i:ks.i`, roles as `r:x`, keyspaces of the rest as `k:ks`.
+ */
 function touched(text: string, keyspace: string | null = 'cur'): string[] | string {
   const found = analyse(text, keyspace);
   if (!isStatement(found)) return 'refused';
-  if (found.refused !== null) return 'refused';
   const all = [
     ...found.tables.map((one) => `${one.keyspace}.${one.table}`),
     ...found.functions.map((one) => `f:${one.keyspace}.${one.name}`),
+    ...(found.lookup === null ? [] : [`i:${found.lookup.keyspace}.${found.lookup.name}`]),
+    ...found.roles.map((name) => `r:${name}`),
     ...found.types.map((one) => `y:${one.keyspace}.${one.name}`),
     ...(found.describe?.keyspaces ?? []).map((name) => `k:${name}`),
   ];
@@ -88,7 +92,7 @@ const ROWS: [string, string[] | 'refused'][] = [
   ['BEGIN BATCH APPLY BATCH', []],
   ['GRANT all permissions TO r', 'refused'],
   ['GRANT SELECT ON ROLE x', 'refused'],
-  ['GRANT EXECUTE ON FUNCTION ks.f(int, frozen<ks2.u>) TO r', ['y:ks2.u']],
+  ['GRANT EXECUTE ON FUNCTION ks.f(int, frozen<ks2.u>) TO r', ['f:ks.f', 'r:r', 'y:ks2.u']],
   ['USE "select * from x"', ['k:select * from x']],
   ['USE key', ['k:key']],
   ['USE ks.t', 'refused'],
@@ -120,11 +124,11 @@ const ROWS: [string, string[] | 'refused'][] = [
   ],
   [
     'CREATE FUNCTION ks.f (a o.u) RETURNS NULL ON NULL INPUT RETURNS o2.udt LANGUAGE java AS $$ DROP KEYSPACE x; $$',
-    ['y:o.u', 'y:o2.udt'],
+    ['f:ks.f', 'y:o.u', 'y:o2.udt'],
   ],
   [
     'CREATE AGGREGATE ks.a (int) SFUNC "F" STYPE frozen<ks2.u> FINALFUNC g INITCOND {a: ks3.f()}',
-    ['f:ks.F', 'f:ks.g', 'f:ks3.f', 'y:ks2.u'],
+    ['f:ks.a', 'f:ks.F', 'f:ks.g', 'f:ks3.f', 'y:ks2.u'],
   ],
   ['CREATE AGGREGATE ks.a(int) SFUNC other.f STYPE int', 'refused'],
   ['TRUNCATE "TABLE"', ['cur.TABLE']],
@@ -135,6 +139,26 @@ const ROWS: [string, string[] | 'refused'][] = [
   ['DESC values', ['k:cur', 'k:values']],
   ['DESC full schema', []],
   ['DESCRIBE "KEYSPACE"', ['k:KEYSPACE', 'k:cur']],
+  ['DESC cluster.t', 'refused'],
+  ['DROP INDEX ks.idx', ['i:ks.idx']],
+  ["ADD IDENTITY 'spiffe://x' TO ROLE 'r'", ['r:r']],
+  ["DROP IDENTITY 'x'", []],
+  ['CREATE ROLE IF NOT EXISTS "Ro;le" WITH LOGIN = true', ['r:Ro;le']],
+  ["ALTER ROLE r WITH OPTIONS = {'x': 'DROP ROLE y'}", ['r:r']],
+  ['CREATE USER Foo', ['r:Foo']],
+  ['LIST ALL PERMISSIONS ON KEYSPACE ks OF r NORECURSIVE', []],
+  ['LIST ALL', []],
+  ['LIST SELECT ON ks.t', ['ks.t']],
+  ['GRANT SELECT ON all.t TO x', ['all.t', 'r:x']],
+  ['GRANT SELECT ON role TO x', ['cur.role', 'r:x']],
+  ['GRANT SELECT ON tables.t TO x', ['r:x', 'tables.t']],
+  // Functions named by a keyword keep its case, unlike anything else.
+  ['SELECT ks.ROLE(a) FROM t', ['cur.t', 'f:ks.ROLE']],
+  ['SELECT a FROM t GROUP BY a.b;', 'refused'],
+  ['SELECT a FROM t GROUP BY a.b', ['cur.t']],
+  ['SELECT a -id FROM t', 'refused'],
+  ['SELECT deadbeef-x FROM t', 'refused'],
+  ['SELECT 12345678-1 FROM t', 'refused'],
   ['CREATE SCHEMA x WITH replication = {}', 'refused'],
   ['DROP SCHEMA x', 'refused'],
   ['SELECT * FROM ks\f.t', 'refused'],
@@ -151,6 +175,29 @@ describe('adversarial statements', () => {
   it.each(ROWS)('%s', (text, expected) => {
     const found = touched(text);
     expect(found).toEqual(expected === 'refused' ? expected : [...expected].sort());
+  });
+
+  it('decide in the keyspace of the request, which wins over the session', () => {
+    // The protocol's trick: the keyspace comes beside the text (v5) or with PREPARE.
+    expect(touched('SELECT * FROM t', 'secret')).toEqual(['secret.t']);
+    expect(touched('SELECT f(a) FROM b.t', 'a')).toEqual(['b.t', 'f:b.f']);
+  });
+
+  it.each([
+    ['BEGIN TRANSACTION', 'later Cassandra'],
+    ['CREATE TABLE ks.t LIKE other.u', 'later Cassandra'],
+    ['SELECT * FROM t WHERE k BETWEEN 1 AND 2', 'later Cassandra'],
+    ['SELECT * FROM t WHERE k NOT IN (1)', 'later Cassandra'],
+    ['LIST SUPERUSERS', 'later Cassandra'],
+    ["COMMENT ON TABLE ks.t IS 'x'", 'later Cassandra'],
+    ['CREATE ROLE r WITH GENERATED PASSWORD', 'later Cassandra'],
+    ['SELECT * FROM ks.t BYPASS CACHE', 'ScyllaDB'],
+    ['DROP SCHEMA x', 'write KEYSPACE'],
+  ])('say where it comes from: %s', (text, reason) => {
+    expect(analyse(text, 'cur')).toMatchObject({
+      syntax: true,
+      reason: expect.stringContaining(reason) as string,
+    });
   });
 
   it('tell grants of roles from grants of permissions', () => {

@@ -210,7 +210,18 @@ describe('keys', () => {
 describe('token inspect', () => {
   const policy = new Policy(
     {
-      roles: [{ name: 'r', cassandraRole: 'c', grants: [], deny: [] }],
+      roles: [
+        {
+          name: 'r',
+          cassandraRole: 'c',
+          grants: [],
+          deny: [],
+          capabilities: [],
+          classes: [],
+          asCassandra: [],
+        },
+      ],
+      ownLogins: [],
       bindings: [
         { name: 'b', role: 'r', issuer: 'pipelines', where: new Map([['branchName', ['main']]]) },
       ],

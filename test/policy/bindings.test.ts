@@ -88,10 +88,19 @@ describe('bindings', () => {
 });
 
 describe('roles by username', () => {
-  const role = (name: string) => ({ name, cassandraRole: 'c', grants: [], deny: [] });
+  const role = (name: string) => ({
+    name,
+    cassandraRole: 'c',
+    grants: [],
+    deny: [],
+    capabilities: [],
+    classes: [],
+    asCassandra: [],
+  });
   const policy = new Policy(
     {
       roles: ['one', 'two', 'three'].map(role),
+      ownLogins: [],
       bindings: [
         binding({ a: '1' }, 'one'),
         binding({ a: '1' }, 'two'),

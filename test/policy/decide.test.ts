@@ -1,12 +1,19 @@
 // The decision, table by table: what a grant gives, what nothing gives, and what is asked of USE.
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
-import { EMPTY_SCHEMA, type Statement, type StatementKind } from '../../src/cql/statement.ts';
+import {
+  CAPABILITIES,
+  EMPTY_SCHEMA,
+  type Statement,
+  type StatementKind,
+} from '../../src/cql/statement.ts';
 import { decide, isPermit, mayTrace, seesKeyspace } from '../../src/policy/decide.ts';
+import { RELAXATIONS } from '../../src/policy/role.ts';
 import { SchemaSnapshot } from '../../src/upstream/schema.ts';
 import { parseGrant } from '../../src/policy/grant.ts';
-import { isAuthority, Policy, type Authority } from '../../src/policy/policy.ts';
+import type { Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
+import { roleUnderPolicy, type TestRoleDocument } from '../support/policy.ts';
 
 const PRINCIPAL: Principal = {
   issuerName: 'pipelines',
@@ -17,25 +24,16 @@ const PRINCIPAL: Principal = {
   expiresAtMs: Infinity,
 };
 
+const BINDING = { name: 'b', role: 'r', issuer: 'pipelines', where: new Map([['sub', ['me']]]) };
+
+type Asking = Parameters<typeof decide>[0];
+
 function authority(grants: readonly string[], deny: readonly StatementKind[] = []): Authority {
-  const parsed = grants.map((text) => {
-    const grant = parseGrant(text);
-    if ('problem' in grant) throw new Error(`${text}: ${grant.problem}`);
-    return grant;
-  });
-  const policy = new Policy(
-    {
-      roles: [{ name: 'r', cassandraRole: 'c', grants: parsed, deny }],
-      bindings: [{ name: 'b', role: 'r', issuer: 'pipelines', where: new Map([['sub', ['me']]]) }],
-    },
-    'v1',
-  );
-  const found = policy.authorize(PRINCIPAL, 'r');
-  if (!isAuthority(found)) throw new Error(found.message);
-  return found;
+  const { policy, role } = roleUnderPolicy({ grants, deny });
+  return { policy, role, principal: PRINCIPAL, binding: BINDING };
 }
 
-function outcome(who: Authority, text: string, keyspace: string | null = null): string {
+function outcome(who: Asking, text: string, keyspace: string | null = null): string {
   const statement = analyse(text, keyspace);
   if (!isStatement(statement)) throw new Error(`${text}: ${statement.reason}`);
   const decision = decide(who, statement, EMPTY_SCHEMA);
@@ -115,7 +113,11 @@ const TABLE: [string[], string, string][] = [
   [['ALL ON ALL ROLES'], 'CREATE ROLE r WITH SUPERUSER = true', 'capability_missing'],
   [['ALL ON ALL KEYSPACES'], "CREATE TRIGGER x ON ks.t USING 'c'", 'capability_missing'],
   [['ALL ON ALL ROLES'], "ADD IDENTITY 'x' TO ROLE 'r'", 'capability_missing'],
-  [['ALL ON ALL KEYSPACES'], "CREATE CUSTOM INDEX ON ks.t (v) USING 'org.evil.I'", 'refused'],
+  [
+    ['ALL ON ALL KEYSPACES'],
+    "CREATE CUSTOM INDEX ON ks.t (v) USING 'org.evil.I'",
+    'class_not_allowed',
+  ],
   // USE and DESCRIBE need some grant there.
   [['SELECT ON TABLE ks.t'], 'USE ks', 'permit'],
   [['SELECT ON TABLE ks.t'], 'USE other', 'no_grant_in_keyspace'],
@@ -143,7 +145,7 @@ describe('decide', () => {
   it('asks only in the keyspace of the session where no keyspace has that name', () => {
     const who = authority(['SELECT ON KEYSPACE ks']);
     const statement = analyse('DESCRIBE items', 'ks') as Statement;
-    const schema = new SchemaSnapshot(1, [], [], ['ks', 'billing']);
+    const schema = new SchemaSnapshot(1, { keyspaces: ['ks', 'billing'] });
     expect(isPermit(decide(who, statement, schema))).toBe(true);
     const other = analyse('DESCRIBE billing', 'ks') as Statement;
     expect(isPermit(decide(who, other, schema))).toBe(false);
@@ -159,6 +161,162 @@ describe('decide', () => {
     const batch =
       'BEGIN BATCH INSERT INTO ks.t (k) VALUES (1) DELETE FROM ks.t WHERE k = 1 APPLY BATCH';
     expect(outcome(who, batch)).toBe('kind_denied');
+  });
+
+  it('gives by a capability what no grant gives', () => {
+    const all = ['ALL ON ALL KEYSPACES', 'ALL ON ALL ROLES'];
+    const statements = {
+      triggers: "CREATE TRIGGER x ON ks.t USING 'c'",
+      identities: "ADD IDENTITY 'x' TO ROLE 'r'",
+      superuser: 'ALTER ROLE r WITH SUPERUSER = false',
+    } as const;
+    for (const capability of CAPABILITIES) {
+      const who = roleUnderPolicy({ grants: all, capabilities: [capability] });
+      for (const other of CAPABILITIES) {
+        const expected = other === capability ? 'permit' : 'capability_missing';
+        expect(outcome(who, statements[other])).toBe(expected);
+      }
+    }
+    // The capability alone is not enough.
+    const bare = roleUnderPolicy({ capabilities: ['triggers'] });
+    expect(outcome(bare, statements.triggers)).toBe('permission_missing');
+    // A new role that is no superuser is nothing that superusers are kept for.
+    expect(outcome(authority(all), 'CREATE ROLE r WITH SUPERUSER = false')).toBe('permit');
+  });
+
+  it.each([
+    'ALTER ROLE gate_login WITH PASSWORD = $$x$$',
+    'DROP ROLE gate_login',
+    'CREATE ROLE gate_login',
+    'GRANT gate_login TO me',
+    'REVOKE gate_login FROM me',
+    'GRANT other TO gate_login',
+    'GRANT SELECT ON KEYSPACE ks TO gate_login',
+    'REVOKE SELECT ON KEYSPACE ks FROM gate_login',
+    'GRANT ALTER ON ROLE gate_login TO me',
+    'ALTER USER gate_login WITH PASSWORD $$x$$',
+    'ADD IDENTITY $$x$$ TO ROLE gate_login',
+  ])("refuses %s: it is the gate's own login", (text) => {
+    const grants = [
+      'ALL ON ALL ROLES',
+      'AUTHORIZE ON ALL ROLES',
+      'ALL ON ALL KEYSPACES',
+      'AUTHORIZE ON ALL KEYSPACES',
+    ];
+    const who = roleUnderPolicy({ grants, capabilities: CAPABILITIES });
+    expect(outcome(who, text)).toBe('own_login');
+    expect(outcome(who, text.replace('gate_login', 'gate_login_2'))).not.toBe('own_login');
+  });
+
+  it('lets a role name the classes that are its own', () => {
+    const text = "CREATE CUSTOM INDEX ON ks.t (v) USING 'com.acme.Index'";
+    const grants = ['ALTER ON KEYSPACE ks'];
+    expect(outcome(roleUnderPolicy({ grants, classes: ['com.acme.Index'] }), text)).toBe('permit');
+    expect(outcome(roleUnderPolicy({ grants, classes: ['com.acme'] }), text)).toBe(
+      'class_not_allowed',
+    );
+  });
+
+  it('asks as Cassandra does where the policy says so', () => {
+    const cases: [TestRoleDocument['asCassandra'], string, string][] = [
+      [['keyspaces'], 'USE other', 'no_grant_in_keyspace'],
+      [['keyspaces'], 'DESCRIBE TABLE other.t', 'no_grant_in_keyspace'],
+      [['keyspaces'], 'DESCRIBE SCHEMA', 'no_grant_in_keyspace'],
+      [['listing'], 'LIST ROLES', 'permission_missing'],
+      [['listing'], 'LIST ALL PERMISSIONS OF r', 'permission_missing'],
+      [['traces'], 'SELECT * FROM system_traces.events', 'permission_missing'],
+      [['authorize'], 'GRANT SELECT ON TABLE ks.t TO x', 'permission_missing'],
+    ];
+    for (const [asCassandra, text, strict] of cases) {
+      const grants = ['ALL ON TABLE ks.t'];
+      expect(outcome(roleUnderPolicy({ grants }), text)).toBe(strict);
+      expect(outcome(roleUnderPolicy({ grants, asCassandra: asCassandra ?? [] }), text)).toBe(
+        'permit',
+      );
+    }
+    const everything = roleUnderPolicy({ asCassandra: RELAXATIONS });
+    expect(outcome(everything, 'USE cqlgate')).toBe('no_grant_in_keyspace');
+    expect(outcome(everything, 'SELECT * FROM system_auth.roles')).toBe('permission_missing');
+  });
+
+  it('gives an overload by its own grant or a wider one, and no other', () => {
+    const schema = new SchemaSnapshot(1, {
+      functions: [
+        { keyspace: 'ks', name: 'f', argumentTypes: ['int'], aggregate: null },
+        { keyspace: 'ks', name: 'f', argumentTypes: ['text'], aggregate: null },
+      ],
+    });
+    const decided = (grants: readonly string[], text: string): string => {
+      const decision = decide(authority(grants), analyse(text, null) as Statement, schema);
+      return isPermit(decision) ? 'permit' : decision.missing.join();
+    };
+    const read = 'SELECT ON KEYSPACE ks';
+    const call = 'SELECT ks.f(a) FROM ks.t';
+    expect(decided([read, 'EXECUTE ON FUNCTION ks.f(int)'], call)).toBe(
+      'EXECUTE ON FUNCTION ks.f(text)',
+    );
+    const both = ['EXECUTE ON FUNCTION ks.f(int)', 'EXECUTE ON FUNCTION ks.f(varchar)'];
+    expect(decided([read, ...both], call)).toBe('permit');
+    expect(decided([read, 'EXECUTE ON ALL FUNCTIONS IN KEYSPACE ks'], call)).toBe('permit');
+    expect(decided([read, ...both], 'SELECT ks.g(a) FROM ks.t')).toBe(
+      'EXECUTE ON ALL FUNCTIONS IN KEYSPACE ks',
+    );
+    expect(decided(['DROP ON FUNCTION ks.f(int)'], 'DROP FUNCTION ks.f')).toBe(
+      'DROP ON FUNCTION ks.f(text)',
+    );
+    expect(decided(['DROP ON FUNCTION ks.f(int)'], 'DROP FUNCTION ks.f(int)')).toBe('permit');
+  });
+
+  describe('with masks', () => {
+    const rows = { masks: [{ keyspace: 'ks', table: 't', column: 'card' }] };
+    /** A login that sees through masks, and one that does not. */
+    const [seeing, blind] = [true, false].map((sees) => new SchemaSnapshot(1, rows, () => sees));
+    const decided = (grants: readonly string[], text: string, schema = seeing!): string => {
+      const decision = decide(authority(grants), analyse(text, null) as Statement, schema);
+      return isPermit(decision) ? 'permit' : decision.missing.join();
+    };
+    const read = 'SELECT ON KEYSPACE ks';
+
+    it('shows what is masked only to a role with UNMASK, where the login would show it', () => {
+      for (const text of [
+        'SELECT * FROM ks.t',
+        'SELECT JSON * FROM ks.t',
+        'SELECT card FROM ks.t',
+        'SELECT name, max(card) AS m FROM ks.t',
+        'SELECT name FROM ks.t ORDER BY card',
+        'SELECT [card] FROM ks.t',
+        'SELECT "card".x FROM ks.t',
+      ]) {
+        expect(decided([read], text)).toBe('UNMASK ON TABLE ks.t');
+        expect(decided([read], text, blind)).toBe('permit');
+        expect(decided([read, 'UNMASK ON TABLE ks.t'], text)).toBe('permit');
+        expect(decided([read, 'SELECT_MASKED ON TABLE ks.t'], text)).toBe('UNMASK ON TABLE ks.t');
+      }
+      for (const text of [
+        'SELECT name FROM ks.t',
+        'SELECT count(*) FROM ks.t',
+        'SELECT "Card" FROM ks.t',
+        'SELECT * FROM ks.u',
+      ]) {
+        expect(decided([read], text)).toBe('permit');
+      }
+    });
+
+    it('compares with what is masked only for a role with UNMASK or SELECT_MASKED', () => {
+      const write = 'MODIFY ON KEYSPACE ks';
+      for (const text of [
+        'SELECT name FROM ks.t WHERE card = 1 ALLOW FILTERING',
+        'SELECT name FROM ks.t WHERE (card) IN ((1))',
+        'SELECT name FROM ks.t WHERE token(card) > 1',
+        'UPDATE ks.t SET a = 1 WHERE k = 1 IF card = 2',
+        'BEGIN BATCH DELETE FROM ks.t WHERE k = 1 IF card = 2 APPLY BATCH',
+      ]) {
+        expect(decided([read, write], text, blind)).toBe('SELECT_MASKED ON TABLE ks.t');
+        expect(decided([read, write, 'SELECT_MASKED ON TABLE ks.t'], text, blind)).toBe('permit');
+        expect(decided([read, write, 'UNMASK ON ALL KEYSPACES'], text)).toBe('permit');
+      }
+      expect(decided([read, write], 'UPDATE ks.t SET card = 1 WHERE k = 1')).toBe('permit');
+    });
   });
 
   it('names role, permission, resource and what to do', () => {

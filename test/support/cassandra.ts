@@ -49,7 +49,7 @@ const OPENS = [
 /** Told what a start is doing, where somebody watches. */
 export type Progress = (text: string) => void;
 
-async function jars(progress: Progress): Promise<string> {
+export async function jars(progress: Progress = () => undefined): Promise<string> {
   return cached(`cassandra-${CASSANDRA_VERSION}`, async (dir) => {
     const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>cqlgate.test</groupId><artifactId>cassandra</artifactId><version>1</version><dependencies><dependency>

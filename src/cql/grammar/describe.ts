@@ -1,12 +1,9 @@
 // DESCRIBE, which Cassandra answers to anyone: here every form is noted, so that policy can ask for
 // a grant in the keyspace it shows.
-import { Kind } from '../lexer.ts';
 import type { Describe } from '../statement.ts';
+import { functionName } from './functions.ts';
 import type { Parser } from './parser.ts';
-import { type } from './types.ts';
-
-const LISTS = ['keyspaces', 'tables', 'types', 'functions', 'aggregates'];
-const OBJECTS = ['table', 'columnfamily', 'index', 'type', 'function', 'aggregate'];
+import { typeName } from './types.ts';
 
 export function describe(p: Parser): Describe {
   if (!p.accept('describe')) p.expect('desc');
@@ -15,63 +12,52 @@ export function describe(p: Parser): Describe {
   return found;
 }
 
+/** Lists of what is in the session's keyspace, or in all where there is none. */
+const LISTS: ReadonlySet<string> = new Set(['tables', 'types', 'functions', 'aggregates']);
+
 function form(p: Parser): Describe {
+  if (p.accept('cluster')) return { form: 'cluster', keyspaces: [] };
   if (p.accept('full')) {
     p.expect('schema');
     return { form: 'cluster', keyspaces: [] };
   }
-  if (p.accept('schema') || acceptAlone(p, 'cluster')) return { form: 'cluster', keyspaces: [] };
-  for (const list of LISTS) {
-    if (!acceptAlone(p, list)) continue;
-    // Names of all keyspaces, or of the objects in the session's (or in all, where there is none).
-    if (p.sessionKeyspace === null || list === 'keyspaces') return { form: 'names', keyspaces: [] };
-    p.usesKeyspace = true;
-    return { form: 'keyspace', keyspaces: [p.sessionKeyspace] };
-  }
-  if (p.is('only') && p.is('keyspace', 1)) p.advance();
-  if (p.accept('keyspace')) {
-    if (p.isNameAt(p.index)) return { form: 'keyspace', keyspaces: [p.name('a keyspace')] };
-    return inSession(p);
-  }
-  if (p.accept('materialized', 'view')) return object(p);
-  const word = OBJECTS.find((one) => p.is(one));
-  if (word !== undefined && (p.isNameAt(p.index + 1) || word === 'table' || word === 'index')) {
+  if (p.accept('schema')) return { form: 'cluster', keyspaces: [] };
+  if (p.accept('keyspaces')) return { form: 'names', keyspaces: [] };
+  if (LISTS.has(p.wordAt(p.index))) {
     p.advance();
-    const found = object(p);
-    if (p.accept('(')) {
-      if (!p.accept(')')) {
-        do type(p);
-        while (p.accept(','));
-        p.expect(')');
-      }
-    }
-    return found;
+    if (p.sessionKeyspace === null) return { form: 'names', keyspaces: [] };
+    return inKeyspace(p.defaultKeyspace());
   }
-  const first = p.name('something to describe');
-  if (p.accept('.')) {
-    p.name('a name');
-    return { form: 'keyspace', keyspaces: [first] };
+  if (p.is('only') && p.isNext('keyspace')) p.advance();
+  if (p.accept('keyspace')) {
+    return inKeyspace(p.isNameAt(p.index) ? p.name('a keyspace') : p.defaultKeyspace());
   }
-  // One word is a keyspace, or an object of the session's: policy asks in both.
-  if (p.sessionKeyspace === null) return { form: 'keyspace', keyspaces: [first] };
-  p.usesKeyspace = true;
-  return { form: 'either', keyspaces: [first, p.sessionKeyspace] };
+  if (p.accept('table') || p.accept('columnfamily') || p.accept('index')) return object(p);
+  if (p.acceptBoth('materialized', 'view')) return object(p);
+  // These words are names as well: they are what they say only before another name.
+  const isBeforeName = p.isNameAt(p.index + 1);
+  if (isBeforeName && p.accept('type')) return inKeyspace(p.resolve(typeName(p)).keyspace);
+  if (isBeforeName || p.isNext('token')) {
+    if (p.accept('function') || p.accept('aggregate')) return inKeyspace(functionName(p).keyspace);
+  }
+  return anything(p);
 }
 
-function acceptAlone(p: Parser, word: string): boolean {
-  if (!p.is(word)) return false;
-  const next = p.index + 1;
-  const isEnd = p.kindAt(next) === Kind.END || p.isPunctuationAt(next, ';') || p.is('with', 1);
-  if (isEnd) p.advance();
-  return isEnd;
+function anything(p: Parser): Describe {
+  const first = p.name('something to describe');
+  if (p.accept('.')) {
+    p.skipName('a name');
+    return inKeyspace(first);
+  }
+  // One word is a keyspace, or an object of the session's: policy asks in both.
+  if (p.sessionKeyspace === null) return inKeyspace(first);
+  return { form: 'either', keyspaces: [first, p.defaultKeyspace()] };
+}
+
+function inKeyspace(keyspace: string): Describe {
+  return { form: 'keyspace', keyspaces: [keyspace] };
 }
 
 function object(p: Parser): Describe {
-  const { keyspace } = p.resolve(p.qualifiedName('a name'));
-  return { form: 'keyspace', keyspaces: [keyspace] };
-}
-
-function inSession(p: Parser): Describe {
-  const { keyspace } = p.resolve({ keyspace: null, name: '' });
-  return { form: 'keyspace', keyspaces: [keyspace] };
+  return inKeyspace(p.resolve(p.qualifiedName('a name')).keyspace);
 }

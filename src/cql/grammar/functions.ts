@@ -1,5 +1,6 @@
 // Functions, aggregates and triggers: code that runs in the node.
-import type { Permission, Resource, StatementKind } from '../statement.ts';
+import { Kind } from '../lexer.ts';
+import type { Need, Statement } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
 import {
   acceptIfExists,
@@ -8,99 +9,146 @@ import {
   type SchemaStatement,
 } from './schema-statement.ts';
 import { term } from './terms.ts';
-import { type } from './types.ts';
+import { signatureType, type } from './types.ts';
 
-export function typeList(p: Parser): void {
-  if (p.accept(')')) return;
-  commaList(p, () => type(p));
+/** Behind `(`: types and `)`, as one signature. */
+export function signature(p: Parser): string {
+  const types: string[] = [];
+  if (p.accept(')')) return '';
+  do types.push(signatureType(p));
+  while (p.accept(','));
   p.expect(')');
+  return types.join(',');
 }
 
-/** Replacing needs ALTER on what is there, making needs CREATE: only the node knows which it is. */
-function makes(
-  defined: { keyspace: string; name: string },
-  replaces: boolean,
-): SchemaStatement['needs'] {
-  const { keyspace, name } = defined;
-  const needs: { permission: Permission; resource: Resource }[] = [
+/** `[ks.]f` where no call stands. */
+export function functionName(p: Parser): { keyspace: string; name: string } {
+  const isQualified = p.isNext('.');
+  const nameAt = isQualified ? p.index + 2 : p.index;
+  const keyspace = isQualified ? p.name('a keyspace') : null;
+  if (isQualified) p.expect('.');
+  if (!isOwnName(p, nameAt)) throw p.unexpected("a function's name");
+  p.advance();
+  const found = p.resolve({ keyspace, name: p.functionNameAt(nameAt) });
+  p.namedFunctions.push(found);
+  return found;
+}
+
+function isOwnName(p: Parser, index: number): boolean {
+  const kind = p.kindAt(index);
+  if (p.isAt(index, 'token') || p.isAt(index, 'count')) return true;
+  return p.isNameAt(index) && kind !== Kind.SPECIAL && kind !== Kind.KEY;
+}
+
+/** An unqualified function, looked up in `keyspace`. */
+function ownFunction(p: Parser, keyspace: string, types: readonly string[]): Need {
+  if (!isOwnName(p, p.index)) throw p.unexpected("a function's name");
+  const name = p.functionNameAt(p.index);
+  p.advance();
+  p.namedFunctions.push({ keyspace, name });
+  return {
+    permission: 'EXECUTE',
+    resource: { type: 'FUNCTION', keyspace, name, signature: types.join(',') },
+  };
+}
+
+/** Replacing needs ALTER on what is there, making needs CREATE: the schema tells which it is. */
+function makes(defines: NonNullable<Statement['defines']>): Need[] {
+  const { keyspace, name, signature: own, change } = defines;
+  const needs: Need[] = [
     { permission: 'CREATE', resource: { type: 'ALL FUNCTIONS IN KEYSPACE', keyspace } },
   ];
-  if (replaces) {
-    needs.push({ permission: 'ALTER', resource: { type: 'FUNCTION', keyspace, name } });
+  if (change === 'replace') {
+    needs.push({
+      permission: 'ALTER',
+      resource: { type: 'FUNCTION', keyspace, name, signature: own },
+    });
   }
   return needs;
 }
 
-export function functionStatement(
-  kind: StatementKind,
-  defined: { keyspace: string; name: string },
-  permission: Permission,
-  resource: Resource,
-): SchemaStatement {
-  const { keyspace } = defined;
-  return { kind, keyspace, tables: [], needs: [{ permission, resource }], defines: defined };
-}
-
 export function createFunction(p: Parser, replaces: boolean): SchemaStatement {
   acceptIfNotExists(p);
-  const defined = p.resolve(p.qualifiedName('a function'));
+  const name = functionName(p);
   p.expect('(');
+  const types: string[] = [];
   if (!p.accept(')')) {
     commaList(p, () => {
-      p.name('an argument');
-      type(p);
+      p.skipName('an argument');
+      types.push(signatureType(p));
     });
     p.expect(')');
   }
   if (p.accept('returns')) p.expect('null');
   else p.expect('called');
-  p.expect('on', 'null', 'input', 'returns');
+  p.expectAll('on', 'null', 'input', 'returns');
   type(p);
   p.expect('language');
-  p.name('a language');
+  if (!p.acceptKind(Kind.IDENT)) throw p.unexpected('a language');
   p.expect('as');
-  p.stringLiteral();
+  if (!p.acceptKind(Kind.STRING)) throw p.unexpected('a string');
+  const change = replaces ? 'replace' : 'create';
+  const defines = { ...name, signature: types.join(','), change } as const;
   return {
     kind: 'CREATE FUNCTION',
-    keyspace: defined.keyspace,
+    keyspace: name.keyspace,
     tables: [],
-    needs: makes(defined, replaces),
-    defines: defined,
+    needs: makes(defines),
+    defines,
   };
 }
 
 export function createAggregate(p: Parser, replaces: boolean): SchemaStatement {
   acceptIfNotExists(p);
-  const defined = p.resolve(p.qualifiedName('an aggregate'));
+  const name = functionName(p);
   p.expect('(');
-  typeList(p);
+  const own = signature(p);
   p.expect('sfunc');
   // State and final function are unqualified, and looked up in the aggregate's keyspace.
-  p.functions.push({ keyspace: defined.keyspace, name: p.name('a function') });
+  const stateAt = p.index;
+  p.advance();
   p.expect('stype');
-  type(p);
-  if (p.accept('finalfunc')) {
-    p.functions.push({ keyspace: defined.keyspace, name: p.name('a function') });
-  }
+  const state = signatureType(p);
+  const behind = p.index;
+  p.rewind(stateAt);
+  const executes = [ownFunction(p, name.keyspace, own === '' ? [state] : [state, own])];
+  p.rewind(behind);
+  if (p.accept('finalfunc')) executes.push(ownFunction(p, name.keyspace, [state]));
   if (p.accept('initcond')) term(p);
+  const change = replaces ? 'replace' : 'create';
+  const defines = { ...name, signature: own, change } as const;
   return {
     kind: 'CREATE AGGREGATE',
-    keyspace: defined.keyspace,
+    keyspace: name.keyspace,
     tables: [],
-    needs: makes(defined, replaces),
-    defines: defined,
+    needs: [...makes(defines), ...executes],
+    defines,
+  };
+}
+
+export function dropFunction(p: Parser, kind: 'DROP FUNCTION' | 'DROP AGGREGATE'): SchemaStatement {
+  acceptIfExists(p);
+  const name = functionName(p);
+  const { keyspace } = name;
+  const own = p.accept('(') ? signature(p) : null;
+  return {
+    kind,
+    keyspace,
+    tables: [],
+    needs: [{ permission: 'DROP', resource: { type: 'FUNCTION', ...name, signature: own } }],
+    defines: { ...name, signature: own, change: 'drop' },
   };
 }
 
 export function trigger(p: Parser, kind: 'CREATE TRIGGER' | 'DROP TRIGGER'): SchemaStatement {
   if (kind === 'CREATE TRIGGER') acceptIfNotExists(p);
   else acceptIfExists(p);
-  p.name('a trigger');
+  p.skipName('a trigger');
   p.expect('on');
   const table = p.table();
   if (kind === 'CREATE TRIGGER') {
     p.expect('using');
-    p.stringLiteral();
+    if (!p.acceptKind(Kind.STRING)) throw p.unexpected("a class's name as a string");
   }
   return {
     kind,

@@ -1,71 +1,15 @@
 // INSERT, UPDATE, DELETE and BATCH written as text.
 import type { TableName } from '../statement.ts';
+import { commaList, type Parser } from './parser.ts';
+import { comparison, contained, inValues, whereClause } from './select.ts';
+import { integerOrMarker, isPlainColumn, term, termBeforeColumn } from './terms.ts';
 import { Kind } from '../lexer.ts';
-import { commaList, type Name, type Parser } from './parser.ts';
-import { whereClause } from './select.ts';
-import { functionEnd, integerOrMarker, term } from './terms.ts';
 
 export interface Modification {
   readonly kind: 'INSERT' | 'UPDATE' | 'DELETE';
   readonly table: TableName;
   /** IF conditions: it reads, too. */
   readonly lwt: boolean;
-}
-
-function insert(p: Parser): Modification {
-  p.expect('insert', 'into');
-  const table = p.table();
-  if (p.is('json')) {
-    p.advance();
-    if (p.marker() === null) p.stringLiteral();
-    if (p.accept('default') && !p.accept('null')) p.expect('unset');
-  } else {
-    p.expect('(');
-    commaList(p, () => p.columnName());
-    p.expect(')', 'values', '(');
-    commaList(p, () => term(p));
-    p.expect(')');
-  }
-  const lwt = p.accept('if');
-  if (lwt) p.expect('not', 'exists');
-  using(p);
-  return { kind: 'INSERT', table, lwt };
-}
-
-function update(p: Parser): Modification {
-  p.expect('update');
-  const table = p.table();
-  using(p);
-  p.expect('set');
-  commaList(p, () => assignment(p));
-  p.expect('where');
-  whereClause(p);
-  return { kind: 'UPDATE', table, lwt: conditions(p) };
-}
-
-function deletion(p: Parser): Modification {
-  p.expect('delete');
-  if (!p.is('from')) {
-    commaList(p, () => {
-      p.columnName();
-      if (p.accept('[')) {
-        term(p);
-        p.expect(']');
-      } else if (p.accept('.')) p.name('a field');
-    });
-  }
-  p.expect('from');
-  const table = p.table();
-  using(p);
-  p.expect('where');
-  whereClause(p);
-  return { kind: 'DELETE', table, lwt: conditions(p) };
-}
-
-export interface BatchChild extends Modification {
-  /** Functions and types as written in this child: each resolves in its own table's keyspace. */
-  readonly functions: readonly Name[];
-  readonly types: readonly Name[];
 }
 
 /** DML by its first word; null where it is something else. */
@@ -75,25 +19,77 @@ export function modification(p: Parser): Modification | null {
   return p.is('delete') ? deletion(p) : null;
 }
 
-export function batch(p: Parser): BatchChild[] {
+function insert(p: Parser): Modification {
+  p.expectAll('insert', 'into');
+  const table = p.table();
+  if (p.accept('json')) {
+    if (!p.acceptMarker()) {
+      if (!p.acceptKind(Kind.STRING)) throw p.unexpected('a JSON string');
+    }
+    if (p.accept('default') && !p.accept('null')) p.expect('unset');
+  } else {
+    p.expect('(');
+    commaList(p, column);
+    p.expectAll(')', 'values', '(');
+    commaList(p, term);
+    p.expect(')');
+  }
+  const lwt = p.accept('if');
+  if (lwt) p.expectAll('not', 'exists');
+  using(p);
+  return { kind: 'INSERT', table, lwt };
+}
+
+function update(p: Parser): Modification {
+  p.expect('update');
+  const table = p.table();
+  using(p);
+  p.expect('set');
+  commaList(p, assignment);
+  p.expect('where');
+  whereClause(p);
+  return { kind: 'UPDATE', table, lwt: conditions(p) };
+}
+
+function deletion(p: Parser): Modification {
+  p.expect('delete');
+  if (!p.is('from')) commaList(p, deleted);
+  p.expect('from');
+  const table = p.table();
+  if (p.accept('using')) {
+    p.expect('timestamp');
+    integerOrMarker(p);
+  }
+  p.expect('where');
+  whereClause(p);
+  return { kind: 'DELETE', table, lwt: conditions(p) };
+}
+
+function deleted(p: Parser): void {
+  p.skipColumn();
+  if (p.accept('[')) {
+    term(p);
+    p.expect(']');
+  } else if (p.accept('.')) p.skipName('a field');
+}
+
+function column(p: Parser): void {
+  p.skipColumn();
+}
+
+/** A BATCH written as text; `child` is called behind each of its statements. */
+export function batch(p: Parser, child: (found: Modification) => void): void {
   p.expect('begin');
   if (!p.accept('unlogged')) p.accept('counter');
   p.expect('batch');
   using(p);
-  const children: BatchChild[] = [];
   while (!p.is('apply')) {
-    const [functions, types] = [p.functions.length, p.types.length];
-    const child = modification(p);
-    if (child === null) throw p.unexpected('INSERT, UPDATE, DELETE or APPLY BATCH');
-    children.push({
-      ...child,
-      functions: p.functions.slice(functions),
-      types: p.types.slice(types),
-    });
+    const found = modification(p);
+    if (found === null) throw p.unexpected('INSERT, UPDATE, DELETE or APPLY BATCH');
+    child(found);
     p.accept(';');
   }
-  p.expect('apply', 'batch');
-  return children;
+  p.expectAll('apply', 'batch');
 }
 
 function using(p: Parser): void {
@@ -106,15 +102,16 @@ function using(p: Parser): void {
 
 /** `c = term`, `c = c + term`, `c = term + c`, `c += term`, `c[term] = term`, `c.f = term`. */
 function assignment(p: Parser): void {
-  p.columnName();
+  const target = p.index;
+  p.skipColumn();
   if (p.accept('[')) {
     term(p);
-    p.expect(']', '=');
+    p.expectAll(']', '=');
     term(p);
     return;
   }
   if (p.accept('.')) {
-    p.name('a field');
+    p.skipName('a field');
     p.expect('=');
     term(p);
     return;
@@ -124,49 +121,64 @@ function assignment(p: Parser): void {
     return;
   }
   p.expect('=');
-  const isColumn =
-    p.kind === Kind.EMPTY_QUOTED || (p.isNameAt(p.index) && functionEnd(p, p.index) < 0);
-  if (isColumn && !(p.is('cast') && p.is('(', 1))) {
-    p.columnName();
-    // `c = c -1`: the lexer made the minus part of the number.
-    if (p.acceptKind(Kind.INTEGER)) return;
-    if (!p.accept('+')) p.expect('-');
-    term(p);
+  if (!isPlainColumn(p, p.index)) {
+    termBeforeColumn(p);
+    if (p.accept('+')) sameColumn(p, target);
     return;
   }
-  term(p, true);
-  if (p.accept('+')) p.columnName();
+  sameColumn(p, target);
+  // `c = c -1`: the lexer made the minus part of the number.
+  if (p.acceptKind(Kind.INTEGER)) return;
+  if (!p.accept('+')) p.expect('-');
+  term(p);
 }
 
+/** The column again that is set: Cassandra knows no other. */
+function sameColumn(p: Parser, target: number): void {
+  const again = p.index;
+  p.skipColumn();
+  const same =
+    p.kindAt(again) === Kind.EMPTY_QUOTED || p.kindAt(target) === Kind.EMPTY_QUOTED
+      ? p.kindAt(again) === p.kindAt(target)
+      : p.nameAt(again) === p.nameAt(target);
+  if (!same) throw p.refusal('only expressions of the form x = x + value are supported');
+}
+
+/** IF EXISTS, or IF with conditions; only the columns of these count as restricted. */
 function conditions(p: Parser): boolean {
+  p.restricted = [];
   if (!p.accept('if')) return false;
-  if (p.accept('exists')) return true;
+  if (p.is('exists') && !isColumnCondition(p)) {
+    p.advance();
+    return true;
+  }
   do condition(p);
   while (p.accept('and'));
   return true;
 }
 
+/** `exists` may be a column: `IF exists = 1`. */
+function isColumnCondition(p: Parser): boolean {
+  return CONDITION_WORDS.has(p.wordAt(p.index + 1));
+}
+
+const CONDITION_WORDS: ReadonlySet<string> = new Set('= < <= > >= != [ . in contains'.split(' '));
+
 function condition(p: Parser): void {
-  p.columnName();
+  p.skipColumn();
+  p.restrictColumn(p.index - 1);
+  if (p.accept('contains')) {
+    contained(p);
+    return;
+  }
   if (p.accept('[')) {
     term(p);
     p.expect(']');
-  } else if (p.accept('.')) p.name('a field');
-  if (p.accept('contains')) {
-    p.accept('key');
-    term(p);
-    return;
-  }
+  } else if (p.accept('.')) p.skipName('a field');
   if (p.accept('in')) {
-    if (p.marker() !== null) return;
-    p.expect('(');
-    if (p.accept(')')) return;
-    commaList(p, () => term(p));
-    p.expect(')');
+    inValues(p);
     return;
   }
-  if (!['=', '<', '<=', '>', '>=', '!='].some((one) => p.accept(one))) {
-    throw p.unexpected('a comparison');
-  }
+  comparison(p);
   term(p);
 }

@@ -1,8 +1,8 @@
-// The cursor over the tokens of one text, and what was found on the way: tables, functions, types.
-// Grammar functions take a Parser; a text that does not fit throws Refusal, caught in analyse().
+// The cursor over the tokens of one text, and what was found on the way: tables, functions, types,
+// columns. Grammar functions take a Parser; a text that does not fit throws Refusal, caught in
+// analyse().
 import { CQL } from '../../limits.ts';
-import { RESERVED } from '../keywords.ts';
-import { Kind, type Tokens } from '../lexer.ts';
+import { isName, Kind, nameOf, type Tokens } from '../lexer.ts';
 
 /** Why a text is refused. `syntax`: Cassandra would not parse it either. */
 export class Refusal extends Error {
@@ -10,7 +10,11 @@ export class Refusal extends Error {
   readonly syntax: boolean;
   readonly noKeyspace: boolean;
   constructor(reason: string, position: number, syntax = true, noKeyspace = false) {
+    // A refusal is an answer, not a fault: its stack is nobody's business and costs more than all else.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(reason);
+    Error.stackTraceLimit = stackTraceLimit;
     this.position = position;
     this.syntax = syntax;
     this.noKeyspace = noKeyspace;
@@ -23,6 +27,27 @@ export interface Name {
   readonly name: string;
 }
 
+/** A call as written, with its number of arguments. */
+export interface Call extends Name {
+  readonly arity: number;
+}
+
+/** Words of other releases and products, at the place where the text stops being CQL of 5.0. */
+const FOREIGN: ReadonlyMap<string, string> = new Map([
+  ['schema', 'write KEYSPACE: SCHEMA is not taken for it since Cassandra 4.0'],
+  ['transaction', 'transactions are CQL of a later Cassandra than 5.0'],
+  ['superusers', 'LIST SUPERUSERS is CQL of a later Cassandra than 5.0'],
+  ['comment', 'COMMENT ON is CQL of a later Cassandra than 5.0'],
+  ['security', 'SECURITY LABEL is CQL of a later Cassandra than 5.0'],
+  ['between', 'BETWEEN is CQL of a later Cassandra than 5.0'],
+  ['not', 'NOT IN and NOT CONTAINS are CQL of a later Cassandra than 5.0'],
+  ['like', 'CREATE TABLE ... LIKE is CQL of a later Cassandra than 5.0'],
+  ['check', 'CHECK is CQL of a later Cassandra than 5.0'],
+  ['generated', 'GENERATED PASSWORD is CQL of a later Cassandra than 5.0'],
+  ['bypass', 'BYPASS CACHE is ScyllaDB only'],
+  ['timeout', 'USING TIMEOUT is ScyllaDB only'],
+]);
+
 export class Parser {
   readonly text: string;
   readonly #tokens: Tokens;
@@ -30,14 +55,23 @@ export class Parser {
   readonly sessionKeyspace: string | null;
   #at = 0;
   #depth = 0;
-  #markers = 0;
+  #lastCall: Call | null = null;
+  #lastType: Name | null = null;
   /** Functions and types as written; resolved when the statement's table is known. */
-  readonly functions: Name[] = [];
-  readonly types: Name[] = [];
+  calls = new Map<string, Call>();
+  /** Functions that are made, dropped or granted, not called. */
+  readonly namedFunctions: { readonly keyspace: string; readonly name: string }[] = [];
+  types = new Map<string, Name>();
+  /** Columns whose values are read; null when there are more than are worth keeping: all then. */
+  columns: string[] | null = [];
+  /** Columns that conditions compare. */
+  restricted: string[] | null = [];
+  /** The token behind the last field or element that was selected. */
+  modifiedUpTo = -1;
+  /** Java classes named that are not Cassandra's own. */
+  classes: string[] = [];
   /** A name without keyspace was looked up in the session's. */
   usesKeyspace = false;
-  /** Why a valid statement is refused all the same. */
-  refused: string | null = null;
 
   constructor(text: string, tokens: Tokens, sessionKeyspace: string | null) {
     this.text = text;
@@ -50,7 +84,7 @@ export class Parser {
   }
 
   get kind(): number {
-    return this.#tokens.kinds[this.#at]!;
+    return this.#tokens.kindAt(this.#at);
   }
 
   get position(): number {
@@ -58,31 +92,53 @@ export class Parser {
   }
 
   kindAt(index: number): number {
-    return this.#tokens.kinds[index] ?? Kind.END;
+    return index < this.#tokens.count ? this.#tokens.kindAt(index) : Kind.END;
   }
 
+  /** The keyword or punctuation at a token; empty for all else. */
   wordAt(index: number): string {
-    return this.#tokens.words[index] ?? '';
+    return index < this.#tokens.count ? this.#tokens.wordAt(index) : '';
   }
 
-  /** Whether the token `ahead` places on is this keyword or punctuation. */
-  is(word: string, ahead = 0): boolean {
-    return this.#isAt(this.#at + ahead, word);
+  /** Whether the present token is this keyword or punctuation. */
+  is(word: string): boolean {
+    return this.#tokens.wordAt(this.#at) === word;
   }
 
-  isPunctuationAt(index: number, text: string): boolean {
-    return this.kindAt(index) === Kind.PUNCTUATION && this.wordAt(index) === text;
+  /** Whether one of `+ - * / %` comes. */
+  isOperator(): boolean {
+    return this.#tokens.isOperatorAt(this.#at);
   }
 
-  /** Steps over these words if all of them come next. */
-  accept(...words: string[]): boolean {
-    for (let i = 0; i < words.length; i++) if (!this.is(words[i]!, i)) return false;
-    this.#at += words.length;
+  isAt(index: number, word: string): boolean {
+    return this.wordAt(index) === word;
+  }
+
+  /** Whether the token after the present one is this keyword or punctuation. */
+  isNext(word: string): boolean {
+    return this.wordAt(this.#at + 1) === word;
+  }
+
+  accept(word: string): boolean {
+    if (this.#tokens.wordAt(this.#at) !== word) return false;
+    this.#at++;
     return true;
   }
 
-  expect(...words: string[]): void {
-    for (const word of words) if (!this.accept(word)) throw this.unexpected(word.toUpperCase());
+  /** Steps over two words if both come next. */
+  acceptBoth(first: string, second: string): boolean {
+    if (!this.is(first) || !this.isNext(second)) return false;
+    this.#at += 2;
+    return true;
+  }
+
+  expect(word: string): void {
+    if (this.#tokens.wordAt(this.#at) !== word) throw this.unexpected(word.toUpperCase());
+    this.#at++;
+  }
+
+  expectAll(...words: readonly string[]): void {
+    for (const word of words) this.expect(word);
   }
 
   acceptKind(kind: number): boolean {
@@ -95,9 +151,18 @@ export class Parser {
     this.#at++;
   }
 
+  /** Goes back to a token that was passed. */
+  rewind(index: number): void {
+    this.#at = index;
+  }
+
   /** The source text of the present token. */
   sourceText(): string {
-    return this.text.slice(this.#tokens.starts[this.#at], this.#tokens.ends[this.#at]);
+    return this.sourceTextAt(this.#at);
+  }
+
+  sourceTextAt(index: number): string {
+    return this.text.slice(this.#tokens.starts[index], this.#tokens.ends[index]);
   }
 
   /** Value of the string literal that comes next. */
@@ -112,19 +177,81 @@ export class Parser {
 
   /** A name: a word that is not reserved, or a quoted one. */
   name(what: string): string {
-    if (!this.isNameAt(this.#at)) throw this.unexpected(what);
-    return this.#tokens.words[this.#at++]!;
+    if (!isName(this.kind)) throw this.unexpected(what);
+    return nameOf(this.text, this.#tokens, this.#at++);
   }
 
-  /** A column name, which may also be the empty quoted name. */
-  columnName(): string {
-    if (this.acceptKind(Kind.EMPTY_QUOTED)) return '';
-    return this.name('a column name');
+  skipName(what: string): void {
+    if (!isName(this.kind)) throw this.unexpected(what);
+    this.#at++;
+  }
+
+  /** The name at a token that is one. */
+  nameAt(index: number): string {
+    return nameOf(this.text, this.#tokens, index);
+  }
+
+  /**
+   * The function's name at a token. Keywords keep the case they are written in there, unlike
+   * everywhere else: `ks.ROLE()` calls `ks."ROLE"`.
+   */
+  functionNameAt(index: number): string {
+    return this.kindAt(index) === Kind.UNRESERVED ? this.sourceTextAt(index) : this.nameAt(index);
   }
 
   isNameAt(index: number): boolean {
-    const kind = this.kindAt(index);
-    return kind === Kind.QUOTED || (kind === Kind.WORD && !RESERVED.has(this.wordAt(index)));
+    return isName(this.kindAt(index));
+  }
+
+  /** A column name, which may also be the empty quoted name. */
+  skipColumn(): void {
+    if (!isName(this.kind) && this.kind !== Kind.EMPTY_QUOTED) {
+      throw this.unexpected('a column name');
+    }
+    this.#at++;
+  }
+
+  isColumnAt(index: number): boolean {
+    return this.isNameAt(index) || this.kindAt(index) === Kind.EMPTY_QUOTED;
+  }
+
+  /** Notes a call; the same one again changes nothing. */
+  noteCall(keyspace: string | null, name: string, arity: number): void {
+    const last = this.#lastCall;
+    if (last?.name === name && last.keyspace === keyspace && last.arity === arity) return;
+    this.#lastCall = { keyspace, name, arity };
+    this.calls.set(`${keyspace ?? ''}\0${name}\0${arity}`, this.#lastCall);
+  }
+
+  /** Notes a user-defined type. */
+  noteType(type: Name): void {
+    const last = this.#lastType;
+    if (last?.name === type.name && last.keyspace === type.keyspace) return;
+    this.#lastType = type;
+    this.types.set(`${type.keyspace ?? ''}\0${type.name}`, type);
+  }
+
+  /** What is found next belongs to another statement: that of a BATCH. */
+  forget(): void {
+    this.calls = new Map();
+    this.types = new Map();
+    this.restricted = [];
+    this.#lastCall = null;
+    this.#lastType = null;
+  }
+
+  /** Notes a column that is read, at a token that names it. */
+  readColumn(index: number): void {
+    if (this.columns === null) return;
+    if (this.columns.length === CQL.columnsKept) this.columns = null;
+    else this.columns.push(this.nameAt(index));
+  }
+
+  /** Notes a column that a condition compares. */
+  restrictColumn(index: number): void {
+    if (this.restricted === null) return;
+    if (this.restricted.length === CQL.columnsKept) this.restricted = null;
+    else this.restricted.push(this.kindAt(index) === Kind.EMPTY_QUOTED ? '' : this.nameAt(index));
   }
 
   /** `[keyspace.]name` as written. */
@@ -136,47 +263,49 @@ export class Parser {
 
   /** `[keyspace.]table`, with the session's keyspace where none is written. */
   table(): { keyspace: string; table: string } {
-    const { keyspace, name } = this.qualifiedName('a table name');
-    return { keyspace: keyspace ?? this.#defaultKeyspace(), table: name };
+    const first = this.name('a table name');
+    if (!this.accept('.')) return { keyspace: this.defaultKeyspace(), table: first };
+    return { keyspace: first, table: this.name('a table name') };
   }
 
   /** The keyspace of an object that is not a table and was written without one. */
   resolve({ keyspace, name }: Name): { keyspace: string; name: string } {
-    return { keyspace: keyspace ?? this.#defaultKeyspace(), name };
+    return { keyspace: keyspace ?? this.defaultKeyspace(), name };
   }
 
-  /** `?`, `:name`, `:"Name"`: its position from 0, or null where none comes. */
-  marker(): { index: number; name: string | null } | null {
-    if (this.accept('?')) return { index: this.#markers++, name: null };
-    if (this.is(':') && (this.isNameAt(this.#at + 1) || this.kindAt(this.#at + 1) === Kind.WORD)) {
-      this.#at++;
-      const name = this.#tokens.words[this.#at++]!;
-      return { index: this.#markers++, name };
-    }
-    return null;
+  /** `?`, `:name`, `:"Name"`. */
+  acceptMarker(): boolean {
+    if (this.accept('?')) return true;
+    if (!this.is(':') || !this.isNameAt(this.#at + 1)) return false;
+    this.#at += 2;
+    return true;
   }
 
-  /** Runs a production that may nest; too deep a nesting is refused, not a stack overflow. */
-  nested<Result>(production: () => Result): Result {
+  /** Before a production that may nest: too deep a nesting is refused, not a stack overflow. */
+  enter(): void {
     if (++this.#depth > CQL.nestingDepth) {
       throw new Refusal(`nested deeper than ${CQL.nestingDepth} levels`, this.position, false);
     }
-    const result = production();
+  }
+
+  leave(): void {
     this.#depth--;
-    return result;
   }
 
   unexpected(wanted: string): Refusal {
-    const found = this.kind === Kind.END ? 'the end' : `'${this.sourceText().slice(0, 40)}'`;
-    return new Refusal(`expected ${wanted}, found ${found}`, this.position);
+    if (this.kind === Kind.END) return this.refusal(`expected ${wanted}, found the end`);
+    const source = this.sourceText();
+    const foreign = FOREIGN.get(source.toLowerCase());
+    const hint = foreign === undefined ? '' : ` (${foreign})`;
+    return this.refusal(`expected ${wanted}, found '${source.slice(0, 40)}'${hint}`);
   }
 
-  #isAt(index: number, word: string): boolean {
-    const kind = this.#tokens.kinds[index];
-    return (kind === Kind.WORD || kind === Kind.PUNCTUATION) && this.#tokens.words[index] === word;
+  /** A text that Cassandra would not parse either. */
+  refusal(reason: string): Refusal {
+    return new Refusal(reason, this.position);
   }
 
-  #defaultKeyspace(): string {
+  defaultKeyspace(): string {
     if (this.sessionKeyspace === null) {
       throw new Refusal(
         'No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename',
@@ -191,7 +320,7 @@ export class Parser {
 }
 
 /** `item (, item)*`. */
-export function commaList(p: Parser, item: () => void): void {
-  do item();
+export function commaList(p: Parser, item: (p: Parser) => void): void {
+  do item(p);
   while (p.accept(','));
 }

@@ -7,17 +7,24 @@ import {
   type Resource,
   type Statement,
   type StatementKind,
+  type TableName,
 } from '../statement.ts';
 import { Kind } from '../lexer.ts';
+import { signature } from './functions.ts';
 import { commaList, type Parser } from './parser.ts';
-import { propertyMap } from './terms.ts';
-import { type } from './types.ts';
+import { propertyMap } from './properties.ts';
+import { functionEnd } from './terms.ts';
 
 export interface RoleStatement {
   readonly kind: StatementKind;
   readonly needs: readonly Need[];
   readonly capability: Statement['capability'];
+  /** Cassandra roles that it makes, changes, drops, grants or grants to. */
+  readonly roles: readonly string[];
+  readonly tables: readonly TableName[];
 }
+
+const NOTHING = { needs: [], capability: null, roles: [], tables: [] } as const;
 
 const PERMISSION_WORDS = new Map<string, Permission>(
   PERMISSIONS.map((permission) => [permission.toLowerCase(), permission]),
@@ -27,63 +34,79 @@ export function roleName(p: Parser): string {
   return p.kind === Kind.STRING ? p.stringLiteral() : p.name('a role');
 }
 
-/** Old user names are words or strings; a quoted name is an error there. */
-function userName(p: Parser): string {
-  if (p.kind === Kind.QUOTED) throw p.unexpected('a user name without double quotes');
-  return roleName(p);
+/**
+ * Names of the old USER statements, and identities: an identifier, whose case is kept, or a string.
+ * Neither quoted names nor keywords.
+ */
+function plainName(p: Parser, what: string): string {
+  if (p.kind === Kind.STRING) return p.stringLiteral();
+  if (p.kind !== Kind.IDENT) throw p.unexpected(`${what} as a string`);
+  const name = p.sourceText();
+  p.advance();
+  return name;
 }
 
 function onRole(permission: Permission, role: string): Need[] {
   return [{ permission, resource: { type: 'ROLE', role } }];
 }
 
-const CREATE_ROLES: readonly Need[] = [{ permission: 'CREATE', resource: { type: 'ALL ROLES' } }];
-const DROP_ROLES: readonly Need[] = [{ permission: 'DROP', resource: { type: 'ALL ROLES' } }];
+function onAllRoles(permission: Permission): Need[] {
+  return [{ permission, resource: { type: 'ALL ROLES' } }];
+}
 
 /** GRANT and REVOKE, of permissions and of roles. */
 export function grantOrRevoke(p: Parser): RoleStatement {
   const isGrant = p.accept('grant');
   if (!isGrant) p.expect('revoke');
   const word = isGrant ? 'to' : 'from';
-  const permissions = permissionList(p);
+  const permissions = isPermissionList(p) ? permissionList(p) : null;
   if (permissions === null) {
     const granted = roleName(p);
     p.expect(word);
-    roleName(p);
+    const roles = [granted, roleName(p)];
     const kind = isGrant ? 'GRANT ROLE' : 'REVOKE ROLE';
-    return { kind, needs: onRole('AUTHORIZE', granted), capability: null };
+    return { ...NOTHING, kind, needs: onRole('AUTHORIZE', granted), roles };
   }
   p.expect('on');
   const where = resource(p);
   p.expect(word);
-  roleName(p);
-  // Whoever grants must hold what he grants; ALL stands for what applies to the resource.
-  const held = permissions === 'ALL' ? applicable(where) : permissions;
+  const roles = [roleName(p)];
+  if (where.type === 'ROLE') roles.push(where.role);
+  // Whoever grants must hold what he grants; what does not apply to the resource is left out.
+  const held = applicable(where).filter((one) => permissions === 'ALL' || permissions.has(one));
+  if (held.length === 0) throw p.refusal(`none of these permissions applies to ${where.type}`);
   const needs = ['AUTHORIZE' as const, ...held.filter((one) => one !== 'AUTHORIZE')].map(
     (permission) => ({ permission, resource: where }),
   );
-  return { kind: isGrant ? 'GRANT' : 'REVOKE', needs, capability: null };
+  const tables = where.type === 'TABLE' ? [{ keyspace: where.keyspace, table: where.table }] : [];
+  return { ...NOTHING, kind: isGrant ? 'GRANT' : 'REVOKE', needs, roles, tables };
 }
 
-/** The permissions where a list of them comes before ON; null where it is a role's name. */
-function permissionList(p: Parser): readonly Permission[] | 'ALL' | null {
-  if (p.is('all') && (p.is('on', 1) || p.is('permissions', 1))) {
-    p.advance();
+function isPermissionAt(p: Parser, index: number): boolean {
+  return p.kindAt(index) !== Kind.QUOTED && PERMISSION_WORDS.has(p.wordAt(index));
+}
+
+/** Whether permissions come, and not the name of a role. */
+function isPermissionList(p: Parser): boolean {
+  if (p.is('all')) return p.isNext('on') || p.isNext('permissions');
+  if (!isPermissionAt(p, p.index)) return false;
+  return p.isNext('on') || p.isNext(',') || p.isNext('permission');
+}
+
+function permissionList(p: Parser): ReadonlySet<Permission> | 'ALL' {
+  if (p.accept('all')) {
     p.accept('permissions');
     return 'ALL';
   }
-  const isList =
-    p.kind === Kind.WORD &&
-    PERMISSION_WORDS.has(p.wordAt(p.index)) &&
-    (p.is('on', 1) || p.is(',', 1) || p.is('permission', 1));
-  if (!isList) return null;
-  const permissions: Permission[] = [];
+  const permissions = new Set<Permission>();
   commaList(p, () => {
-    const permission = p.kind === Kind.WORD ? PERMISSION_WORDS.get(p.wordAt(p.index)) : undefined;
+    const permission = isPermissionAt(p, p.index)
+      ? PERMISSION_WORDS.get(p.wordAt(p.index))
+      : undefined;
     if (permission === undefined) throw p.unexpected('a permission');
     p.advance();
     p.accept('permission');
-    permissions.push(permission);
+    permissions.add(permission);
   });
   return permissions;
 }
@@ -143,111 +166,129 @@ export function applicable(where: Resource): readonly Permission[] {
 
 /** A resource of GRANT, REVOKE and LIST. */
 export function resource(p: Parser): Resource {
-  const isAll = p.is('all');
-  if (isAll && p.is('keyspaces', 1)) {
-    p.expect('all', 'keyspaces');
-    return { type: 'ALL KEYSPACES' };
-  }
-  if (isAll && p.is('tables', 1)) {
-    p.expect('all', 'tables', 'in', 'keyspace');
-    return { type: 'ALL TABLES IN KEYSPACE', keyspace: p.name('a keyspace') };
-  }
-  if (isAll && p.is('roles', 1)) {
-    p.expect('all', 'roles');
-    return { type: 'ALL ROLES' };
-  }
-  if (isAll && p.is('functions', 1)) {
-    p.expect('all', 'functions');
-    if (!p.accept('in')) return { type: 'ALL FUNCTIONS' };
-    p.expect('keyspace');
-    return { type: 'ALL FUNCTIONS IN KEYSPACE', keyspace: p.name('a keyspace') };
-  }
-  if (isAll && p.is('mbeans', 1)) {
-    p.expect('all', 'mbeans');
-    return { type: 'ALL MBEANS' };
+  if (p.is('all')) {
+    const all = allResource(p);
+    if (all !== null) return all;
   }
   if (p.accept('keyspace')) return { type: 'KEYSPACE', keyspace: p.name('a keyspace') };
-  if (p.is('role') && (p.isNameAt(p.index + 1) || p.kindAt(p.index + 1) === Kind.STRING)) {
+  const next = p.kindAt(p.index + 1);
+  if (p.is('role') && (p.isNameAt(p.index + 1) || next === Kind.STRING)) {
     p.advance();
     return { type: 'ROLE', role: roleName(p) };
   }
-  if ((p.is('mbean') || p.is('mbeans')) && p.kindAt(p.index + 1) === Kind.STRING) {
-    p.advance();
-    return { type: 'MBEAN', pattern: p.stringLiteral() };
-  }
-  if (p.is('function') && p.isNameAt(p.index + 1)) return functionResource(p);
+  if ((p.is('mbean') || p.is('mbeans')) && next === Kind.STRING) return mbean(p);
+  if (p.is('function') && functionEnd(p, p.index + 1) > 0) return functionResource(p);
   if (!p.accept('table')) p.accept('columnfamily');
-  const { keyspace, table } = p.table();
-  return { type: 'TABLE', keyspace, table };
+  return { type: 'TABLE', ...p.table() };
+}
+
+/** `ALL ...`; null where `all` is a table's name. */
+function allResource(p: Parser): Resource | null {
+  if (p.acceptBoth('all', 'keyspaces')) return { type: 'ALL KEYSPACES' };
+  if (p.acceptBoth('all', 'roles')) return { type: 'ALL ROLES' };
+  if (p.acceptBoth('all', 'mbeans')) return { type: 'ALL MBEANS' };
+  if (p.acceptBoth('all', 'tables')) {
+    p.expectAll('in', 'keyspace');
+    return { type: 'ALL TABLES IN KEYSPACE', keyspace: p.name('a keyspace') };
+  }
+  if (!p.acceptBoth('all', 'functions')) return null;
+  if (!p.accept('in')) return { type: 'ALL FUNCTIONS' };
+  p.expect('keyspace');
+  return { type: 'ALL FUNCTIONS IN KEYSPACE', keyspace: p.name('a keyspace') };
+}
+
+/** One bean, or with MBEANS a pattern of them: `domain:key=value,...`. */
+function mbean(p: Parser): Resource {
+  const isPlural = p.is('mbeans');
+  p.advance();
+  const pattern = p.stringLiteral();
+  const isPattern = /[*?]/.test(pattern);
+  if (!isObjectName(pattern) || pattern === '*:*' || isPlural !== isPattern) {
+    throw p.refusal('MBEAN takes the name of a bean, MBEANS a pattern');
+  }
+  return { type: 'MBEAN', pattern };
+}
+
+/** `domain:key=value,...`, where `*` may stand for all the rest (javax.management.ObjectName). */
+const OBJECT_NAME = /^[^:\n]*:(?:\*|[^,=:*?"\n]+=[^,=:"\n]+(?:,[^,=:*?"\n]+=[^,=:"\n]+)*(?:,\*)?)$/;
+
+function isObjectName(text: string): boolean {
+  if (!OBJECT_NAME.test(text)) return false;
+  const keys = [...text.matchAll(/[:,]([^,=]+)=/g)].map(([, key]) => key);
+  return new Set(keys).size === keys.length;
 }
 
 function functionResource(p: Parser): Resource {
   p.expect('function');
-  const { keyspace, name } = p.resolve(p.qualifiedName('a function'));
-  p.expect('(');
-  if (!p.accept(')')) {
-    commaList(p, () => type(p));
-    p.expect(')');
-  }
-  return { type: 'FUNCTION', keyspace, name };
+  const open = functionEnd(p, p.index);
+  const keyspace = open === p.index + 3 ? p.nameAt(p.index) : null;
+  const name = p.resolve({ keyspace, name: p.functionNameAt(open - 1) });
+  p.namedFunctions.push(name);
+  p.rewind(open + 1);
+  return { type: 'FUNCTION', ...name, signature: signature(p) };
 }
 
+/**
+ * Cassandra filters what LIST shows by what the login may see. Behind the gate that is a login of
+ * many, so the role itself must be allowed to see it.
+ */
 export function list(p: Parser): RoleStatement {
   p.expect('list');
-  if (p.is('roles') && !p.is('on', 1)) {
-    p.advance();
+  if (p.accept('roles')) {
     if (p.accept('of')) roleName(p);
     p.accept('norecursive');
-    return { kind: 'LIST ROLES', needs: [], capability: null };
+    return { ...NOTHING, kind: 'LIST ROLES', needs: onAllRoles('DESCRIBE') };
   }
-  if (p.accept('users')) return { kind: 'LIST USERS', needs: [], capability: null };
-  if (p.accept('all')) p.accept('permissions');
-  else if (permissionListOfList(p) === 0) throw p.unexpected('a permission');
-  if (p.accept('on')) resource(p);
-  if (p.accept('of')) roleName(p);
+  if (p.accept('users')) {
+    return { ...NOTHING, kind: 'LIST USERS', needs: onAllRoles('DESCRIBE') };
+  }
+  permissionList(p);
+  const where = p.accept('on') ? resource(p) : null;
+  const needs = p.accept('of') ? onRole('DESCRIBE', roleName(p)) : onAllRoles('DESCRIBE');
   p.accept('norecursive');
-  return { kind: 'LIST PERMISSIONS', needs: [], capability: null };
-}
-
-function permissionListOfList(p: Parser): number {
-  let count = 0;
-  do {
-    if (p.kind !== Kind.WORD || !PERMISSION_WORDS.has(p.wordAt(p.index))) return 0;
-    p.advance();
-    p.accept('permission');
-    count++;
-  } while (p.accept(','));
-  return count;
+  const tables = where?.type === 'TABLE' ? [{ keyspace: where.keyspace, table: where.table }] : [];
+  return { ...NOTHING, kind: 'LIST PERMISSIONS', needs, tables };
 }
 
 /** CREATE, ALTER and DROP of ROLE and USER; null where it is something else. */
 export function roleDefinition(p: Parser): RoleStatement | null {
-  const verb = ['create', 'alter', 'drop'].find((word) => p.is(word));
-  const object = ['role', 'user'].find((word) => p.is(word, 1));
-  if (verb === undefined || object === undefined) return null;
-  p.expect(verb, object);
+  const verb = p.wordAt(p.index);
+  const object = p.wordAt(p.index + 1);
+  if (object !== 'role' && object !== 'user') return null;
+  p.expectAll(verb, object);
   if (p.accept('if')) {
     if (verb === 'create') p.expect('not');
     p.expect('exists');
   }
-  const role = object === 'role' ? roleName(p) : userName(p);
+  const role = object === 'role' ? roleName(p) : plainName(p, 'a user name');
   const kind = `${verb.toUpperCase()} ${object.toUpperCase()}` as StatementKind;
-  if (verb === 'drop') return { kind, needs: onRole('DROP', role), capability: null };
-  const superuser = object === 'role' ? roleOptions(p) : userOptions(p);
+  const roles = [role];
+  if (verb === 'drop') return { ...NOTHING, kind, needs: onRole('DROP', role), roles };
+  const isForSuperusers =
+    object === 'role' ? roleOptions(p, verb === 'create') : userOptions(p, verb === 'create');
   return {
+    ...NOTHING,
     kind,
-    needs: verb === 'create' ? CREATE_ROLES : onRole('ALTER', role),
-    capability: superuser ? 'superuser' : null,
+    needs: verb === 'create' ? onAllRoles('CREATE') : onRole('ALTER', role),
+    capability: isForSuperusers ? 'superuser' : null,
+    roles,
   };
 }
 
 /** True where an option is one that Cassandra keeps for superusers. */
-function roleOptions(p: Parser): boolean {
-  let superuser = false;
+function roleOptions(p: Parser, isNew: boolean): boolean {
+  let isForSuperusers = false;
   if (!p.accept('with')) return false;
+  const given = new Set<string>();
   do {
+    const option = p.wordAt(p.index);
+    // ACCESS TO and ACCESS FROM are no options to Cassandra, and may come again.
+    if (option !== 'access' && given.has(option)) {
+      throw p.refusal(`${option.toUpperCase()} is given twice`);
+    }
+    given.add(option);
     if (p.accept('hashed')) {
-      p.expect('password', '=');
+      p.expectAll('password', '=');
       p.stringLiteral();
     } else if (p.accept('password')) {
       p.expect('=');
@@ -255,49 +296,71 @@ function roleOptions(p: Parser): boolean {
     } else if (p.accept('options')) {
       p.expect('=');
       propertyMap(p);
-    } else if (p.is('superuser') || p.is('login')) {
-      superuser ||= p.is('superuser');
-      p.advance();
+    } else if (p.accept('login')) {
       p.expect('=');
-      if (!p.acceptKind(Kind.BOOLEAN)) throw p.unexpected('true or false');
+      booleanValue(p);
+    } else if (p.accept('superuser')) {
+      p.expect('=');
+      // A new role is none anyway; taking it from one that is there is a superuser's business.
+      if (booleanValue(p) || !isNew) isForSuperusers = true;
     } else {
-      p.expect('access');
-      superuser = true;
-      const what = p.accept('to') ? 'datacenters' : (p.expect('from'), 'cidrs');
-      if (p.accept('all')) p.expect(what);
-      else {
-        p.expect(what, '{');
-        commaList(p, () => p.stringLiteral());
-        p.expect('}');
+      const to = access(p);
+      // The same again adds to it; ALL and some exclude each other.
+      if (given.has(to.replace(/^\w+/, (which) => (which === 'all' ? 'some' : 'all')))) {
+        throw p.refusal('ACCESS is given both for all and for some');
       }
+      given.add(to);
+      isForSuperusers = true;
     }
   } while (p.accept('and'));
-  return superuser;
+  return isForSuperusers;
 }
 
-function userOptions(p: Parser): boolean {
+function booleanValue(p: Parser): boolean {
+  const isTrue = p.is('true');
+  if (!p.acceptKind(Kind.BOOLEAN)) throw p.unexpected('true or false');
+  return isTrue;
+}
+
+/** `ACCESS TO ... DATACENTERS`, `ACCESS FROM ... CIDRS`: as `all datacenters`, `some cidrs`. */
+function access(p: Parser): string {
+  p.expect('access');
+  const what = p.accept('to') ? 'datacenters' : (p.expect('from'), 'cidrs');
+  if (p.accept('all')) {
+    p.expect(what);
+    return `all ${what}`;
+  }
+  p.expectAll(what, '{');
+  commaList(p, () => p.stringLiteral());
+  p.expect('}');
+  return `some ${what}`;
+}
+
+function userOptions(p: Parser, isNew: boolean): boolean {
   if (p.accept('with')) {
     p.accept('hashed');
     p.expect('password');
     p.stringLiteral();
   }
-  if (p.accept('nosuperuser')) return false;
+  if (p.accept('nosuperuser')) return !isNew;
   return p.accept('superuser');
 }
 
 /** ADD IDENTITY and DROP IDENTITY (5.0); null where it is something else. */
 export function identity(p: Parser): RoleStatement | null {
-  if (p.accept('add', 'identity')) {
-    if (p.accept('if')) p.expect('not', 'exists');
-    p.stringLiteral();
-    p.expect('to', 'role');
-    roleName(p);
-    return { kind: 'ADD IDENTITY', needs: CREATE_ROLES, capability: 'identities' };
+  if (p.acceptBoth('add', 'identity')) {
+    if (p.accept('if')) p.expectAll('not', 'exists');
+    plainName(p, 'an identity');
+    p.expectAll('to', 'role');
+    const roles = [plainName(p, 'a role')];
+    const needs = onAllRoles('CREATE');
+    return { ...NOTHING, kind: 'ADD IDENTITY', needs, capability: 'identities', roles };
   }
-  if (p.accept('drop', 'identity')) {
+  if (p.acceptBoth('drop', 'identity')) {
     if (p.accept('if')) p.expect('exists');
-    p.stringLiteral();
-    return { kind: 'DROP IDENTITY', needs: DROP_ROLES, capability: 'identities' };
+    plainName(p, 'an identity');
+    const needs = onAllRoles('DROP');
+    return { ...NOTHING, kind: 'DROP IDENTITY', needs, capability: 'identities' };
   }
   return null;
 }

@@ -1,6 +1,6 @@
-// SELECT: selectors, WHERE, GROUP BY, ORDER BY, limits. For the topology tables the gate evaluates
-// SELECTs itself, so the shape of simple ones is kept (SimpleSelection).
-import type { SelectionTerm, SimpleSelection, TableName } from '../statement.ts';
+// SELECT: selectors, WHERE, GROUP BY, ORDER BY, limits. Columns whose values are read, and those that
+// conditions compare, are noted for masks.
+import type { TableName } from '../statement.ts';
 import { Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
 import {
@@ -8,330 +8,301 @@ import {
   functionCall,
   functionEnd,
   integerOrMarker,
-  isConstant,
   term,
+  startsTerm,
+  tuple,
 } from './terms.ts';
-import { type, typeEnd } from './types.ts';
+import { nativeType, type, typeEnd } from './types.ts';
 
-export interface Select {
-  readonly table: TableName;
-  /** null where it is not simple. */
-  readonly selection: SimpleSelection | null;
-}
-
-type SelectedColumns = { name: string; alias: string | null }[] | null;
-
-export function select(p: Parser): Select {
+export function select(p: Parser): TableName {
   p.expect('select');
-  let simple = true;
-  if (p.is('json') && startsSelectClause(p, p.index + 1)) {
-    p.advance();
-    simple = false;
-  }
-  if (p.is('distinct') && startsSelectClause(p, p.index + 1)) {
-    p.advance();
-    simple = false;
-  }
-  const columns = selectClause(p);
-  if (columns === undefined) simple = false;
+  if (p.is('json') && isFollowedBySelector(p)) p.advance();
+  if (p.is('distinct') && isFollowedBySelector(p)) p.advance();
+  selectors(p);
   p.expect('from');
   const table = p.table();
-  const where = p.accept('where') ? whereClause(p) : [];
-  if (p.accept('group', 'by')) {
-    simple = false;
-    commaList(p, () => selector(p));
-  }
-  if (p.accept('order', 'by')) {
-    simple = false;
-    commaList(p, () => ordering(p));
-  }
-  if (p.accept('per', 'partition', 'limit')) {
-    simple = false;
+  if (p.accept('where')) whereClause(p);
+  if (p.acceptBoth('group', 'by')) groups(p);
+  if (p.acceptBoth('order', 'by')) commaList(p, ordering);
+  if (p.accept('per')) {
+    p.expectAll('partition', 'limit');
     integerOrMarker(p);
   }
-  const limit = p.accept('limit') ? limitTerm(p) : null;
-  p.accept('allow', 'filtering');
-  const selection =
-    simple && where !== null && columns !== undefined ? { columns, where, limit } : null;
-  return { table, selection };
+  if (p.accept('limit')) integerOrMarker(p);
+  if (p.accept('allow')) p.expect('filtering');
+  return table;
 }
 
-/** JSON and DISTINCT are column names unless something that can be selected follows. */
-function startsSelectClause(p: Parser, index: number): boolean {
-  const kind = p.kindAt(index);
-  if (isConstant(kind) || p.isNameAt(index)) return true;
-  if (kind === Kind.PUNCTUATION)
-    return ['*', '(', '[', '{', '-', '?', ':'].includes(p.wordAt(index));
-  return kind === Kind.WORD && ['token', 'null', 'nan', 'infinity'].includes(p.wordAt(index));
+/** Cassandra's parser trips over a field or an element right before a `;` here, and only here. */
+function groups(p: Parser): void {
+  commaList(p, selector);
+  if (p.is(';') && p.modifiedUpTo === p.index) throw p.unexpected('the end');
 }
 
-/** The columns where all are plain names; null for `*`; undefined for anything more. */
-export function selectClause(p: Parser): SelectedColumns | undefined {
-  if (p.accept('*')) return null;
-  const columns: { name: string; alias: string | null }[] = [];
-  let plain = true;
-  commaList(p, () => {
-    const isPlain = p.isNameAt(p.index) && (p.is(',', 1) || p.is('from', 1) || p.is('as', 1));
-    const name = p.wordAt(p.index);
-    selector(p);
-    const alias = p.accept('as') ? p.name('an alias') : null;
-    if (isPlain) columns.push({ name, alias });
-    else plain = false;
-  });
-  return plain ? columns : undefined;
+/** JSON and DISTINCT are column names unless something to select follows; `json AS x` is one, too. */
+function isFollowedBySelector(p: Parser): boolean {
+  const next = p.index + 1;
+  if (p.isAt(next, 'as') && p.isAt(next + 1, 'as') && !p.isNameAt(next + 2)) return false;
+  return startsTerm(p, next) || p.isAt(next, '-') || p.isAt(next, '*');
+}
+
+/** `*`, or selectors with their aliases. */
+export function selectors(p: Parser): void {
+  if (p.accept('*')) {
+    p.columns = null;
+    return;
+  }
+  commaList(p, aliased);
+}
+
+function aliased(p: Parser): void {
+  // Most of all selectors are plain columns.
+  if (p.isNameAt(p.index) && (p.isNext(',') || p.isNext('from'))) {
+    p.readColumn(p.index);
+    p.advance();
+    return;
+  }
+  selector(p);
+  if (p.accept('as')) p.skipName('an alias');
 }
 
 function selector(p: Parser): void {
-  p.nested(() => {
-    selectorProduct(p);
-    while (p.accept('+') || p.accept('-')) selectorProduct(p);
-  });
+  p.enter();
+  selectorProduct(p);
+  if (p.isOperator()) while (p.accept('+') || p.accept('-')) selectorProduct(p);
+  p.leave();
 }
 
 function selectorProduct(p: Parser): void {
   selectorGroup(p);
+  if (!p.isOperator()) return;
   while (p.accept('*') || p.accept('/') || p.accept('%')) selectorGroup(p);
 }
 
 function selectorGroup(p: Parser): void {
-  p.nested(() => {
-    if (p.is('-') && !p.is('nan', 1) && !p.is('infinity', 1)) {
-      p.advance();
-      selectorGroup(p);
-      return;
-    }
+  p.enter();
+  if (p.accept('-')) {
+    selectorGroup(p);
+  } else {
     plainSelector(p);
-    for (;;) {
-      if (p.accept('.')) p.name('a field');
-      else if (p.accept('[')) subscript(p);
-      else return;
-    }
-  });
+    modifiers(p);
+  }
+  p.leave();
 }
 
-/** Behind `[`: a key, an index, or a slice. */
-function subscript(p: Parser): void {
-  if (!p.is('..')) term(p);
-  if (p.accept('..') && !p.is(']')) term(p);
-  p.expect(']');
+/** Fields, elements and slices of what was selected. */
+function modifiers(p: Parser): void {
+  for (;;) {
+    if (p.accept('.')) p.skipName('a field');
+    else if (p.accept('[')) {
+      const isOpen = p.accept('..');
+      term(p);
+      if (!isOpen && p.accept('..') && !p.is(']')) term(p);
+      p.expect(']');
+    } else return;
+    p.modifiedUpTo = p.index;
+  }
 }
 
 function plainSelector(p: Parser): void {
   if (p.is('(')) {
     const end = typeEnd(p, p.index + 1);
-    if (end > 0 && p.isPunctuationAt(end, ')') && startsHinted(p, end + 1)) {
+    if (end > 0 && p.isAt(end, ')') && startsTerm(p, end + 1)) {
       p.expect('(');
       type(p);
       p.expect(')');
+      p.enter();
       plainSelector(p);
+      p.leave();
       return;
     }
     p.expect('(');
-    commaList(p, () => selector(p));
+    commaList(p, selector);
     p.expect(')');
     return;
   }
   if (p.accept('[')) {
     if (p.accept(']')) return;
-    commaList(p, () => selector(p));
+    commaList(p, selector);
     p.expect(']');
     return;
   }
   if (p.accept('{')) {
-    if (p.accept('}')) return;
-    commaList(p, () => {
-      if (p.isNameAt(p.index) && p.is(':', 1)) p.advance();
-      else selector(p);
-      if (p.accept(':')) selector(p);
-    });
-    p.expect('}');
+    braces(p);
     return;
   }
-  if (p.marker() !== null || p.accept('null') || acceptConstant(p)) return;
-  if (p.is('count') && p.is('(', 1) && p.is('*', 2)) {
-    p.expect('count', '(', '*', ')');
-    return;
-  }
-  if (p.is('cast') && p.is('(', 1)) {
-    p.expect('cast', '(');
-    selector(p);
-    p.expect('as');
-    type(p);
-    p.expect(')');
-    return;
-  }
+  if (p.acceptMarker() || p.accept('null') || acceptConstant(p)) return;
+  if (p.isNext('(') && special(p)) return;
   if (functionEnd(p, p.index) > 0) {
-    functionCall(p, () => selector(p));
+    functionCall(p, selector);
     return;
   }
-  p.name('something to select');
+  p.skipName('something to select');
+  p.readColumn(p.index - 1);
 }
 
-/** What can follow the `)` of a type hint. */
-function startsHinted(p: Parser, index: number): boolean {
-  const kind = p.kindAt(index);
-  if (isConstant(kind) || p.isNameAt(index)) return true;
-  if (kind === Kind.PUNCTUATION) return ['(', '[', '{', '?', ':'].includes(p.wordAt(index));
-  return kind === Kind.WORD && ['null', 'token', 'nan', 'infinity'].includes(p.wordAt(index));
+/** Behind `{`: a map or a set. */
+function braces(p: Parser): void {
+  if (p.accept('}')) return;
+  selector(p);
+  const isMap = p.accept(':');
+  if (isMap) selector(p);
+  while (p.accept(',')) {
+    selector(p);
+    if (!isMap) continue;
+    p.expect(':');
+    selector(p);
+  }
+  p.expect('}');
+}
+
+/** What looks like a call and is none: COUNT(*), CAST, and the metadata of a column. */
+function special(p: Parser): boolean {
+  const word = p.wordAt(p.index);
+  if (word === 'count' && p.isAt(p.index + 2, '*')) {
+    p.expectAll('count', '(', '*', ')');
+    return true;
+  }
+  if (word === 'cast') {
+    p.expectAll('cast', '(');
+    selector(p);
+    p.expect('as');
+    nativeType(p);
+    p.expect(')');
+    return true;
+  }
+  if (word !== 'ttl' && word !== 'writetime' && word !== 'maxwritetime') return false;
+  p.expectAll(word, '(');
+  p.skipName('a column name');
+  modifiers(p);
+  p.expect(')');
+  return true;
 }
 
 function ordering(p: Parser): void {
-  p.columnName();
-  if (p.accept('ann', 'of')) term(p);
+  p.skipColumn();
+  if (p.kindAt(p.index - 1) !== Kind.EMPTY_QUOTED) p.readColumn(p.index - 1);
+  if (p.acceptBoth('ann', 'of')) term(p);
   if (!p.accept('asc')) p.accept('desc');
 }
 
-function limitTerm(p: Parser): SelectionTerm {
-  const marker = p.marker();
-  if (marker !== null) return { type: 'marker', ...marker };
-  const value = p.sourceText();
-  if (!p.acceptKind(Kind.INTEGER)) throw p.unexpected('a number or a bind marker');
-  return { type: 'literal', value, quoted: false };
+const COMPARISONS: ReadonlySet<string> = new Set(['=', '<', '<=', '>', '>=', '!=']);
+
+export function comparison(p: Parser): void {
+  if (!COMPARISONS.has(p.wordAt(p.index))) throw p.unexpected('a comparison');
+  p.advance();
 }
 
-type Where = { column: string; terms: readonly SelectionTerm[] }[];
-
-const COMPARISONS = ['=', '<', '<=', '>', '>=', '!='];
-
-/** The conditions where all are equalities of columns; null where there is more. */
-export function whereClause(p: Parser): Where | null {
-  const where: Where = [];
-  let simple = true;
+export function whereClause(p: Parser): void {
   do {
-    const condition = relation(p);
-    if (condition === null) simple = false;
-    else where.push(condition);
-  } while (p.accept('and'));
-  return simple ? where : null;
-}
-
-function relation(p: Parser): Where[number] | null {
-  return p.nested(() => {
     if (p.acceptKind(Kind.EXPR_OPEN)) {
-      p.qualifiedName('an index');
+      p.skipName('an index');
       p.expect(',');
       term(p);
       p.expect(')');
-      return null;
-    }
-    if (p.is('token') && p.is('(', 1)) {
-      p.expect('token', '(');
-      commaList(p, () => p.columnName());
-      p.expect(')');
-      comparison(p);
-      term(p);
-      return null;
-    }
-    if (p.is('(')) {
-      parenthesized(p);
-      return null;
-    }
-    return columnRelation(p);
-  });
+    } else relation(p);
+  } while (p.accept('and'));
 }
 
-/** `(a, b) > (1, 2)`, `(a, b) IN (...)`, or a relation in parentheses. */
-function parenthesized(p: Parser): void {
-  const isTuple =
-    p.isPunctuationAt(p.index + 2, ',') ||
-    (p.isPunctuationAt(p.index + 2, ')') && p.isNameAt(p.index + 1));
-  p.expect('(');
-  if (!isTuple) {
-    relation(p);
-    p.expect(')');
+function relation(p: Parser): void {
+  if (p.is('token')) {
+    p.advance();
+    columnTuple(p);
+    comparison(p);
+    term(p);
     return;
   }
-  commaList(p, () => p.columnName());
+  if (!p.is('(')) {
+    columnRelation(p);
+    return;
+  }
+  p.enter();
+  if (p.isColumnAt(p.index + 1) && (p.isAt(p.index + 2, ',') || p.isAt(p.index + 2, ')'))) {
+    tupleRelation(p);
+  } else {
+    p.expect('(');
+    relation(p);
+    p.expect(')');
+  }
+  p.leave();
+}
+
+function columnTuple(p: Parser): void {
+  p.expect('(');
+  commaList(p, restricted);
   p.expect(')');
+}
+
+function restricted(p: Parser): void {
+  p.skipColumn();
+  p.restrictColumn(p.index - 1);
+}
+
+/** `(a, b) > (1, 2)`, `(a, b) IN (...)`. */
+function tupleRelation(p: Parser): void {
+  columnTuple(p);
+  if (!p.accept('in')) {
+    comparison(p);
+    tupleValue(p);
+    return;
+  }
+  if (p.acceptMarker()) return;
+  p.expect('(');
+  if (p.accept(')')) return;
+  // All markers, or all literals.
+  const isMarkers = !p.is('(');
+  do {
+    if (isMarkers && !p.acceptMarker()) throw p.unexpected('a bind marker');
+    if (!isMarkers) tuple(p);
+  } while (p.accept(','));
+  p.expect(')');
+}
+
+function tupleValue(p: Parser): void {
+  if (!p.acceptMarker()) tuple(p);
+}
+
+function columnRelation(p: Parser): void {
+  restricted(p);
+  if (p.accept('=')) {
+    term(p);
+    return;
+  }
   if (p.accept('in')) {
     inValues(p);
     return;
   }
-  comparison(p);
-  term(p);
-}
-
-function columnRelation(p: Parser): Where[number] | null {
-  const column = p.columnName();
   if (p.accept('is')) {
-    p.expect('not', 'null');
-    return null;
+    p.expectAll('not', 'null');
+    return;
   }
   if (p.accept('contains')) {
-    if (p.is('key') && !p.is('(', 1) && !p.is('.', 1)) p.advance();
-    term(p);
-    return null;
+    contained(p);
+    return;
   }
   if (p.accept('like')) {
     term(p);
-    return null;
-  }
-  if (p.accept('in')) {
-    const terms = inValues(p);
-    return terms === null ? null : { column, terms };
+    return;
   }
   if (p.accept('[')) {
     term(p);
     p.expect(']');
-    comparison(p);
-    term(p);
-    return null;
   }
-  const isEquality = p.is('=');
   comparison(p);
-  const value = simpleValue(p);
-  return isEquality && value !== null ? { column, terms: [value] } : null;
-}
-
-function comparison(p: Parser): void {
-  if (!COMPARISONS.some((one) => p.accept(one))) throw p.unexpected('a comparison');
-}
-
-/** Behind IN: a marker, or terms in parentheses; the terms where all are plain values. */
-function inValues(p: Parser): SelectionTerm[] | null {
-  if (p.marker() !== null) return null;
-  const terms: SelectionTerm[] = [];
-  let simple = true;
-  p.expect('(');
-  if (!p.accept(')')) {
-    commaList(p, () => {
-      const value = simpleValue(p);
-      if (value === null) simple = false;
-      else terms.push(value);
-    });
-    p.expect(')');
-  }
-  return simple ? terms : null;
-}
-
-/** Any term; what it is, where it is one constant or marker. */
-function simpleValue(p: Parser): SelectionTerm | null {
-  const before = p.index;
-  const { kind } = p;
-  const source = p.sourceText();
-  const value = kind === Kind.STRING && !source.startsWith('$$') ? unquote(source) : source;
-  if (p.is('?') || p.is(':')) {
-    const marker = p.marker();
-    if (marker !== null)
-      return isOperatorNext(p) ? (termTail(p), null) : { type: 'marker', ...marker };
-  }
   term(p);
-  const isOne = p.index === before + 1 && isConstant(kind) && !source.startsWith('$$');
-  return isOne ? { type: 'literal', value, quoted: kind === Kind.STRING } : null;
 }
 
-function unquote(source: string): string {
-  return source.slice(1, -1).replaceAll("''", "'");
+/** Behind CONTAINS: KEY, unless it begins a name; and a term. */
+export function contained(p: Parser): void {
+  if (p.is('key') && !p.isNext('.')) p.advance();
+  term(p);
 }
 
-function isOperatorNext(p: Parser): boolean {
-  return ['+', '-', '*', '/', '%'].some((operator) => p.is(operator));
-}
-
-/** The rest of a term whose first operand was taken already. */
-function termTail(p: Parser): void {
-  while (isOperatorNext(p)) {
-    p.advance();
-    term(p);
-  }
+/** Behind IN: a marker, or terms in parentheses. */
+export function inValues(p: Parser): void {
+  if (p.acceptMarker()) return;
+  p.expect('(');
+  if (p.accept(')')) return;
+  commaList(p, term);
+  p.expect(')');
 }

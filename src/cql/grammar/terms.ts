@@ -1,201 +1,183 @@
 // Terms: constants, bind markers, collections, tuples, casts and function calls, which may stand in
 // nearly every place of a statement.
-import { Kind } from '../lexer.ts';
-import { commaList, Refusal, type Parser } from './parser.ts';
-import { type, typeEnd } from './types.ts';
+import { isConstant, isName, Kind } from '../lexer.ts';
+import { commaList, type Parser } from './parser.ts';
+import { nativeType, type, typeEnd } from './types.ts';
 
-const CONSTANTS: ReadonlySet<number> = new Set([
-  Kind.STRING,
-  Kind.INTEGER,
-  Kind.FLOAT,
-  Kind.BLOB,
-  Kind.UUID,
-  Kind.DURATION,
-  Kind.BOOLEAN,
-]);
-
-export function isConstant(kind: number): boolean {
-  return CONSTANTS.has(kind);
-}
-
-/** Takes a constant if one comes: NaN and Infinity are words, with or without a minus. */
+/** Takes a constant if one comes: NaN and Infinity are words. */
 export function acceptConstant(p: Parser): boolean {
   if (isConstant(p.kind)) {
     p.advance();
     return true;
   }
-  if (p.is('-') && (p.is('nan', 1) || p.is('infinity', 1))) p.advance();
   return p.accept('nan') || p.accept('infinity');
 }
 
-/**
- * `term`, with arithmetic. `columnTail` is for `SET c = term + c`: the `+` before a plain column
- * name is then left alone.
- */
-export function term(p: Parser, columnTail = false): void {
-  p.nested(() => {
+/** `term`, with arithmetic. */
+export function term(p: Parser): void {
+  if (isConstant(p.kind) && (p.isNext(',') || p.isNext(')'))) {
+    p.advance();
+    return;
+  }
+  p.enter();
+  sum(p, false);
+  p.leave();
+}
+
+/** The term of `SET c = term [+ c]`: a `+` before a plain column name is left alone. */
+export function termBeforeColumn(p: Parser): void {
+  sum(p, true);
+}
+
+function sum(p: Parser, mayEndInColumn: boolean): void {
+  product(p);
+  if (!p.isOperator()) return;
+  while (p.is('+') || p.is('-')) {
+    if (mayEndInColumn && p.is('+') && isPlainColumn(p, p.index + 1)) return;
+    p.advance();
     product(p);
-    while (p.is('+') || p.is('-')) {
-      if (columnTail && p.is('+') && p.isNameAt(p.index + 1) && functionEnd(p, p.index + 1) < 0) {
-        return;
-      }
-      p.advance();
-      product(p);
-    }
-  });
+  }
+}
+
+/** A column name that is not the begin of a function call or a cast. */
+export function isPlainColumn(p: Parser, index: number): boolean {
+  if (!p.isColumnAt(index) || functionEnd(p, index) > 0) return false;
+  return !(p.isAt(index, 'cast') && p.isAt(index + 1, '('));
 }
 
 function product(p: Parser): void {
   group(p);
+  if (!p.isOperator()) return;
   while (p.accept('*') || p.accept('/') || p.accept('%')) group(p);
 }
 
 function group(p: Parser): void {
-  if (p.is('-') && !p.is('nan', 1) && !p.is('infinity', 1)) p.advance();
+  p.accept('-');
   simpleTerm(p);
 }
 
 function simpleTerm(p: Parser): void {
-  p.nested(() => {
-    if (p.is('(')) {
-      const end = typeEnd(p, p.index + 1);
-      if (end > 0 && p.isPunctuationAt(end, ')') && startsTerm(p, end + 1)) {
-        p.expect('(');
-        type(p);
-        p.expect(')');
-        simpleTerm(p);
-        return;
-      }
-      p.expect('(');
-      commaList(p, () => term(p));
-      p.expect(')');
-      return;
-    }
-    if (p.accept('[')) {
-      if (!p.accept(']')) {
-        commaList(p, () => term(p));
-        p.expect(']');
-      }
-      return;
-    }
-    if (p.accept('{')) {
-      braces(p);
-      return;
-    }
-    if (p.marker() !== null || p.accept('null') || acceptConstant(p)) return;
-    if (p.is('cast') && p.is('(', 1)) {
-      p.expect('cast', '(');
-      simpleTerm(p);
-      p.expect('as');
-      type(p);
-      p.expect(')');
-      return;
-    }
-    functionCall(p, () => term(p));
-  });
+  if (isConstant(p.kind) || p.is('?')) {
+    p.advance();
+    return;
+  }
+  p.enter();
+  composedTerm(p);
+  p.leave();
 }
 
-/** Behind `{`: a map, a set, or a user type's `field: value`. */
+function composedTerm(p: Parser): void {
+  if (p.is('(')) {
+    const end = typeEnd(p, p.index + 1);
+    if (end > 0 && p.isAt(end, ')') && startsTerm(p, end + 1)) {
+      p.expect('(');
+      type(p);
+      p.expect(')');
+      simpleTerm(p);
+      return;
+    }
+    tuple(p);
+    return;
+  }
+  if (p.accept('[')) {
+    if (p.accept(']')) return;
+    commaList(p, term);
+    p.expect(']');
+    return;
+  }
+  if (p.accept('{')) {
+    braces(p);
+    return;
+  }
+  if (p.acceptMarker() || p.accept('null') || acceptConstant(p)) return;
+  if (p.is('cast') && p.isNext('(')) {
+    p.expectAll('cast', '(');
+    simpleTerm(p);
+    p.expect('as');
+    nativeType(p);
+    p.expect(')');
+    return;
+  }
+  functionCall(p, term);
+}
+
+/** `(term, ...)`. */
+export function tuple(p: Parser): void {
+  p.expect('(');
+  commaList(p, term);
+  p.expect(')');
+}
+
+/** Behind `{`: a user type's `field: value`, a map, or a set. */
 function braces(p: Parser): void {
   if (p.accept('}')) return;
-  commaList(p, () => {
-    // Field names of a user type look like columns; anything else is a term.
-    if (p.isNameAt(p.index) && p.is(':', 1)) p.advance();
-    else term(p);
-    if (p.accept(':')) term(p);
-  });
+  if (p.isNameAt(p.index) && p.isNext(':')) {
+    do {
+      p.skipName('a field');
+      p.expect(':');
+      term(p);
+    } while (p.accept(','));
+    p.expect('}');
+    return;
+  }
+  term(p);
+  const isMap = p.accept(':');
+  if (isMap) term(p);
+  while (p.accept(',')) {
+    term(p);
+    if (!isMap) continue;
+    p.expect(':');
+    term(p);
+  }
   p.expect('}');
 }
 
-/** What can follow the `)` of a cast; an operator there makes it a tuple of one. */
-function startsTerm(p: Parser, index: number): boolean {
-  const kind = p.kindAt(index);
-  if (isConstant(kind) || kind === Kind.QUOTED) return true;
-  if (kind === Kind.PUNCTUATION) return ['(', '[', '{', '?', ':'].includes(p.wordAt(index));
+/** What can follow the `)` of a cast or a type hint; an operator there makes it a tuple of one. */
+export function startsTerm(p: Parser, index: number): boolean {
   const word = p.wordAt(index);
-  return (
-    kind === Kind.WORD && (p.isNameAt(index) || ['null', 'nan', 'infinity', 'token'].includes(word))
-  );
+  // `(a) AS b`: AS is a name as well, but not before another name that is not AS itself.
+  if (word === 'as' && p.isNameAt(index + 1) && !p.isAt(index + 1, 'as')) return false;
+  if (isConstant(p.kindAt(index)) || p.isNameAt(index)) return true;
+  return TERM_STARTS.has(word) || (word === ':' && p.isNameAt(index + 1));
 }
 
-/** Index behind `name` or `ks.name` when a `(` follows it there, else -1. */
+/** Words and punctuation with which a term may begin, names and constants aside. */
+const TERM_STARTS: ReadonlySet<string> = new Set('( [ { ? null nan infinity token'.split(' '));
+
+/** Whether the token can be a function's own name. */
+function isFunctionName(p: Parser, index: number): boolean {
+  const kind = p.kindAt(index);
+  if (isName(kind) && kind !== Kind.SPECIAL && kind !== Kind.KEY) return true;
+  return p.isAt(index, 'token') || p.isAt(index, 'count');
+}
+
+/** Index of the `(` behind `name` or `ks.name` where a function call stands, else -1. */
 export function functionEnd(p: Parser, index: number): number {
-  const isToken = p.kindAt(index) === Kind.WORD && p.wordAt(index) === 'token';
-  if (!p.isNameAt(index) && !isToken) return -1;
-  if (p.isPunctuationAt(index + 1, '(')) return index + 1;
-  if (isToken || !p.isPunctuationAt(index + 1, '.')) return -1;
-  return p.isNameAt(index + 2) && p.isPunctuationAt(index + 3, '(') ? index + 3 : -1;
+  if (p.isAt(index + 1, '(')) return isFunctionName(p, index) ? index + 1 : -1;
+  if (!p.isAt(index + 1, '.') || !p.isAt(index + 3, '(')) return -1;
+  return p.isNameAt(index) && isFunctionName(p, index + 2) ? index + 3 : -1;
 }
 
-/** `[ks.]f(arguments)`; the function is noted. */
-export function functionCall(p: Parser, argument: () => void): void {
-  if (functionEnd(p, p.index) < 0) throw p.unexpected('a value');
-  if (p.accept('token')) p.functions.push({ keyspace: null, name: 'token' });
-  else p.functions.push(p.qualifiedName('a function'));
-  p.expect('(');
-  if (p.accept(')')) return;
-  commaList(p, argument);
-  p.expect(')');
+/** `[ks.]f(arguments)`; the function is noted. `arity` counts arguments that the text leaves out. */
+export function functionCall(p: Parser, argument: (p: Parser) => void, arity = 0): void {
+  const open = functionEnd(p, p.index);
+  if (open < 0) throw p.unexpected('a value');
+  const keyspace = open === p.index + 3 ? p.nameAt(p.index) : null;
+  const name = p.functionNameAt(open - 1);
+  p.rewind(open + 1);
+  if (!p.accept(')')) {
+    do {
+      argument(p);
+      arity++;
+    } while (p.accept(','));
+    p.expect(')');
+  }
+  p.noteCall(keyspace, name, arity);
 }
 
 /** An integer or a bind marker, as LIMIT and USING take. */
 export function integerOrMarker(p: Parser): void {
-  if (p.marker() === null && !p.acceptKind(Kind.INTEGER))
+  if (!p.acceptMarker() && !p.acceptKind(Kind.INTEGER)) {
     throw p.unexpected('a number or a bind marker');
-}
-
-/**
- * `{key: value, ...}` of a property. Values of the key `class` name Java classes that the node
- * would load: only those on the list are let through.
- */
-export function propertyMap(p: Parser): void {
-  p.expect('{');
-  if (p.accept('}')) return;
-  commaList(p, () => {
-    const isClass = p.kind === Kind.STRING && /^'class'$/i.test(p.sourceText());
-    term(p);
-    p.expect(':');
-    if (isClass && p.kind === Kind.STRING) checkClass(p, p.stringLiteral());
-    else if (isClass) throw new Refusal('a class name must be a plain string', p.position, false);
-    else term(p);
-  });
-  p.expect('}');
-}
-
-/** Classes of Cassandra's own that CQL may name, without their package. */
-const ALLOWED_CLASSES = new Set([
-  'SimpleStrategy',
-  'NetworkTopologyStrategy',
-  'LocalStrategy',
-  'EverywhereStrategy',
-  'SizeTieredCompactionStrategy',
-  'LeveledCompactionStrategy',
-  'TimeWindowCompactionStrategy',
-  'UnifiedCompactionStrategy',
-  'LZ4Compressor',
-  'SnappyCompressor',
-  'DeflateCompressor',
-  'ZstdCompressor',
-  'NoopCompressor',
-  'StorageAttachedIndex',
-  'sai',
-]);
-const CASSANDRA_PACKAGE =
-  /^org\.apache\.cassandra\.(?:locator|db\.compaction|io\.compress|index\.sai)\./;
-
-export function checkClass(p: Parser, name: string): void {
-  const short = name.replace(CASSANDRA_PACKAGE, '');
-  if (ALLOWED_CLASSES.has(short) || short.toLowerCase() === 'sai') return;
-  p.refused ??= `the class ${name.slice(0, 80)} is not on the list of classes that may be named`;
-}
-
-/** `name = value AND ...` behind WITH. */
-export function properties(p: Parser, special: () => boolean = () => false): void {
-  do {
-    if (special()) continue;
-    p.name('a property');
-    p.expect('=');
-    if (p.is('{')) propertyMap(p);
-    else if (!acceptConstant(p)) p.name('a value');
-  } while (p.accept('and'));
+  }
 }

@@ -1,0 +1,88 @@
+// The schema as `system_schema` has it, read over the control connection. Tables that an older
+// release lacks are empty.
+import { CqlErrorCode } from '../errors.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { decodeError } from '../protocol/messages/error.ts';
+import { decodeRows } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { UpstreamFault } from './faults.ts';
+import type { FunctionRow, SchemaRows } from './schema.ts';
+
+/** Sends a query and gives the node's response. */
+export type Query = (query: string) => Promise<Frame>;
+
+type Row = readonly (Buffer | null)[];
+
+export async function readSchema(query: Query, version: number): Promise<SchemaRows> {
+  const select = async (columns: string, table: string): Promise<readonly Row[]> => {
+    const response = await query(`SELECT ${columns} FROM system_schema.${table}`);
+    if (response.opcode !== Opcode.ERROR) return decodeRows(response, version).rows;
+    const { code, message } = decodeError(response);
+    if (code === CqlErrorCode.INVALID) return [];
+    throw new UpstreamFault('protocol', `the gate could not read the schema: ${message}`);
+  };
+  const [views, indexes, keyspaces, functions, aggregates, masks] = await Promise.all([
+    select('keyspace_name, view_name, base_table_name', 'views'),
+    select('keyspace_name, index_name, table_name', 'indexes'),
+    select('keyspace_name', 'keyspaces'),
+    select('keyspace_name, function_name, argument_types', 'functions'),
+    select(
+      'keyspace_name, aggregate_name, argument_types, state_func, state_type, final_func',
+      'aggregates',
+    ),
+    select('keyspace_name, table_name, column_name', 'column_masks'),
+  ]);
+  return {
+    views: views.map((row) => ({ keyspace: text(row[0]), view: text(row[1]), base: text(row[2]) })),
+    indexes: indexes.map((row) => ({
+      keyspace: text(row[0]),
+      index: text(row[1]),
+      table: text(row[2]),
+    })),
+    keyspaces: keyspaces.map((row) => text(row[0])),
+    functions: [...functions.map(functionRow), ...aggregates.map(aggregateRow)],
+    masks: masks.map((row) => ({
+      keyspace: text(row[0]),
+      table: text(row[1]),
+      column: text(row[2]),
+    })),
+  };
+}
+
+function functionRow(row: Row): FunctionRow {
+  return {
+    keyspace: text(row[0]),
+    name: text(row[1]),
+    argumentTypes: texts(row[2]),
+    aggregate: null,
+  };
+}
+
+function aggregateRow(row: Row): FunctionRow {
+  const finalFunction = text(row[5]);
+  return {
+    ...functionRow(row),
+    aggregate: {
+      stateFunction: text(row[3]),
+      stateType: text(row[4]),
+      finalFunction: finalFunction === '' ? null : finalFunction,
+    },
+  };
+}
+
+function text(cell: Buffer | null | undefined): string {
+  return cell?.toString('utf8') ?? '';
+}
+
+/** A `list<text>`: a count, then each text behind its length, all as 32-bit integers. */
+function texts(cell: Buffer | null | undefined): string[] {
+  if (cell === null || cell === undefined) return [];
+  const found: string[] = [];
+  let at = 4;
+  for (let left = cell.readInt32BE(0); left > 0; left--) {
+    const end = at + 4 + cell.readInt32BE(at);
+    found.push(cell.toString('utf8', at + 4, end));
+    at = end;
+  }
+  return found;
+}

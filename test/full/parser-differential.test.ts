@@ -1,0 +1,67 @@
+// The analyser against Cassandra's own parser, on texts made from the grammar and damaged in many
+// ways. Seeds are printed; `node --import tsx test/support/fuzz-parser.ts 200000 <seed>` runs one again.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { STATEMENT_KINDS } from '../../src/cql/statement.ts';
+import { random } from '../protocol/streams.ts';
+import { compare, generate } from '../support/differential.ts';
+import { missingForCassandra } from '../support/java.ts';
+import { CassandraParser } from '../support/oracle.ts';
+import { FORMER_FAILURES } from './parser-failures.ts';
+
+const missing = missingForCassandra();
+const TEXTS = 200_000;
+const BATCH = 2_000;
+/** One that never changes, and one of its own for each run. */
+const SEEDS = [5, Math.floor(Math.random() * 1e9)];
+
+describe.skipIf(missing !== null)(
+  `the analyser reads as Cassandra does${missing === null ? '' : `: ${missing}`}`,
+  () => {
+    let parser: CassandraParser;
+    beforeAll(async () => {
+      parser = await CassandraParser.start();
+    });
+    afterAll(async () => {
+      await parser.close();
+    });
+
+    it('texts that it once read otherwise', async () => {
+      const verdicts = await parser.parse(FORMER_FAILURES);
+      const wrong = FORMER_FAILURES.flatMap((text, i) => {
+        const { disagreement } = compare(text, verdicts[i]!);
+        return disagreement === null ? [] : [`${text}: ${disagreement}`];
+      });
+      expect(wrong).toEqual([]);
+    });
+
+    it.each(SEEDS)(`${TEXTS / SEEDS.length} generated texts of seed %i`, async (seed) => {
+      const next = random(seed);
+      const kinds = new Set<string>();
+      const wrong: string[] = [];
+      const counts = { accepted: 0, refused: 0, invalid: 0 };
+      let valid = 0;
+      let understood = 0;
+      for (let done = 0; done < TEXTS / SEEDS.length; done += BATCH) {
+        const texts = Array.from({ length: BATCH }, () => generate(next));
+        const verdicts = await parser.parse(texts.map(({ text }) => text));
+        texts.forEach(({ text, intact }, i) => {
+          const result = compare(text, verdicts[i]!);
+          counts[result.verdict]++;
+          if (result.disagreement !== null)
+            wrong.push(`${JSON.stringify(text)}: ${result.disagreement}`);
+          if (result.kind !== null) kinds.add(result.kind);
+          if (!intact || result.verdict !== 'accepted') return;
+          valid++;
+          if (result.understood) understood++;
+        });
+      }
+      console.log(
+        `seed ${seed}: Cassandra accepts ${counts.accepted}, refuses ${counts.refused}, trips over ${counts.invalid}; ` +
+          `${kinds.size} kinds; ${understood} of ${valid} valid texts understood; ${wrong.length} disagreements`,
+      );
+      expect(wrong).toEqual([]);
+      expect(kinds).toEqual(new Set(Object.keys(STATEMENT_KINDS)));
+      expect(understood / valid).toBeGreaterThan(0.995);
+    });
+  },
+);

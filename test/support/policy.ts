@@ -1,0 +1,37 @@
+// Policies of one role, for tests of what is decided by them.
+import { parseGrant } from '../../src/policy/grant.ts';
+import { Policy } from '../../src/policy/policy.ts';
+import type { Role } from '../../src/policy/role.ts';
+import { type RoleDocument } from '../../src/policy/role.ts';
+
+export type TestRoleDocument = Partial<Omit<RoleDocument, 'grants'>> & {
+  readonly grants?: readonly string[];
+};
+
+/** A role document with nothing but what is given. */
+export function roleDocument({ grants = [], ...rest }: TestRoleDocument = {}): RoleDocument {
+  const parsed = grants.map((text) => {
+    const grant = parseGrant(text);
+    if ('problem' in grant) throw new Error(`${text}: ${grant.problem}`);
+    return grant;
+  });
+  return {
+    name: 'r',
+    cassandraRole: 'c',
+    deny: [],
+    capabilities: [],
+    classes: [],
+    asCassandra: [],
+    ...rest,
+    grants: parsed,
+  };
+}
+
+/** What `decide` needs to know of who asks; the gate logs in to Cassandra as `gate_login`. */
+export function roleUnderPolicy(document: TestRoleDocument): { role: Role; policy: Policy } {
+  const policy = new Policy(
+    { roles: [roleDocument(document)], bindings: [], ownLogins: ['gate_login'] },
+    'v1',
+  );
+  return { role: policy.role(document.name ?? 'r')!, policy };
+}

@@ -15,10 +15,28 @@ interface Count {
   readonly entry: AuditEntry;
 }
 
+/** Texts that differ in their values only are counted as one; the first one is recorded. */
+class Counts extends Map<Statement, Count> {
+  readonly #shapes = new Map<string, Count>();
+
+  /** The count for a statement that is new here: of its shape, or one of its own. */
+  begin(statement: Statement, entry: AuditEntry): Count {
+    const { fingerprint = null, prepared_id = '', keyspace } = entry.statement ?? {};
+    const shape = fingerprint === null ? null : [fingerprint, prepared_id, keyspace].join('\0');
+    let count = shape === null ? undefined : this.#shapes.get(shape);
+    if (count === undefined) {
+      count = { count: 0, errors: 0, sinceMs: Date.now(), entry };
+      if (shape !== null) this.#shapes.set(shape, count);
+    }
+    this.set(statement, count);
+    return count;
+  }
+}
+
 export class ActivityLog<Source = never> {
   readonly #audit: AuditLog;
   readonly #describe: ActivitySource<Source>;
-  readonly #sessions = new Map<object, Map<Statement, Count>>();
+  readonly #sessions = new Map<object, Counts>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(audit: AuditLog, describe: ActivitySource<Source>) {
@@ -31,7 +49,7 @@ export class ActivityLog<Source = never> {
   hit(session: object, statement: Statement, source: Source, failed: boolean): void {
     let counts = this.#sessions.get(session);
     if (counts === undefined) {
-      counts = new Map();
+      counts = new Counts();
       this.#sessions.set(session, counts);
     }
     let count = counts.get(statement);
@@ -39,8 +57,7 @@ export class ActivityLog<Source = never> {
       // Many distinct texts in a minute: the oldest are written early, so memory stays bounded.
       if (counts.size >= ACTIVITY.statementsPerSession) this.flushSession(session);
       const entry = this.#describe(source, statement);
-      count = { count: 0, errors: 0, sinceMs: Date.now(), entry };
-      counts.set(statement, count);
+      count = counts.begin(statement, entry);
       this.#sessions.set(session, counts);
     }
     count.count++;
@@ -51,7 +68,7 @@ export class ActivityLog<Source = never> {
     const counts = this.#sessions.get(session);
     if (counts === undefined) return;
     this.#sessions.delete(session);
-    for (const { count, errors, sinceMs, entry } of counts.values()) {
+    for (const { count, errors, sinceMs, entry } of new Set(counts.values())) {
       this.#audit.append({ ...entry, count, errors, since: new Date(sinceMs).toISOString() });
     }
     counts.clear();

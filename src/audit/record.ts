@@ -35,6 +35,8 @@ export interface StatementRecord {
   /** Redacted (redact.ts), at most 8 KiB; null where the text does not lex. */
   readonly text: string | null;
   readonly sha256: string | null;
+  /** The same for texts that differ in values only. */
+  readonly fingerprint: string | null;
   readonly prepared_id?: string;
   readonly consistency?: string;
   readonly lwt: boolean;

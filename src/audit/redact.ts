@@ -2,21 +2,41 @@
 // nothing at all of a text that does not lex. Made from tokens: a pattern would miss what a lexer sees.
 import { createHash } from 'node:crypto';
 import { isConstant, isLexicalError, tokenize } from '../cql/lexer.ts';
-import type { Statement } from '../cql/statement.ts';
+import { fingerprint } from '../cql/fingerprint.ts';
+import type { Statement, Unanalysable } from '../cql/statement.ts';
 import { LEDGER } from '../limits.ts';
 
 export interface RedactedText {
   readonly text: string | null;
   /** Of the recorded text before it is cut: a hash of the raw one would let a password be guessed. */
   readonly sha256: string | null;
+  /** Of its shape: the same for texts that differ in values only. */
+  readonly fingerprint: string | null;
 }
 
 const MARKER = ' ... (cut)';
 
+/** Of texts that were redacted elsewhere, or before: by what the analyser made of them. */
+const remembered = new WeakMap<Statement | Unanalysable, RedactedText>();
+
+export function rememberRedacted(found: Statement | Unanalysable, redacted: RedactedText): void {
+  remembered.set(found, redacted);
+}
+
+/** As `redact`, once for each statement; a statement stands for one text. */
+export function redactOnce(text: string, found: Statement | Unanalysable): RedactedText {
+  let redacted = remembered.get(found);
+  if (redacted === undefined) {
+    redacted = redact(text, 'kind' in found ? found : null);
+    remembered.set(found, redacted);
+  }
+  return redacted;
+}
+
 /** `statement` is null where the text was not understood: then every literal goes. */
 export function redact(text: string, statement: Statement | null): RedactedText {
   const tokens = tokenize(text);
-  if (isLexicalError(tokens)) return { text: null, sha256: null };
+  if (isLexicalError(tokens)) return { text: null, sha256: null, fingerprint: null };
   const keepsLiterals = statement?.family === 'schema' && statement.kind !== 'TRUNCATE';
   let out = '';
   let previousEnd = 0;
@@ -33,7 +53,7 @@ export function redact(text: string, statement: Statement | null): RedactedText 
     afterPassword ||= tokens.wordAt(i) === 'password';
   }
   const sha256 = createHash('sha256').update(out).digest('hex');
-  return { text: cut(out), sha256 };
+  return { text: cut(out), sha256, fingerprint: fingerprint(text) };
 }
 
 function cut(text: string): string {

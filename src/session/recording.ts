@@ -9,7 +9,7 @@ import type {
   StatementRecord,
   VcsRecord,
 } from '../audit/record.ts';
-import { redact } from '../audit/redact.ts';
+import { redactOnce } from '../audit/redact.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import type { Principal } from '../identity/principal.ts';
@@ -67,7 +67,7 @@ export function recordUnanalysable(
   why: Unanalysable,
   caller: TraceContext | null,
 ): void {
-  const { text: redacted, sha256 } = why.lexes ? redact(text, null) : { text: null, sha256: null };
+  const redacted = why.lexes ? redactOnce(text, why) : UNREDACTED;
   const rule = why.syntax ? 'syntax' : 'not_understood';
   session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
   session.gate.telemetry?.refused(session, caller, rule);
@@ -79,8 +79,7 @@ export function recordUnanalysable(
       kind: null,
       keyspace: null,
       resources: [],
-      text: redacted,
-      sha256,
+      ...redacted,
       lwt: false,
       ...(why.lexes ? {} : { unlexed: { length: text.length, position: why.position } }),
     },
@@ -203,6 +202,9 @@ function traceRecord({ span, caller }: Exchange): TraceRecord {
   return traced === null ? UNTRACED : { trace_id: traced.traceId, span_id: traced.spanId };
 }
 
+/** Where there is no one text, or none that may be recorded. */
+const UNREDACTED = { text: null, sha256: null, fingerprint: null };
+
 function statementRecord({ request }: Exchange): StatementRecord {
   const { statement, text, prepared, opcode, consistency, parts } = request;
   if (parts !== null) {
@@ -210,8 +212,7 @@ function statementRecord({ request }: Exchange): StatementRecord {
       kind: 'BATCH',
       keyspace: statement.keyspace,
       resources: resourcesOf(statement),
-      text: null,
-      sha256: null,
+      ...UNREDACTED,
       consistency: consistencyName(consistency),
       lwt: statement.lwt,
       batch: { type: parts.type, index: 0, size: parts.statements.length },
@@ -224,13 +225,11 @@ function statementRecord({ request }: Exchange): StatementRecord {
 }
 
 function recordOf(statement: Statement, text: string, preparedId: Buffer | null): StatementRecord {
-  const { text: redacted, sha256 } = redact(text, statement);
   return {
     kind: statement.kind,
     keyspace: statement.keyspace,
     resources: resourcesOf(statement),
-    text: redacted,
-    sha256,
+    ...redactOnce(text, statement),
     // The id is an MD5 of the text: of a role statement it would let a password be guessed.
     ...(preparedId === null || statement.family === 'role'
       ? {}

@@ -1,7 +1,7 @@
 // What spans say of a request, in the words of the semantic conventions: database (stable), CI/CD
 // and VCS, identity; what they have no word for is `cqlgate.*`. Never values or errors' texts.
 import type { Attributes } from '@opentelemetry/api';
-import { redact } from '../audit/redact.ts';
+import { redactOnce } from '../audit/redact.ts';
 import type { ClientRecord } from '../audit/record.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Statement } from '../cql/statement.ts';
@@ -44,7 +44,7 @@ export function databaseAttributes(exchange: Exchange): Attributes {
   const { statement, text, parts, opcode, consistency } = exchange.request;
   const single = statement.tables.length === 1 ? statement.tables[0]! : null;
   const size = parts?.statements.length ?? 0;
-  const shown = text === null ? null : redact(text, statement).text;
+  const shown = text === null ? null : redactOnce(text, statement).text;
   return {
     'db.system.name': 'cassandra',
     'db.operation.name': operationOf(opcode, statement),

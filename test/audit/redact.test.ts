@@ -35,7 +35,7 @@ describe('redaction', () => {
   });
 
   it('keeps nothing of a text that does not lex', () => {
-    expect(redact("SELECT 'secret", null)).toEqual({ text: null, sha256: null });
+    expect(redact("SELECT 'secret", null)).toEqual({ text: null, sha256: null, fingerprint: null });
   });
 
   it('hashes what is recorded, so that no literal can be guessed from it', () => {

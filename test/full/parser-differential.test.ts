@@ -11,8 +11,8 @@ import { FORMER_FAILURES } from './parser-failures.ts';
 const missing = missingForCassandra();
 const TEXTS = 200_000;
 const BATCH = 2_000;
-/** One that never changes, and one of its own for each run. */
-const SEEDS = [5, Math.floor(Math.random() * 1e9)];
+/** Fixed, so that a failure is one of the change at hand; others are run by the script. */
+const SEEDS = [2024, 77];
 
 describe.skipIf(missing !== null)(
   `the analyser reads as Cassandra does${missing === null ? '' : `: ${missing}`}`,

@@ -210,7 +210,8 @@ function mbean(p: Parser): Resource {
 }
 
 /** `domain:key=value,...`, where `*` may stand for all the rest (javax.management.ObjectName). */
-const OBJECT_NAME = /^[^:\n]*:(?:\*|[^,=:*?"\n]+=[^,=:"\n]+(?:,[^,=:*?"\n]+=[^,=:"\n]+)*(?:,\*)?)$/;
+const PROPERTY = /[^,=:*?\n]+=(?:"(?:[^"\\\n]|\\.)*"|[^,=:"\n]*)/.source;
+const OBJECT_NAME = new RegExp(`^[^:\\n]*:(?:\\*|${PROPERTY}(?:,${PROPERTY})*(?:,\\*)?)$`);
 
 function isObjectName(text: string): boolean {
   if (!OBJECT_NAME.test(text)) return false;

@@ -39,6 +39,8 @@ export const UPSTREAM = {
 export const SESSION = {
   /** Frames handled for one session in one turn, so that it can't starve the others. */
   framesPerTurn: 256,
+  /** Bytes of requests in one turn; analysing so much text takes 10 ms. */
+  bytesPerTurn: 256 * KIB,
   /** Above this many bytes not yet taken by the client, its requests are no longer read. */
   outboxSoftBytes: 1 * MIB,
   /** A response that would come on top of this ends the session: it does not read at all. */
@@ -101,8 +103,10 @@ export const CQL = {
   nestingDepth: 200,
   /** Columns of one statement kept by name, for masks; beyond it all columns are taken as meant. */
   columnsKept: 256,
-  /** Texts longer than this are analysed each time rather than kept. */
+  /** Longer texts are not kept, and analysed in a thread of their own. */
   cachedTextLength: 16 * KIB,
+  /** Heap of that thread: the tokens of the longest text take a tenth of it. */
+  workerHeapMib: 256,
 } as const;
 
 /** Tokens and their verification. */

@@ -17,6 +17,7 @@ import { TokenVerifier } from '../identity/verifier.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Advertising, Gate, Log } from '../session/gate.ts';
+import { Analyst } from '../session/analyst.ts';
 import { Listener } from '../session/listener.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
@@ -80,9 +81,11 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
       },
     },
   });
+  const analyst = new Analyst();
   const gate: Gate = {
     cluster,
     statements: new StatementCache({ maxBytes: limits.statementCacheBytes }),
+    analyst,
     audit: ledger,
     activity,
     refusals,
@@ -138,6 +141,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     watcher.close();
     await listener?.close();
     cluster.close();
+    await analyst.close();
     activity.close();
     refusals.close();
     await ledger.close();

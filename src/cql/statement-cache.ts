@@ -1,6 +1,5 @@
 // Statements by text and keyspace, so that the same text is analysed once. Statements are kept,
 // decisions never: a new policy needs no cache emptied.
-import { CQL } from '../limits.ts';
 import { analyse } from './analyse.ts';
 import type { Statement, Unanalysable } from './statement.ts';
 
@@ -20,8 +19,8 @@ export class StatementCache {
     this.#maxBytes = maxBytes;
   }
 
+  /** For texts up to `CQL.cachedTextLength`. */
   get(text: string, keyspace: string | null): Statement | Unanalysable {
-    if (text.length > CQL.cachedTextLength) return analyse(text, keyspace);
     const scope = keyspace ?? NO_KEYSPACE;
     const known = this.#young.get(scope)?.get(text);
     if (known !== undefined) return known;

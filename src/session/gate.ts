@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import type { Analyst } from './analyst.ts';
 import type { ByteAccount } from './in-flight.ts';
 import type { Exchange } from './exchange.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -31,6 +32,8 @@ export interface Log {
 export interface Gate extends ByteAccount {
   readonly cluster: Cluster;
   readonly statements: StatementCache;
+  /** For texts too long to be analysed between other requests. */
+  readonly analyst: Analyst;
   readonly audit: AuditLog;
   readonly activity: ActivityLog<Exchange>;
   readonly refusals: RefusalLog;

@@ -10,12 +10,13 @@ import { decodeExecute } from '../protocol/messages/execute.ts';
 import { QueryFlag } from '../protocol/messages/parameters.ts';
 import { decodePrepare } from '../protocol/messages/prepare.ts';
 import { decodeQuery } from '../protocol/messages/query.ts';
+import { CQL } from '../limits.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
 import { carryOut } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
-import { reply, type Outcome } from './outcome.ts';
+import { close, reply, wait, type Outcome } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
 import { replies } from './replies.ts';
 import type { Session } from './session.ts';
@@ -26,6 +27,7 @@ const NONE: readonly never[] = [];
 export function handleQuery(session: Session, frame: Frame): Outcome {
   const { query, parameters } = decodeQuery(frame, session.version);
   const statement = statementOf(session, query, parameters.keyspace);
+  if (statement === null) return later(session, frame, handleQuery, [query], parameters.keyspace);
   if (!isStatement(statement)) return refuse(session, frame, query, statement);
   if (statement.kind === 'USE' && parameters.keyspace !== null)
     return useWithKeyspace(session, frame);
@@ -45,6 +47,7 @@ export function handleQuery(session: Session, frame: Frame): Outcome {
 export function handlePrepare(session: Session, frame: Frame): Outcome {
   const { query, keyspace } = decodePrepare(frame, session.version);
   const statement = statementOf(session, query, keyspace);
+  if (statement === null) return later(session, frame, handlePrepare, [query], keyspace);
   if (!isStatement(statement)) return refuse(session, frame, query, statement);
   if (statement.kind === 'USE' && keyspace !== null) return useWithKeyspace(session, frame);
   return start(session, {
@@ -109,6 +112,10 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
       parts.push({ statement: known.statement, text: known.text, preparedId: known.id });
     } else {
       const statement = statementOf(session, child.query, batch.keyspace);
+      if (statement === null) {
+        const texts = batch.children.flatMap(({ query }) => (query === null ? [] : [query]));
+        return later(session, frame, handleBatch, texts.filter(isLong), batch.keyspace);
+      }
       if (!isStatement(statement)) return refuse(session, frame, child.query, statement);
       parts.push({ statement, text: child.query, preparedId: null });
     }
@@ -144,12 +151,19 @@ function start(session: Session, request: Request): Outcome {
   return carryOut(new Exchange(session, { ...request, frame: stripCustomPayload(frame) }, caller));
 }
 
-/** Analysed once for a text and keyspace; the request's keyspace wins over the session's. */
+function isLong(text: string): boolean {
+  return text.length > CQL.cachedTextLength;
+}
+
+/**
+ * Analysed once for a text and keyspace; the request's keyspace wins over the session's. null for a
+ * long text that was not analysed yet.
+ */
 function statementOf(
   session: Session,
   text: string,
   keyspace: string | null,
-): Statement | Unanalysable {
+): Statement | Unanalysable | null {
   const { limits, statements } = session.gate;
   if (text.length > limits.statementBytes) {
     return {
@@ -160,7 +174,31 @@ function statementOf(
       lexes: false,
     };
   }
+  if (isLong(text)) return session.analysed?.get(text) ?? null;
   return statements.get(text, keyspace ?? session.keyspace);
+}
+
+/** Has long texts analysed in a thread of their own, and handles the request again with the result. */
+function later(
+  session: Session,
+  frame: Frame,
+  handler: (session: Session, frame: Frame) => Outcome,
+  texts: readonly string[],
+  keyspace: string | null,
+): Outcome {
+  const fit = texts.filter((text) => text.length <= session.gate.limits.statementBytes);
+  const outcome = session.gate.analyst
+    .analyse(fit, keyspace ?? session.keyspace)
+    .then((analysed) => {
+      if (session.isClosed) return close(null, 'client gone');
+      session.analysed = analysed;
+      try {
+        return handler(session, frame);
+      } finally {
+        session.analysed = null;
+      }
+    });
+  return wait(outcome, null, true);
 }
 
 function connectionKeyspace(

@@ -20,6 +20,7 @@ import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Pool } from '../upstream/pool.ts';
+import type { Analysed } from './analyst.ts';
 import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
@@ -68,6 +69,8 @@ export class Session {
   version = DEFAULT_VERSION;
   /** Why a login by OAUTHBEARER failed, between its challenge and the client's last word. */
   refusal: AuthFault | null = null;
+  /** Long texts of the request at hand, analysed elsewhere; null for all others. */
+  analysed: Analysed | null = null;
   /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
   keyspace: string | null = null;
 
@@ -231,13 +234,15 @@ export class Session {
     if (this.#running) return;
     this.#running = true;
     try {
+      let bytes = 0;
       for (let handled = 0; !this.#mustStop(); handled++) {
-        if (handled === SESSION.framesPerTurn) {
+        if (handled === SESSION.framesPerTurn || bytes > SESSION.bytesPerTurn) {
           setImmediate(() => this.#run());
           return;
         }
         const frame = this.#inbox.next();
         if (frame === null) break;
+        bytes += frame.byteLength;
         this.#apply(dispatch(this, frame, this.#state as SessionState), null);
       }
     } catch (error) {

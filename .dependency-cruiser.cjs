@@ -4,10 +4,11 @@ const leaves = ['errors', 'limits', 'turn', 'lines'];
 const rooms = {
   protocol: [],
   cql: [],
-  identity: [],
+  outbound: [],
+  identity: ['outbound'],
   policy: ['cql', 'identity'],
   audit: ['policy', 'cql', 'identity', 'protocol'],
-  config: ['cql', 'identity', 'policy'],
+  config: ['cql', 'identity', 'policy', 'outbound'],
   upstream: ['protocol', 'cql', 'policy', 'config'],
   topology: ['protocol', 'cql'],
   metrics: [],
@@ -33,6 +34,12 @@ const forbidden = [
     severity: 'error',
     from: { pathNot: '^src/identity/' },
     to: { path: 'node_modules/jose' },
+  },
+  {
+    name: 'undici-only-in-outbound',
+    severity: 'error',
+    from: { pathNot: '^src/outbound/' },
+    to: { path: 'node_modules/undici' },
   },
   {
     name: 'opentelemetry-only-in-telemetry',

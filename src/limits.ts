@@ -123,14 +123,21 @@ export const TOKENS = {
 
 /** Key sets of issuers. */
 export const JWKS = {
-  documentBytes: 256 * KIB,
-  timeoutMs: 5_000,
   /** Keys are looked for again after this, so that a withdrawn one does not live on. */
   refreshMs: 10 * 60_000,
   /** While the issuer is down its keys serve on, at most for this. */
   staleMs: 24 * 3_600_000,
   /** Unknown key ids ask the issuer again no more often than this. */
   coolDownMs: 10_000,
+} as const;
+
+/** Requests to issuers, Bitbucket and Vault. */
+export const OUTBOUND = {
+  connectTimeoutMs: 3_000,
+  /** From the request to the last byte of its answer. */
+  timeoutMs: 5_000,
+  /** Far above any key set, pipeline or lease. */
+  documentBytes: 256 * KIB,
 } as const;
 
 /** Connections that have not logged in. */

@@ -1,8 +1,9 @@
 // The configuration: keys, types, defaults, and a sentence for each, from which docs/CONFIG.md is
 // made. What a later version will enforce is an error here, never ignored.
 import { z } from 'zod';
-import { ASYMMETRIC_ALGORITHMS, urlProblem } from '../identity/issuers.ts';
+import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
 import { LIMITS, type LimitName } from '../limits.ts';
+import { urlProblem } from '../outbound/url.ts';
 
 const hostPort = z
   .string()

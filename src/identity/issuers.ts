@@ -88,12 +88,3 @@ export function issuerOf(config: IssuerConfig): Issuer {
 function listOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? [value] : value;
 }
-
-/** Whether a URL may be asked: https, or plain http on this machine. A text says why not. */
-export function urlProblem(text: string): string | null {
-  if (!URL.canParse(text)) return `${text} is no URL`;
-  const url = new URL(text);
-  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback)) return null;
-  return `${text} is not https; plain http is taken for loopback addresses only`;
-}

@@ -2,9 +2,9 @@
 // down, and never fetched more often than a cool-down allows, whatever key ids tokens claim.
 import { importJWK, type CryptoKey, type JWK } from 'jose';
 import { JWKS } from '../limits.ts';
-import { urlProblem, type Issuer } from './issuers.ts';
-
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+import type { OutboundClient } from '../outbound/client.ts';
+import { urlProblem } from '../outbound/url.ts';
+import type { Issuer } from './issuers.ts';
 
 const KEY_TYPES: ReadonlySet<string | undefined> = new Set(['RSA', 'EC', 'OKP']);
 
@@ -17,7 +17,7 @@ export interface KeySetListener {
 
 export class KeySet {
   readonly #issuer: Issuer;
-  readonly #fetch: Fetch;
+  readonly #outbound: OutboundClient;
   readonly #nowMs: () => number;
   readonly #listener: KeySetListener;
   #keys = new Map<string, JWK>();
@@ -26,9 +26,14 @@ export class KeySet {
   #triedAtMs = -Infinity;
   #refreshing: Promise<void> | null = null;
 
-  constructor(issuer: Issuer, fetch: Fetch, nowMs: () => number, listener: KeySetListener) {
+  constructor(
+    issuer: Issuer,
+    outbound: OutboundClient,
+    nowMs: () => number,
+    listener: KeySetListener,
+  ) {
     this.#issuer = issuer;
-    this.#fetch = fetch;
+    this.#outbound = outbound;
     this.#nowMs = nowMs;
     this.#listener = listener;
   }
@@ -106,24 +111,10 @@ export class KeySet {
     return uri;
   }
 
-  /** JSON from a URL: no redirects, and bounded in time and size. */
   async #json(url: string): Promise<unknown> {
-    const response = await this.#fetch(url, {
-      redirect: 'error',
-      headers: { accept: 'application/json' },
-      signal: AbortSignal.timeout(JWKS.timeoutMs),
-    });
-    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    if (response.body !== null) {
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-        bytes += chunk.length;
-        if (bytes > JWKS.documentBytes) throw new Error(`${url} answered more than it should`);
-        chunks.push(chunk);
-      }
-    }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    const { status, json } = await this.#outbound.ask(url);
+    if (status !== 200) throw new Error(`${url} answered ${status}`);
+    return json;
   }
 }
 

@@ -6,7 +6,8 @@ import { AuthFault } from '../errors.ts';
 import { TOKENS } from '../limits.ts';
 import { normalizeUuid } from './claims.ts';
 import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
-import { KeySet, type Fetch } from './jwks.ts';
+import { OutboundClient } from '../outbound/client.ts';
+import { KeySet } from './jwks.ts';
 import type { ClaimValue, Principal } from './principal.ts';
 
 export interface VerifierOptions {
@@ -14,7 +15,7 @@ export interface VerifierOptions {
   /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
   readonly onKeysFailed?: (issuerName: string, error: Error) => void;
   readonly nowMs?: () => number;
-  readonly fetch?: Fetch;
+  readonly outbound?: OutboundClient;
 }
 
 /** Header parameters that bring a key along, or ask for one from elsewhere. */
@@ -32,13 +33,13 @@ export class TokenVerifier {
   constructor({
     issuers,
     nowMs = Date.now,
-    fetch = globalThis.fetch,
+    outbound = new OutboundClient(),
     onKeysFailed = () => undefined,
   }: VerifierOptions) {
     this.#nowMs = nowMs;
     this.#issuers = new Map(
       issuers.map(issuerOf).map((issuer) => {
-        const keys = new KeySet(issuer, fetch, nowMs, {
+        const keys = new KeySet(issuer, outbound, nowMs, {
           changed: () => this.#forget(issuer.name),
           failed: (error) => onKeysFailed(issuer.name, error),
         });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuthFault } from '../../src/errors.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
-import { urlProblem } from '../../src/identity/issuers.ts';
+import { urlProblem } from '../../src/outbound/url.ts';
 import { inspectToken } from '../../src/commands/token-inspect.ts';
 import { Policy } from '../../src/policy/policy.ts';
 import {

@@ -1,0 +1,24 @@
+// The gate's own keyspace: what the gates of a fleet share, and the statements that make it. No grant
+// of the policy reaches it.
+import { quoteIfNeeded } from '../cql/resource.ts';
+
+export interface OwnKeyspace {
+  readonly name: string;
+  /** As in CREATE KEYSPACE: `{class: 'NetworkTopologyStrategy', dc1: 3}`. */
+  readonly replication: Readonly<Record<string, string | number>>;
+}
+
+/** Each may be run again; `cqlgate provision` prints and applies them. */
+export function ownKeyspaceStatements({ name, replication }: OwnKeyspace): string[] {
+  const keyspace = quoteIfNeeded(name);
+  const options = Object.entries(replication).map(([key, value]) => `${text(key)}: ${text(value)}`);
+  return [
+    `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {${options.join(', ')}}`,
+    // One partition: the list is short, since each row ends with the tokens that it is about.
+    `CREATE TABLE IF NOT EXISTS ${keyspace}.revocations (list int, id uuid, what text, issuer text, value text, reason text, revoked_by text, revoked_at timestamp, PRIMARY KEY (list, id))`,
+  ];
+}
+
+function text(value: string | number): string {
+  return `'${String(value).replaceAll("'", "''")}'`;
+}

@@ -4,8 +4,9 @@ import { batch, modification, type Modification } from './grammar/modification.t
 import { describe } from './grammar/describe.ts';
 import { Parser, Refusal } from './grammar/parser.ts';
 import {
+  addIdentity,
+  dropIdentity,
   grantOrRevoke,
-  identity,
   list,
   roleDefinition,
   type RoleStatement,
@@ -30,8 +31,8 @@ import {
 export function analyse(text: string, keyspace: string | null): Statement | Unanalysable {
   const tokens = tokenize(text);
   if (isLexicalError(tokens)) {
-    const { reason, position } = tokens;
-    return { reason, position, syntax: true, noKeyspace: false, lexes: false };
+    const { reason, position, isNoCql } = tokens;
+    return { reason, position, syntax: isNoCql, noKeyspace: false, lexes: false };
   }
   const p = new Parser(text, tokens, keyspace);
   try {
@@ -66,10 +67,7 @@ const BY_FIRST_WORD: Readonly<Record<string, Production>> = {
   grant: (p) => roleStatement(p, grantOrRevoke(p)),
   revoke: (p) => roleStatement(p, grantOrRevoke(p)),
   list: (p) => roleStatement(p, list(p)),
-  add: (p) =>
-    definition(p, () => {
-      throw p.unexpected('IDENTITY');
-    }),
+  add: (p) => roleStatement(p, addIdentity(p)),
   describe: describeStatement,
   desc: describeStatement,
 };
@@ -258,7 +256,7 @@ function truncateStatement(p: Parser): Statement {
 
 /** CREATE, ALTER and DROP: of roles, users and identities, or of the schema. */
 function definition(p: Parser, schema: (p: Parser) => SchemaStatement): Statement {
-  const role = identity(p) ?? roleDefinition(p);
+  const role = dropIdentity(p) ?? roleDefinition(p);
   if (role !== null) return roleStatement(p, role);
   const found = schema(p);
   const statement = blank(found.kind);

@@ -95,6 +95,8 @@ export class Tokens {
 
 export interface LexicalError {
   readonly reason: string;
+  /** False where Cassandra may see a token's end that is not seen here. */
+  readonly isNoCql: boolean;
   readonly position: number;
 }
 
@@ -181,7 +183,7 @@ export function tokenize(text: string): Tokens | LexicalError {
   let at = 0;
   while (at < length) {
     const code = text.charCodeAt(at);
-    if (code > 127) return { reason: FOREIGN_CHARACTER, position: at };
+    if (code > 127) return noCql(FOREIGN_CHARACTER, at);
     const kind = CLASS[code];
     if (kind === SPACE) {
       at++;
@@ -189,13 +191,13 @@ export function tokenize(text: string): Tokens | LexicalError {
     }
     if (kind === LETTER) {
       const end = word(text, at, tokens);
-      if (end < 0) return { reason: 'a word runs into what follows it', position: at };
+      if (end < 0) return runsOn('word', at);
       at = end;
       continue;
     }
     if (kind === DIGIT) {
       const end = number(text, at, tokens);
-      if (end < 0) return { reason: NUMBER_RUNS_ON, position: at };
+      if (end < 0) return runsOn('number', at);
       at = end;
       continue;
     }
@@ -213,7 +215,7 @@ export function tokenize(text: string): Tokens | LexicalError {
       at += 2;
       continue;
     }
-    if (ONE[code] === 0) return { reason: FOREIGN_CHARACTER, position: at };
+    if (ONE[code] === 0) return noCql(FOREIGN_CHARACTER, at);
     tokens.push(ONE[code]!, at, at + 1);
     at++;
   }
@@ -222,26 +224,35 @@ export function tokenize(text: string): Tokens | LexicalError {
 }
 
 const FOREIGN_CHARACTER = 'a character that CQL does not have';
-const NUMBER_RUNS_ON = 'a number runs into what follows it';
+
+function noCql(reason: string, position: number): LexicalError {
+  return { reason, position, isNoCql: true };
+}
+
+/** Cassandra's lexer parts some of these and trips over others, by the letters that follow. */
+function runsOn(what: 'word' | 'number', position: number): LexicalError {
+  const reason = `a ${what} runs into what follows it, or is too large; put a space there`;
+  return { reason, position, isNoCql: false };
+}
 
 /** Negative numbers, strings, quoted names, comments. 0: none of these, but plain punctuation. */
 function longer(text: string, at: number, code: number, tokens: Tokens): number | LexicalError {
   const next = text.charCodeAt(at + 1);
   if (code === 0x27) {
     const end = quotedEnd(text, at, "'");
-    if (end < 0) return { reason: 'a string is not closed', position: at };
+    if (end < 0) return noCql('a string is not closed', at);
     tokens.push(Kind.STRING, at, end);
     return end;
   }
   if (code === 0x22) {
     const end = quotedEnd(text, at, '"');
-    if (end < 0) return { reason: 'a quoted name is not closed', position: at };
+    if (end < 0) return noCql('a quoted name is not closed', at);
     tokens.push(end === at + 2 ? Kind.EMPTY_QUOTED : Kind.QUOTED, at, end);
     return end;
   }
   if (code === 0x24) {
     const close = next === 0x24 ? text.indexOf('$$', at + 2) : -1;
-    if (close < 0) return { reason: 'a $$ string is not closed', position: at };
+    if (close < 0) return noCql('a $$ string is not closed', at);
     tokens.push(Kind.STRING, at, close + 2);
     return close + 2;
   }
@@ -249,15 +260,15 @@ function longer(text: string, at: number, code: number, tokens: Tokens): number 
     // `--` and `//`. Cassandra wants the line end; without it the text does not parse there either.
     const end = lineEnd(text, at + 2);
     if (end > 0) return end;
-    return { reason: 'a comment is not ended by a line end', position: text.length };
+    return noCql('a comment is not ended by a line end', text.length);
   }
   if (code === 0x2f && next === 0x2a) {
     const close = text.indexOf('*/', at + 2);
-    return close < 0 ? { reason: 'a comment is not closed', position: at } : close + 2;
+    return close < 0 ? noCql('a comment is not closed', at) : close + 2;
   }
   if (code === 0x2f) return 0;
   const end = CLASS[next] === DIGIT ? number(text, at, tokens) : negative(text, at, tokens);
-  return end < 0 ? { reason: NUMBER_RUNS_ON, position: at } : end;
+  return end < 0 ? runsOn('number', at) : end;
 }
 
 export function isLexicalError(result: Tokens | LexicalError): result is LexicalError {
@@ -372,7 +383,10 @@ function number(text: string, at: number, tokens: Tokens): number {
   if (duration > 0 && !isWordCharacter(text.charCodeAt(duration))) {
     return ended(text, at, duration, Kind.DURATION, tokens);
   }
+  if (next > 0x7f) return -1;
   const float = match(FLOAT, text, at);
+  // Cassandra's parser trips over what a double can't hold.
+  if (float !== end && !Number.isFinite(Number(text.slice(at, float)))) return -1;
   return ended(text, at, float, float === end ? Kind.INTEGER : Kind.FLOAT, tokens);
 }
 

@@ -305,6 +305,11 @@ export class Parser {
     return new Refusal(reason, this.position);
   }
 
+  /** A text that Cassandra may well take. */
+  notUnderstood(reason: string): Refusal {
+    return new Refusal(reason, this.position, false);
+  }
+
   defaultKeyspace(): string {
     if (this.sessionKeyspace === null) {
       throw new Refusal(

@@ -204,7 +204,7 @@ function mbean(p: Parser): Resource {
   const pattern = p.stringLiteral();
   const isPattern = /[*?]/.test(pattern);
   if (!isObjectName(pattern) || pattern === '*:*' || isPlural !== isPattern) {
-    throw p.refusal('MBEAN takes the name of a bean, MBEANS a pattern');
+    throw p.notUnderstood('MBEAN takes the name of a bean, MBEANS a pattern');
   }
   return { type: 'MBEAN', pattern };
 }
@@ -347,21 +347,26 @@ function userOptions(p: Parser, isNew: boolean): boolean {
   return p.accept('superuser');
 }
 
-/** ADD IDENTITY and DROP IDENTITY (5.0); null where it is something else. */
-export function identity(p: Parser): RoleStatement | null {
-  if (p.acceptBoth('add', 'identity')) {
-    if (p.accept('if')) p.expectAll('not', 'exists');
-    plainName(p, 'an identity');
-    p.expectAll('to', 'role');
-    const roles = [plainName(p, 'a role')];
-    const needs = onAllRoles('CREATE');
-    return { ...NOTHING, kind: 'ADD IDENTITY', needs, capability: 'identities', roles };
-  }
-  if (p.acceptBoth('drop', 'identity')) {
-    if (p.accept('if')) p.expect('exists');
-    plainName(p, 'an identity');
-    const needs = onAllRoles('DROP');
-    return { ...NOTHING, kind: 'DROP IDENTITY', needs, capability: 'identities' };
-  }
-  return null;
+/** ADD IDENTITY (5.0). */
+export function addIdentity(p: Parser): RoleStatement {
+  p.expectAll('add', 'identity');
+  if (p.accept('if')) p.expectAll('not', 'exists');
+  plainName(p, 'an identity');
+  p.expectAll('to', 'role');
+  const roles = [plainName(p, 'a role')];
+  const needs = onAllRoles('CREATE');
+  return { ...NOTHING, kind: 'ADD IDENTITY', needs, capability: 'identities', roles };
+}
+
+/** DROP IDENTITY (5.0); null where it is something else. */
+export function dropIdentity(p: Parser): RoleStatement | null {
+  if (!p.acceptBoth('drop', 'identity')) return null;
+  if (p.accept('if')) p.expect('exists');
+  plainName(p, 'an identity');
+  return {
+    ...NOTHING,
+    kind: 'DROP IDENTITY',
+    needs: onAllRoles('DROP'),
+    capability: 'identities',
+  };
 }

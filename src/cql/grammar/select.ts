@@ -43,7 +43,24 @@ function groups(p: Parser): void {
 function isFollowedBySelector(p: Parser): boolean {
   const next = p.index + 1;
   if (p.isAt(next, 'as') && p.isAt(next + 1, 'as') && !p.isNameAt(next + 2)) return false;
+  if (p.isAt(next, '[') && isSliceAt(p, next)) {
+    // Cassandra takes some of these and not others, by what stands before the dots.
+    throw p.notUnderstood('a slice of a column called json or distinct; quote the name');
+  }
   return startsTerm(p, next) || p.isAt(next, '-') || p.isAt(next, '*');
+}
+
+/** Whether the brackets that open at a token hold `..` of their own. */
+function isSliceAt(p: Parser, open: number): boolean {
+  let depth = 0;
+  for (let index = open; p.kindAt(index) !== Kind.END; index++) {
+    const word = p.wordAt(index);
+    if (word === '[' || word === '(' || word === '{') depth++;
+    else if (word === ']' || word === ')' || word === '}') depth--;
+    if (depth === 0) return false;
+    if (depth === 1 && word === '..') return true;
+  }
+  return false;
 }
 
 /** `*`, or selectors with their aliases. */

@@ -135,9 +135,10 @@ function braces(p: Parser): void {
 /** What can follow the `)` of a cast or a type hint; an operator there makes it a tuple of one. */
 export function startsTerm(p: Parser, index: number): boolean {
   const word = p.wordAt(index);
-  // `(a) AS b`: AS is a name as well, but not before another name; AS and PER may follow a name.
+  // `(a) AS b`, `(a) PER PARTITION LIMIT 1`: AS and PER are names as well, but not there.
   const next = word === 'as' && p.isNameAt(index + 1) ? p.wordAt(index + 1) : 'as';
   if (next !== 'as' && next !== 'per') return false;
+  if (word === 'per' && p.isAt(index + 1, 'partition')) return false;
   if (isConstant(p.kindAt(index)) || p.isNameAt(index)) return true;
   return TERM_STARTS.has(word) || (word === ':' && p.isNameAt(index + 1));
 }

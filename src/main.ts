@@ -1,13 +1,16 @@
 // The command line: parses, calls one command, turns its result into text and an exit code.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { analyseLines } from './commands/analyse.ts';
 import { auditVerify, reportText } from './commands/audit-verify.ts';
 import { checkConfig } from './commands/check-config.ts';
+import { junit } from './commands/junit.ts';
 import { explain } from './commands/policy-explain.ts';
+import { testPolicy } from './commands/policy-test.ts';
 import { serve } from './commands/serve.ts';
 import { inspectToken } from './commands/token-inspect.ts';
 import { loadConfig } from './config/load.ts';
+import { loadExpectations } from './config/expectations.ts';
 import { loadPolicy, policyContext, type LoadedPolicy } from './config/load-policy.ts';
 import { ConfigFault } from './errors.ts';
 import { TokenVerifier } from './identity/verifier.ts';
@@ -81,9 +84,8 @@ function commands(): Command {
       await analyseLines(process.stdin, process.stdout, keyspace ?? null);
     });
 
-  program
-    .command('policy')
-    .description('work with the policy')
+  const policy = program.command('policy').description('work with the policy');
+  policy
     .command('explain')
     .description(
       'say which grant allows a statement to a role, or what is missing; exit code 1 where denied',
@@ -94,6 +96,17 @@ function commands(): Command {
     .option(...CONFIG)
     .option(...JSON_FLAG)
     .action(async (text: string, options: ExplainOptions) => explainCommand(text, options));
+
+  policy
+    .command('test')
+    .description(
+      'hold the policy against expectations; exit code 1 where one is not met or a file is not valid',
+    )
+    .argument('<file>', 'the expectations: tokens, statements, permit or deny')
+    .option(...CONFIG)
+    .option(...JSON_FLAG)
+    .option('--junit <file>', 'write the results as JUnit XML too')
+    .action(async (file: string, options: TestOptions) => testCommand(file, options));
 
   program
     .command('token')
@@ -152,6 +165,25 @@ async function explainCommand(text: string, options: ExplainOptions): Promise<vo
     if (found.note !== null) print(`  note: ${found.note}`);
   }
   if (found.result === 'deny') process.exitCode = EXIT.refused;
+}
+
+interface TestOptions {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly junit?: string;
+}
+
+async function testCommand(file: string, options: TestOptions): Promise<void> {
+  const { policy } = await policyOf(options.config);
+  const checks = testPolicy(policy, await loadExpectations(file));
+  const failed = checks.filter(({ failure }) => failure !== null);
+  if (options.junit !== undefined) await writeFile(options.junit, junit(checks));
+  if (options.json === true) printJson(checks);
+  else {
+    for (const { test, name, failure } of failed) print(`${test}: ${name}\n  ${failure}`);
+    print(`${checks.length - failed.length} as expected, ${failed.length} not`);
+  }
+  if (failed.length > 0) process.exitCode = EXIT.refused;
 }
 
 try {

@@ -1,7 +1,7 @@
 // The commands as a user runs them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Files } from '../config/files.ts';
@@ -92,6 +92,27 @@ describe('cqlgate', () => {
     expect(deny).toMatchObject({ code: 1 });
     expect(deny.stdout).toContain('DROP ON TABLE orders.t: no grant');
     expect(await explain('SELECT 1', 'nobody')).toMatchObject({ code: 1 });
+    await own.remove();
+  });
+
+  it('holds the policy against expectations', async () => {
+    const own = await Files.create();
+    const tests = path.join(own.dir, 'tests.yaml');
+    const report = path.join(own.dir, 'report.xml');
+    const test = async (claim: string) => {
+      const token = `{issuer: pipelines, claims: {repositoryUuid: "{${claim}}"}}`;
+      await own.write(
+        'tests.yaml',
+        `version: 1\ntokens: {job: ${token}}\ntests: [{name: reads, token: job, permit: [SELECT * FROM orders.t], deny: [TRUNCATE orders.t]}]\n`,
+      );
+      return run(['policy', 'test', tests, '-c', own.config, '--junit', report]);
+    };
+    expect(await test('2')).toMatchObject({ code: 0, stdout: '2 as expected, 0 not\n' });
+    expect(await readFile(report, 'utf8')).toContain('tests="2" failures="0"');
+    const failed = await test('3');
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toContain('reads: permit login\n  refused: No role is bound');
+    expect(await readFile(report, 'utf8')).toContain('failures="1"');
     await own.remove();
   });
 

@@ -279,6 +279,7 @@ commitlog_segment_size: 32MiB
 auto_snapshot: false
 materialized_views_enabled: true
 user_defined_functions_enabled: true
+dynamic_data_masking_enabled: true
 ${options.yaml ?? ''}
 `;
 }

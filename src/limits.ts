@@ -103,6 +103,8 @@ export const CQL = {
   nestingDepth: 200,
   /** Columns of one statement kept by name, for masks; beyond it all columns are taken as meant. */
   columnsKept: 256,
+  /** Different functions, types, or children of a BATCH: each is decided on for every request. */
+  namesPerText: 1024,
   /** Longer texts are not kept, and analysed in a thread of their own. */
   cachedTextLength: 16 * KIB,
   /** Heap of that thread: the tokens of the longest text take a tenth of it. */

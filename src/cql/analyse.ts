@@ -15,6 +15,7 @@ import { alter, create, drop } from './grammar/schema.ts';
 import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
 import { topologySelection } from './grammar/topology-select.ts';
+import { CQL } from '../limits.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';
 import {
@@ -193,28 +194,25 @@ function modificationStatement(p: Parser): Statement {
 function batchStatement(p: Parser): Statement {
   const distinct = new Map<string, Statement>();
   batch(p, (found) => {
-    const child = modified(found, p);
     // A thousand rows into one table are one child to decide on.
-    const key = childKey(child);
-    if (key === null) distinct.set(`#${distinct.size}`, child);
-    else if (!distinct.has(key)) distinct.set(key, child);
+    const key = childKey(found, p);
+    if (!distinct.has(key)) distinct.set(key, modified(found, p));
+    if (distinct.size > CQL.namesPerText) {
+      throw p.notUnderstood(`more than ${CQL.namesPerText} different statements in one BATCH`);
+    }
     p.forget();
   });
-  return batchOf([...distinct.values()]);
+  const statement = batchOf([...distinct.values()]);
+  // Also where only a child that was merged has an unqualified name.
+  return { ...statement, usesKeyspace: p.usesKeyspace };
 }
 
-/** Children of the same key need the same; null where one stands for itself. */
-function childKey({
-  kind,
-  keyspace,
-  tables,
-  lwt,
-  functions,
-  calls,
-  types,
-}: Statement): string | null {
-  if (lwt || functions.length + calls.length + types.length > 0) return null;
-  return `${kind}\0${keyspace ?? ''}\0${tables[0]?.table ?? ''}`;
+/** Children of the same key are decided in the same way. */
+function childKey({ kind, table, lwt }: Modification, p: Parser): string {
+  const plain = `${kind}\0${table.keyspace}\0${table.table}`;
+  if (!lwt && p.calls.size + p.types.size === 0) return plain;
+  const names = [...p.calls.keys(), '', ...p.types.keys()].join('\0\0');
+  return `${plain}\0${names}\0${lwt ? JSON.stringify(p.restricted) : ''}`;
 }
 
 /** A BATCH of these: what each needs, once. */

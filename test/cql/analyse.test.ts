@@ -337,3 +337,64 @@ describe('the analyser', () => {
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 });
+
+describe('a BATCH', () => {
+  it("works in the session's keyspace if any child does, merged or not", () => {
+    const batch = (children: string) =>
+      statement(`BEGIN BATCH ${children} APPLY BATCH`, 'cur').usesKeyspace;
+    expect(batch('INSERT INTO cur.t (k) VALUES (1); INSERT INTO t (k) VALUES (2);')).toBe(true);
+    expect(batch('INSERT INTO t (k) VALUES (1); INSERT INTO cur.t (k) VALUES (2);')).toBe(true);
+    expect(batch('INSERT INTO cur.t (k) VALUES (1); INSERT INTO cur.t (k) VALUES (2);')).toBe(
+      false,
+    );
+  });
+
+  it('is decided on once for children that need the same', () => {
+    const rows = (value: string) =>
+      statement(`BEGIN BATCH ${`INSERT INTO ks.t (k) VALUES (${value});`.repeat(50)} APPLY BATCH`);
+    expect(rows('1').children).toHaveLength(1);
+    expect(rows('now()').children).toHaveLength(1);
+    expect(rows('ks.f(1)').children).toHaveLength(1);
+    const differing = [
+      'INSERT INTO ks.t (k) VALUES (f(1))',
+      'INSERT INTO ks.t (k) VALUES (f(1, 2))',
+      'INSERT INTO ks.t (k) VALUES (ks.f(1))',
+      'INSERT INTO ks.t (k) VALUES (g(1))',
+      'INSERT INTO ks.t (k) VALUES ((ks.u)1)',
+      'INSERT INTO ks.t (k) VALUES (1)',
+      'INSERT INTO ks.t (k) VALUES (1) IF NOT EXISTS',
+      'UPDATE ks.t SET v = 1 WHERE k = 1 IF a = 1',
+      'UPDATE ks.t SET v = 1 WHERE k = 1 IF b = 1',
+      'UPDATE ks.t SET v = 1 WHERE k = 1',
+      'DELETE FROM ks.t WHERE k = 1',
+      'DELETE FROM ks.u WHERE k = 1',
+      'DELETE FROM "Ks".t WHERE k = 1',
+    ];
+    const all = statement(`BEGIN BATCH ${differing.join('; ')}; APPLY BATCH`);
+    expect(all.children).toHaveLength(differing.length);
+  });
+});
+
+describe('a text that names very much', () => {
+  const many = (item: (i: number) => string) =>
+    Array.from({ length: 2_000 }, (_unused, i) => item(i)).join(', ');
+
+  it.each([
+    ['functions', `SELECT ${many((i) => `f${i}(a)`)} FROM ks.t`],
+    ['types', `CREATE TABLE ks.t (k int PRIMARY KEY, ${many((i) => `c${i} u${i}`)})`],
+    [
+      'statements',
+      `BEGIN BATCH ${many((i) => `DELETE FROM ks.t${i} WHERE k = 1`).replaceAll(',', ';')} APPLY BATCH`,
+    ],
+  ])('is refused for its %s, as not understood', (what, text) => {
+    expect(analyse(text, null)).toMatchObject({
+      reason: expect.stringContaining(`different ${what}`) as string,
+      syntax: false,
+    });
+  });
+
+  it('is not refused for naming the same again and again', () => {
+    const calls = Array.from({ length: 5_000 }, () => 'f(a), g(b), h(c)').join(', ');
+    expect(statement(`SELECT ${calls} FROM ks.t`).calls).toHaveLength(3);
+  });
+});

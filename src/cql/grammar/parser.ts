@@ -32,6 +32,10 @@ export interface Call extends Name {
   readonly arity: number;
 }
 
+function isCall(call: Call | null, keyspace: string | null, name: string, arity: number): boolean {
+  return call?.name === name && call.keyspace === keyspace && call.arity === arity;
+}
+
 /** Words of other releases and products, at the place where the text stops being CQL of 5.0. */
 const FOREIGN: ReadonlyMap<string, string> = new Map([
   ['schema', 'write KEYSPACE: SCHEMA is not taken for it since Cassandra 4.0'],
@@ -56,12 +60,13 @@ export class Parser {
   #at = 0;
   #depth = 0;
   #lastCall: Call | null = null;
+  #callBefore: Call | null = null;
   #lastType: Name | null = null;
   /** Functions and types as written; resolved when the statement's table is known. */
-  calls = new Map<string, Call>();
+  readonly calls = new Map<string, Call>();
   /** Functions that are made, dropped or granted, not called. */
   readonly namedFunctions: { readonly keyspace: string; readonly name: string }[] = [];
-  types = new Map<string, Name>();
+  readonly types = new Map<string, Name>();
   /** Columns whose values are read; null when there are more than are worth keeping: all then. */
   columns: string[] | null = [];
   /** Columns that conditions compare. */
@@ -217,10 +222,12 @@ export class Parser {
 
   /** Notes a call; the same one again changes nothing. */
   noteCall(keyspace: string | null, name: string, arity: number): void {
-    const last = this.#lastCall;
-    if (last?.name === name && last.keyspace === keyspace && last.arity === arity) return;
+    if (isCall(this.#lastCall, keyspace, name, arity)) return;
+    if (isCall(this.#callBefore, keyspace, name, arity)) return;
+    this.#callBefore = this.#lastCall;
     this.#lastCall = { keyspace, name, arity };
     this.calls.set(`${keyspace ?? ''}\0${name}\0${arity}`, this.#lastCall);
+    this.#bound(this.calls.size, 'functions');
   }
 
   /** Notes a user-defined type. */
@@ -229,14 +236,22 @@ export class Parser {
     if (last?.name === type.name && last.keyspace === type.keyspace) return;
     this.#lastType = type;
     this.types.set(`${type.keyspace ?? ''}\0${type.name}`, type);
+    this.#bound(this.types.size, 'types');
+  }
+
+  #bound(count: number, what: string): void {
+    if (count > CQL.namesPerText) {
+      throw this.notUnderstood(`more than ${CQL.namesPerText} different ${what} in one text`);
+    }
   }
 
   /** What is found next belongs to another statement: that of a BATCH. */
   forget(): void {
-    this.calls = new Map();
-    this.types = new Map();
+    if (this.calls.size > 0) this.calls.clear();
+    if (this.types.size > 0) this.types.clear();
     this.restricted = [];
     this.#lastCall = null;
+    this.#callBefore = null;
     this.#lastType = null;
   }
 

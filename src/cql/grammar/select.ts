@@ -1,7 +1,7 @@
 // SELECT: selectors, WHERE, GROUP BY, ORDER BY, limits. Columns whose values are read, and those that
 // conditions compare, are noted for masks.
 import type { TableName } from '../statement.ts';
-import { Kind } from '../lexer.ts';
+import { isConstant, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
 import {
   acceptConstant,
@@ -97,6 +97,10 @@ function selectorProduct(p: Parser): void {
 }
 
 function selectorGroup(p: Parser): void {
+  if (isConstant(p.kind) && !p.isNext('.') && !p.isNext('[')) {
+    p.advance();
+    return;
+  }
   p.enter();
   if (p.accept('-')) {
     selectorGroup(p);
@@ -150,8 +154,9 @@ function plainSelector(p: Parser): void {
   }
   if (p.acceptMarker() || p.accept('null') || acceptConstant(p)) return;
   if (p.isNext('(') && special(p)) return;
-  if (functionEnd(p, p.index) > 0) {
-    functionCall(p, selector);
+  const open = functionEnd(p, p.index);
+  if (open > 0) {
+    functionCall(p, selector, 0, open);
     return;
   }
   p.skipName('something to select');

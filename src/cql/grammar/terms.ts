@@ -161,8 +161,12 @@ export function functionEnd(p: Parser, index: number): number {
 }
 
 /** `[ks.]f(arguments)`; the function is noted. `arity` counts arguments that the text leaves out. */
-export function functionCall(p: Parser, argument: (p: Parser) => void, arity = 0): void {
-  const open = functionEnd(p, p.index);
+export function functionCall(
+  p: Parser,
+  argument: (p: Parser) => void,
+  arity = 0,
+  open = functionEnd(p, p.index),
+): void {
   if (open < 0) throw p.unexpected('a value');
   const keyspace = open === p.index + 3 ? p.nameAt(p.index) : null;
   const name = p.functionNameAt(open - 1);

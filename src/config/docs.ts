@@ -36,6 +36,23 @@ they stand in.
   keyspaces by prefix, creating them included; CREATE ON KEYSPACE without it never allows CREATE KEYSPACE.
 - ALL KEYSPACES and prefixes do not reach Cassandra's own keyspaces; \`cqlgate\` is reachable by no grant.
 - \`deny\` names kinds of statements: \`TRUNCATE\`, \`DROP KEYSPACE\`, \`CREATE FUNCTION\`.
+- What a statement needs is what Cassandra asks for, the schema considered: views are read by their table's
+  grant, a write to a table with views needs MODIFY on them, DROP FUNCTION without arguments needs DROP on each
+  overload. Where the schema can't tell the table (DROP INDEX IF EXISTS of one that is gone), the permission is
+  asked for on ALL TABLES IN the keyspace. \`cqlgate policy explain\` names the grant behind each need.
+- Stricter than Cassandra, and how a role is let off:
+
+  | what | asked for here | let off by |
+  |-|-|-|
+  | USE, DESCRIBE | some grant in the keyspace | \`asCassandra: [keyspaces]\` |
+  | LIST ROLES, USERS, PERMISSIONS | DESCRIBE on ALL ROLES, or on the role named | \`asCassandra: [listing]\` |
+  | system_traces | SELECT that names it: it holds everybody's texts and values | \`asCassandra: [traces]\` |
+  | ALL in a grant | everything but AUTHORIZE, which is written out | \`asCassandra: [authorize]\` |
+  | triggers, ADD and DROP IDENTITY, SUPERUSER and ACCESS options | a capability | \`capabilities\` |
+  | Java classes (index USING, \`class\` of replication, compaction, compression) | Cassandra's own | \`classes\` |
+  | columns with a mask, behind a login that has UNMASK | UNMASK, to read them; UNMASK or SELECT_MASKED, to compare with them | the grant |
+  | functions, roles, GRANT and REVOKE | grants on FUNCTIONS, on ROLES, and of AUTHORIZE that are written out | the grant |
+  | Cassandra roles that the gate itself logs in as | refused: in Cassandra a login may change its own password | nothing |
 - \`where\` is never empty. Its keys are claims, or JSON Pointers into nested ones; values are globs (\`*\`
   stops at \`/\`, \`**\` does not) or lists of them. A missing, null or empty claim never matches. Claims
   ending in \`Uuid\` are compared without braces and case. A bitbucket binding names \`repositoryUuid\`.

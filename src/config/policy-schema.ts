@@ -1,4 +1,4 @@
-// The policy file's shape. Grants, kinds and bindings are checked further in policy-document.ts.
+// The policy file's shape. Grants, kinds and bindings are checked further in load-policy.ts.
 import { z } from 'zod';
 
 const claim = z.union([z.string(), z.array(z.string()).min(1)], {
@@ -10,12 +10,24 @@ export const policySchema = z.strictObject({
   roles: z.record(
     z.string().min(1),
     z.strictObject({
-      cassandraRole: z.string().min(1),
-      grants: z.array(z.string()),
-      deny: z.array(z.string()).default([]),
-      capabilities: z.array(z.string()).default([]),
-      classes: z.array(z.string().min(1)).default([]),
-      asCassandra: z.array(z.string()).default([]),
+      cassandraRole: z.string().min(1).meta({
+        description: 'Entry of `cassandraRoles`: the login that its statements run under.',
+      }),
+      grants: z.array(z.string()).meta({ description: "Texts of Cassandra's GRANT without `TO`." }),
+      deny: z.array(z.string()).default([]).meta({
+        description: 'Kinds of statements that are refused whatever the grants.',
+      }),
+      capabilities: z.array(z.string()).default([]).meta({
+        description:
+          'What no grant gives: `triggers`, `identities`, `superuser` (options that Cassandra keeps for superusers).',
+      }),
+      classes: z.array(z.string().min(1)).default([]).meta({
+        description: "Java classes that its schema statements may name beside Cassandra's own.",
+      }),
+      asCassandra: z.array(z.string()).default([]).meta({
+        description:
+          'Where the gate asks for more than Cassandra and this role is let off: `keyspaces`, `listing`, `traces`, `authorize`.',
+      }),
     }),
   ),
   bindings: z.array(

@@ -187,15 +187,16 @@ function later(
   keyspace: string | null,
 ): Outcome {
   const fit = texts.filter((text) => text.length <= session.gate.limits.statementBytes);
+  const charge = session.charge(frame);
   const outcome = session.gate.analyst
     .analyse(fit, keyspace ?? session.keyspace)
     .then((analysed) => {
-      if (session.isClosed) return close(null, 'client gone');
       session.analysed = analysed;
       try {
-        return handler(session, frame);
+        return session.isClosed ? close(null, 'client gone') : handler(session, frame);
       } finally {
         session.analysed = null;
+        charge.release();
       }
     });
   return wait(outcome, null, true);

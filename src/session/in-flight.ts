@@ -2,6 +2,7 @@
 // 100 bytes keeps its whole read buffer alive, so it is the buffer that is charged, once, until the
 // last view of it is let go.
 import type { Limits } from '../limits.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Bytes of read buffers that requests in flight hold; one for a session, one for the gate. */
@@ -50,6 +51,13 @@ export class InFlightRequests implements ByteAccount {
       this.bytesInFlight >= limits.inFlightBytesPerSession ||
       this.#gate.bytesInFlight >= limits.inFlightBytes
     );
+  }
+
+  /** Charges what a request pins before it is an exchange; to be released by whoever asked. */
+  charge(frame: Frame): BufferCharge {
+    const charge = new BufferCharge(frame.buffer.length, [this, this.#gate]);
+    charge.take();
+    return charge;
   }
 
   /** Counts an exchange as in flight, once. */

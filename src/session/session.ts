@@ -25,7 +25,7 @@ import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import { Inbox } from './inbox.ts';
-import { InFlightRequests } from './in-flight.ts';
+import { InFlightRequests, type BufferCharge } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import { replies } from './replies.ts';
@@ -113,6 +113,11 @@ export class Session {
 
   authority(): Authority | string {
     return this.#standing.authority();
+  }
+
+  /** For a frame that waits for something of ours before it is carried out. */
+  charge(frame: Frame): BufferCharge {
+    return this.#inFlight.charge(frame);
   }
 
   pool(): Pool {

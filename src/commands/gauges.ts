@@ -28,6 +28,9 @@ export function readGauges(
   metrics.gauge('ready', () => (readiness.reasons().length === 0 ? 1 : 0));
   metrics.gauge('sessions', sessions);
   metrics.gauge('unauthenticated_connections', () => admission.unauthenticated);
+  metrics.gauge('issuer_keys_age_seconds', () =>
+    gate.verifier.keyAges.map(([issuer, seconds]) => [[issuer], seconds]),
+  );
   metrics.gauge('bytes_in_flight', () => gate.bytesInFlight);
   metrics.gauge(
     'upstream_connections',

@@ -74,6 +74,7 @@ function principalOf(issuerName: string, claims: Principal['claims']): Principal
     subject: typeof sub === 'string' ? sub : 'the test',
     claims,
     tokenSha256: '',
+    isHuman: false,
     expiresAtMs: Infinity,
   };
 }

@@ -8,7 +8,14 @@ export interface Inspection {
   readonly claims: unknown;
   readonly valid: boolean;
   readonly issuer: string | null;
+  readonly isHuman: boolean;
   readonly roles: readonly string[];
+  /** Each binding of the policy, and what keeps it from matching. */
+  readonly bindings: readonly {
+    readonly name: string;
+    readonly role: string;
+    readonly mismatch: string | null;
+  }[];
   readonly problem: string | null;
 }
 
@@ -25,10 +32,17 @@ export async function inspectToken(
     const roles = policy.roleNames.filter((name) => isAuthority(policy.authorize(principal, name)));
     const any = policy.authorize(principal, ANY_ROLE);
     const problem = isAuthority(any) ? null : any.message;
-    return { ...seen, valid: true, issuer: principal.issuerName, roles, problem };
+    const bindings = policy.explainBindings(principal).map(({ binding, mismatch }) => ({
+      name: binding.name,
+      role: binding.role,
+      mismatch,
+    }));
+    const { issuerName: issuer, isHuman } = principal;
+    return { ...seen, valid: true, issuer, isHuman, roles, bindings, problem };
   } catch (error) {
     if (!(error instanceof AuthFault)) throw error;
-    return { ...seen, valid: false, issuer: null, roles: [], problem: error.message };
+    const nobody = { issuer: null, isHuman: false, roles: [], bindings: [] };
+    return { ...seen, valid: false, ...nobody, problem: error.message };
   }
 }
 

@@ -120,13 +120,17 @@ function variants(node: Node): readonly Node[] {
   return node.oneOf ?? node.anyOf ?? [node];
 }
 
-/** Variants of a union share keys; the first that says something stands for all. */
+/** Variants of a union share keys: one row with all their types, and the first sentence there is. */
 function unique(rows: readonly Row[]): Row[] {
   const byPath = new Map<string, Row>();
   for (const row of rows) {
-    const known = byPath.get(row.path);
-    if (known === undefined || (known.sentence === '' && row.sentence !== ''))
-      byPath.set(row.path, row);
+    const known = byPath.get(row.path) ?? row;
+    const types = new Set([...known.type.split(' or '), ...row.type.split(' or ')]);
+    byPath.set(row.path, {
+      ...known,
+      type: [...types].join(' or '),
+      sentence: known.sentence === '' ? row.sentence : known.sentence,
+    });
   }
   return [...byPath.values()];
 }

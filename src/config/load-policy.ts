@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { CAPABILITIES, STATEMENT_KINDS, type StatementKind } from '../cql/statement.ts';
 import { ConfigFault } from '../errors.ts';
-import type { IssuerConfig } from '../identity/issuers.ts';
+import { AWS_CLAIMS, type IssuerConfig } from '../identity/issuers.ts';
 import type { Binding } from '../policy/bindings.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
 import { ANY_ROLE, Policy } from '../policy/policy.ts';
@@ -121,6 +121,27 @@ function grantProblem({ resource }: Grant): string | null {
   return null;
 }
 
+/** Claims of which a binding names one: those that say who it is and that nobody chooses for himself. */
+const NAMED_BY: Readonly<
+  Record<IssuerConfig['type'], { readonly anyOf: readonly string[]; readonly advice: string }>
+> = {
+  bitbucket: {
+    anyOf: ['repositoryUuid'],
+    advice: 'name repositoryUuid; a whole workspace is written as repositoryUuid: "*"',
+  },
+  aws: {
+    anyOf: ['sub', `/${AWS_CLAIMS.replaceAll('~', '~0').replaceAll('/', '~1')}/aws_account`],
+    advice:
+      'name sub (the ARN of the role) or "/https:~1~1sts.amazonaws.com~1/aws_account"; tags of the request are chosen by whoever asks',
+  },
+  kubernetes: {
+    anyOf: ['sub'],
+    advice: 'name sub, as in sub: system:serviceaccount:NAMESPACE:NAME',
+  },
+  okta: { anyOf: [], advice: '' },
+  oidc: { anyOf: [], advice: '' },
+};
+
 function bindingOf(
   yaml: YamlFile<PolicyFile>,
   binding: PolicyFile['bindings'][number],
@@ -153,10 +174,11 @@ function bindingOf(
     problems.push(
       `${at('where')}: ${name}: where is empty and would bind every token of the issuer; name claims`,
     );
-  } else if (issuer?.type === 'bitbucket' && !where.has('repositoryUuid')) {
-    problems.push(
-      `${at('where')}: ${name}: name repositoryUuid; a whole workspace is written as repositoryUuid: "*"`,
-    );
+  } else if (issuer !== undefined) {
+    const { anyOf, advice } = NAMED_BY[issuer.type];
+    if (anyOf.length > 0 && !anyOf.some((key) => where.has(key))) {
+      problems.push(`${at('where')}: ${name}: ${advice}`);
+    }
   }
   if (where.has('pipelineTarget')) {
     problems.push(

@@ -1,5 +1,6 @@
 // The configuration file to what the gate is put together from: secrets resolved, relations between
 // keys checked. Problems come all at once; warnings are what an operator should know all the same.
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ConfigFault } from '../errors.ts';
@@ -51,10 +52,11 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
     );
   }
   checkIssuers(yaml, problems);
+  const issuers = await issuersOf(yaml, base, problems);
   if (problems.length > 0) throw new ConfigFault(problems);
   return {
     config,
-    issuers: config.issuers,
+    issuers,
     logins,
     gateLogin: logins.get(gateRole)!,
     contactPoints: config.cluster.contactPoints.map(hostPort),
@@ -103,6 +105,35 @@ async function resolveSecret(
     return value === '' ? { problem: `${secret.file} is empty` } : { value };
   } catch {
     return { problem: `${secret.file} cannot be read` };
+  }
+}
+
+/** The rows with their certificates read. */
+async function issuersOf(
+  yaml: YamlFile<Config>,
+  base: string,
+  problems: string[],
+): Promise<IssuerConfig[]> {
+  return Promise.all(
+    yaml.value.issuers.map(async (issuer, index) => {
+      if (issuer.ca === undefined) return issuer;
+      const ca = await certificates(path.resolve(base, issuer.ca));
+      if (ca === null) {
+        const place = yaml.place(['issuers', index, 'ca']);
+        problems.push(`${place}: ${issuer.ca} holds no PEM certificates that can be read`);
+      }
+      return { ...issuer, ca: ca ?? undefined };
+    }),
+  );
+}
+
+/** null where the file can't be read or holds none. */
+async function certificates(file: string): Promise<string | null> {
+  const pem = await readFile(file, 'utf8').catch(() => '');
+  try {
+    return new X509Certificate(pem).raw.length > 0 ? pem : null;
+  } catch {
+    return null;
   }
 }
 

@@ -29,25 +29,41 @@ const audience = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
   .meta({ description: 'What the `aud` claim must contain: one value, or any of a list.' });
 
+const ca = z.string().min(1).optional().meta({
+  description: 'File with PEM certificates to trust for its addresses, besides the usual ones.',
+});
+
+/** The keys that all issuers have but for `issuer` itself. */
+const issuerKeys = {
+  name: z.string().min(1).meta({ description: 'What policy bindings call it.' }),
+  audience,
+  jwksUri: url.optional().meta({ description: 'Found by discovery where it is not given.' }),
+  ca,
+};
+const issuerUrl = url.meta({ description: 'The `iss` claim, exactly.' });
+const clientId = z.string().min(1).optional().meta({
+  description: 'Public client (no secret) that `cqlgate login` signs people in with.',
+});
+
 const issuer = z.discriminatedUnion('type', [
   z.strictObject({
-    name: z.string().min(1).meta({ description: 'What policy bindings call it.' }),
+    ...issuerKeys,
     type: z.literal('bitbucket'),
     workspace: z.string().min(1).meta({ description: "The workspace's slug." }),
     workspaceUuid: z
       .string()
       .optional()
       .meta({ description: 'Pins the workspace: slugs can be renamed and taken by others.' }),
-    audience,
     issuer: url.optional().meta({ description: "Instead of Bitbucket's own issuer URL." }),
-    jwksUri: url.optional().meta({ description: "Instead of the issuer's keys.json." }),
   }),
+  z.strictObject({ ...issuerKeys, type: z.literal('okta'), issuer: issuerUrl, clientId }),
+  z.strictObject({ ...issuerKeys, type: z.literal('aws'), issuer: issuerUrl }),
+  z.strictObject({ ...issuerKeys, type: z.literal('kubernetes'), issuer: issuerUrl }),
   z.strictObject({
-    name: z.string().min(1),
+    ...issuerKeys,
     type: z.literal('oidc'),
-    issuer: url.meta({ description: 'The `iss` claim, exactly.' }),
-    jwksUri: url.optional().meta({ description: 'Found by discovery where it is not given.' }),
-    audience,
+    issuer: issuerUrl,
+    clientId,
     algorithms: z
       .array(z.enum(ASYMMETRIC_ALGORITHMS))
       .min(1)

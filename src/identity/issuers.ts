@@ -1,27 +1,50 @@
 // Who may issue tokens: one row of data for each type, so that the verifier knows none by name.
+import type { Principal } from './principal.ts';
 
-export interface BitbucketIssuer {
+type Claims = Principal['claims'];
+
+interface IssuerBase {
   readonly name: string;
+  readonly audience: string | readonly string[];
+  readonly jwksUri?: string | undefined;
+  /** PEM certificates that are trusted for the issuer's addresses, besides the usual ones. */
+  readonly ca?: string | undefined;
+}
+
+export interface BitbucketIssuer extends IssuerBase {
   readonly type: 'bitbucket';
   /** The workspace's slug, which is part of the issuer's URL. */
   readonly workspace: string;
   /** Slugs can be renamed and taken by others; the uuid can't. */
   readonly workspaceUuid?: string | undefined;
-  readonly audience: string | readonly string[];
   readonly issuer?: string | undefined;
-  readonly jwksUri?: string | undefined;
 }
 
-export interface OidcIssuer {
-  readonly name: string;
+export interface OktaIssuer extends IssuerBase {
+  readonly type: 'okta';
+  readonly issuer: string;
+  /** Of the public client that `cqlgate login` signs in with. */
+  readonly clientId?: string | undefined;
+}
+
+export interface AwsIssuer extends IssuerBase {
+  readonly type: 'aws';
+  readonly issuer: string;
+}
+
+export interface KubernetesIssuer extends IssuerBase {
+  readonly type: 'kubernetes';
+  readonly issuer: string;
+}
+
+export interface OidcIssuer extends IssuerBase {
   readonly type: 'oidc';
   readonly issuer: string;
-  readonly jwksUri?: string | undefined;
-  readonly audience: string | readonly string[];
   readonly algorithms: readonly string[];
+  readonly clientId?: string | undefined;
 }
 
-export type IssuerConfig = BitbucketIssuer | OidcIssuer;
+export type IssuerConfig = BitbucketIssuer | OktaIssuer | AwsIssuer | KubernetesIssuer | OidcIssuer;
 
 /** What the verifier needs to know of an issuer. */
 export interface Issuer {
@@ -35,6 +58,10 @@ export interface Issuer {
   readonly pinned: Readonly<Record<string, string>>;
   /** How a user comes by a fresh token. */
   readonly renewal: string;
+  /** Why a token with these claims is none to be verified here; null where it may be. */
+  readonly refusal: (claims: Claims) => string | null;
+  /** Whether it stands for a person, whose sessions have bounds of their own. */
+  readonly isHuman: (claims: Claims) => boolean;
 }
 
 /** Signature algorithms with a key pair; a shared secret would let this gate mint tokens. */
@@ -51,40 +78,79 @@ export const ASYMMETRIC_ALGORITHMS = [
   'EdDSA',
 ] as const;
 
+/** The object that AWS STS puts its own claims into. */
+export const AWS_CLAIMS = 'https://sts.amazonaws.com/';
+
+const NOTHING = () => null;
+const NOBODY = () => false;
+
 const TYPES: {
   readonly [Type in IssuerConfig['type']]: (
     config: Extract<IssuerConfig, { type: Type }>,
-  ) => Issuer;
+  ) => Omit<Issuer, 'name' | 'audiences'>;
 } = {
   bitbucket: (config) => {
     const issuer =
       config.issuer ??
       `https://api.bitbucket.org/2.0/workspaces/${encodeURIComponent(config.workspace)}/pipelines-config/identity/oidc`;
     return {
-      name: config.name,
       issuer,
       jwksUri: config.jwksUri ?? `${issuer}/keys.json`,
-      audiences: listOf(config.audience),
       algorithms: ['RS256'],
       pinned: config.workspaceUuid === undefined ? {} : { workspaceUuid: config.workspaceUuid },
       renewal: 'Each pipeline step gets its own in BITBUCKET_STEP_OIDC_TOKEN; run the step again.',
+      refusal: NOTHING,
+      isHuman: NOBODY,
     };
   },
-  oidc: (config) => ({
-    name: config.name,
+  okta: (config) => ({
     issuer: config.issuer,
     jwksUri: config.jwksUri ?? null,
-    audiences: listOf(config.audience),
+    algorithms: ['RS256'],
+    pinned: {},
+    renewal: "Sign in again with 'cqlgate login'.",
+    refusal: orgAccessToken,
+    // A service's own token (client credentials) has no user id; an ID token has no client id.
+    isHuman: (claims) => typeof claims['uid'] === 'string' || claims['cid'] === undefined,
+  }),
+  aws: (config) => ({
+    issuer: config.issuer,
+    jwksUri: config.jwksUri ?? null,
+    algorithms: ['RS256', 'ES384'],
+    pinned: {},
+    renewal: 'Ask STS again (GetWebIdentityToken).',
+    refusal: NOTHING,
+    isHuman: NOBODY,
+  }),
+  kubernetes: (config) => ({
+    issuer: config.issuer,
+    jwksUri: config.jwksUri ?? null,
+    algorithms: ['RS256', 'ES256'],
+    pinned: {},
+    renewal: 'Read the projected token file again: the kubelet renews it.',
+    refusal: NOTHING,
+    isHuman: NOBODY,
+  }),
+  oidc: (config) => ({
+    issuer: config.issuer,
+    jwksUri: config.jwksUri ?? null,
     algorithms: config.algorithms,
     pinned: {},
     renewal: 'Ask the issuer for a fresh one.',
+    refusal: NOTHING,
+    isHuman: NOBODY,
   }),
 };
 
 export function issuerOf(config: IssuerConfig): Issuer {
-  return config.type === 'bitbucket' ? TYPES.bitbucket(config) : TYPES.oidc(config);
+  const row = TYPES[config.type] as (config: IssuerConfig) => Omit<Issuer, 'name' | 'audiences'>;
+  const { name, audience } = config;
+  return { name, audiences: typeof audience === 'string' ? [audience] : audience, ...row(config) };
 }
 
-function listOf(value: string | readonly string[]): readonly string[] {
-  return typeof value === 'string' ? [value] : value;
+/** Access tokens of Okta's org server are for Okta's own APIs: nobody else can verify them. */
+function orgAccessToken({ iss, cid, scp }: Claims): string | null {
+  if (typeof iss !== 'string' || /\/oauth2\//.test(iss)) return null;
+  if (cid === undefined && scp === undefined) return null;
+  return "This is an access token of Okta's org authorization server, which only Okta itself can verify. Use one of a custom authorization server (its issuer ends in /oauth2/default or /oauth2/aus...), or the ID token.";
 }

@@ -38,6 +38,11 @@ export class KeySet {
     this.#listener = listener;
   }
 
+  /** -Infinity where they were never fetched. */
+  get fetchedAtMs(): number {
+    return this.#fetchedAtMs;
+  }
+
   /** The key a token names, imported for its algorithm; null where the issuer has none such. */
   async find(kid: string, algorithm: string): Promise<CryptoKey | null> {
     const ageMs = this.#nowMs() - this.#fetchedAtMs;

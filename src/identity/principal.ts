@@ -14,6 +14,8 @@ export interface Principal {
   readonly claims: { readonly [key: string]: ClaimValue };
   /** Hex SHA-256 of the token as sent; stands for the token in records and caches. */
   readonly tokenSha256: string;
+  /** A person, not a job or a service. */
+  readonly isHuman: boolean;
   /** The `exp` claim in milliseconds since the epoch. */
   readonly expiresAtMs: number;
 }

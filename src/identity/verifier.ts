@@ -15,7 +15,6 @@ export interface VerifierOptions {
   /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
   readonly onKeysFailed?: (issuerName: string, error: Error) => void;
   readonly nowMs?: () => number;
-  readonly outbound?: OutboundClient;
 }
 
 /** Header parameters that bring a key along, or ask for one from elsewhere. */
@@ -30,15 +29,12 @@ export class TokenVerifier {
   readonly #verified = new Map<string, Principal>();
   #checking = 0;
 
-  constructor({
-    issuers,
-    nowMs = Date.now,
-    outbound = new OutboundClient(),
-    onKeysFailed = () => undefined,
-  }: VerifierOptions) {
+  constructor({ issuers, nowMs = Date.now, onKeysFailed = () => undefined }: VerifierOptions) {
     this.#nowMs = nowMs;
     this.#issuers = new Map(
-      issuers.map(issuerOf).map((issuer) => {
+      issuers.map((config) => {
+        const issuer = issuerOf(config);
+        const outbound = new OutboundClient({ ca: config.ca });
         const keys = new KeySet(issuer, outbound, nowMs, {
           changed: () => this.#forget(issuer.name),
           failed: (error) => onKeysFailed(issuer.name, error),
@@ -52,6 +48,15 @@ export class TokenVerifier {
   get onlyIssuer(): string | null {
     const [first, ...others] = this.#issuers.keys();
     return first !== undefined && others.length === 0 ? first : null;
+  }
+
+  /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
+  get keyAges(): [issuerName: string, seconds: number][] {
+    const nowMs = this.#nowMs();
+    return [...this.#issuers.values()].flatMap(({ issuer, keys }) => {
+      const ageMs = nowMs - keys.fetchedAtMs;
+      return Number.isFinite(ageMs) ? [[issuer.name, ageMs / 1000]] : [];
+    });
   }
 
   /** A token that was verified before and is still good, without any work; else null. */
@@ -99,6 +104,8 @@ export class TokenVerifier {
       );
     }
     const { issuer, keys } = row;
+    const refusal = issuer.refusal(unverified);
+    if (refusal !== null) throw new AuthFault('token_kind', refusal);
     if (!issuer.algorithms.includes(algorithm)) {
       throw new AuthFault(
         'algorithm',
@@ -114,6 +121,7 @@ export class TokenVerifier {
       subject: claims['sub'] as string,
       claims,
       tokenSha256: sha256(token),
+      isHuman: issuer.isHuman(claims),
       expiresAtMs: (claims['exp'] as number) * 1000,
     };
     this.#keep(principal);

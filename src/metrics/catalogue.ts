@@ -57,6 +57,10 @@ export const GAUGES = {
   ready: { help: '1 while the gate is ready, as /readyz says.', labels: [] },
   sessions: { help: 'Client connections open.', labels: [] },
   unauthenticated_connections: { help: 'Client connections without a login.', labels: [] },
+  issuer_keys_age_seconds: {
+    help: "Since an issuer's keys were last fetched; they serve on for a day while it is down.",
+    labels: ['issuer'],
+  },
   bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
   upstream_connections: {
     help: 'Connections to nodes that are open.',

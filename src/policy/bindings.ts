@@ -14,20 +14,28 @@ export interface Binding {
 }
 
 export function bindingMatches(binding: Binding, principal: Principal): boolean {
-  if (binding.issuer !== principal.issuerName || binding.where.size === 0) return false;
+  return mismatchOf(binding, principal) === null;
+}
+
+/** The first thing that keeps a binding from matching, for people; null where it matches. */
+export function mismatchOf(binding: Binding, principal: Principal): string | null {
+  if (binding.issuer !== principal.issuerName) return `it is for tokens of ${binding.issuer}`;
+  if (binding.where.size === 0) return 'it names no claim';
   for (const [key, patterns] of binding.where) {
     const isUuid = key.endsWith('Uuid');
-    const values = textsOf(claimAt(principal.claims, key));
-    const matches = values.some((value) =>
+    const claim = claimAt(principal.claims, key);
+    const matches = textsOf(claim).some((value) =>
       patterns.some((pattern) =>
         isUuid
           ? matchesGlob(normalizeUuid(pattern), normalizeUuid(value))
           : matchesGlob(pattern, value),
       ),
     );
-    if (!matches) return false;
+    if (matches) continue;
+    if (claim === undefined) return `the token has no ${key}`;
+    return `${key} is ${JSON.stringify(claim)}, not ${patterns.join(' or ')}`;
   }
-  return true;
+  return null;
 }
 
 /** A claim by name, or by JSON Pointer (RFC 6901) where the key begins with `/`. */

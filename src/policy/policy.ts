@@ -1,7 +1,7 @@
 // A policy: roles, and who may take which. Immutable; a reload swaps the whole of it. Only here is
 // an Authority made, and without one there is nothing to decide by.
 import type { Principal } from '../identity/principal.ts';
-import { bindingMatches, type Binding } from './bindings.ts';
+import { bindingMatches, mismatchOf, type Binding } from './bindings.ts';
 import { Role, type RoleDocument } from './role.ts';
 
 export interface PolicyDocument {
@@ -67,6 +67,14 @@ export class Policy {
       };
     }
     return { policy: this, principal, role, binding };
+  }
+
+  /** Each binding, and what keeps it from matching: for people who look why. */
+  explainBindings(principal: Principal): { binding: Binding; mismatch: string | null }[] {
+    return this.#bindings.map((binding) => ({
+      binding,
+      mismatch: mismatchOf(binding, principal),
+    }));
   }
 
   /** Whether the gate itself logs in to the cluster as this Cassandra role. */

@@ -186,3 +186,36 @@ describe('the policy', () => {
     expect((await problemsOf(CONFIG, policy)).join('\n')).toContain(text);
   });
 });
+
+describe('a binding', () => {
+  const row = (type: string) =>
+    CONFIG.replace(
+      /- \{name: pipelines.*\}/,
+      `- {name: pipelines, type: ${type}, issuer: "https://issuer.example.com", audience: gate}`,
+    );
+  const where = (claims: string) => POLICY.replace('{repositoryUuid: "{2}"}', `{${claims}}`);
+  const tags = '"/https:~1~1sts.amazonaws.com~1/request_tags/team": orders';
+  const account = '"/https:~1~1sts.amazonaws.com~1/aws_account": "123456789012"';
+
+  it.each([
+    ['aws', tags, 'chosen by whoever asks'],
+    ['aws', account, null],
+    ['aws', `${tags}, ${account}`, null],
+    ['aws', 'sub: "arn:aws:iam::123456789012:role/x"', null],
+    ['kubernetes', '"/kubernetes.io/namespace": ci', 'name sub'],
+    ['kubernetes', 'sub: "system:serviceaccount:ci:*"', null],
+    ['okta', 'groups: data-readers', null],
+    ['okta', '', 'where is empty'],
+  ])('of %s by {%s}', async (type, claims, problem) => {
+    const problems = await problemsOf(row(type), where(claims));
+    if (problem === null) expect(problems).toEqual([]);
+    else expect(problems.join()).toContain(problem);
+  });
+
+  it('of an issuer with a CA that can not be read is a problem', async () => {
+    const config = row('kubernetes').replace('audience: gate', 'audience: gate, ca: secret');
+    expect((await problemsOf(config, where('sub: a'))).join()).toContain(
+      'secret holds no PEM certificates',
+    );
+  });
+});

@@ -11,6 +11,7 @@ const principal = (claims: Record<string, ClaimValue>): Principal => ({
   subject: 'me',
   claims,
   tokenSha256: '',
+  isHuman: false,
   expiresAtMs: Infinity,
 });
 

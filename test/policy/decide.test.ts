@@ -21,6 +21,7 @@ const PRINCIPAL: Principal = {
   subject: 'me',
   claims: { sub: 'me' },
   tokenSha256: '',
+  isHuman: false,
   expiresAtMs: Infinity,
 };
 

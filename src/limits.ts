@@ -133,6 +133,14 @@ export const JWKS = {
   coolDownMs: 10_000,
 } as const;
 
+/** Certificates from files. */
+export const CERTIFICATES = {
+  /** A changed file is taken after two of these. */
+  pollMs: 2_000,
+  /** A certificate that ends within this is warned of. */
+  warnMs: 14 * 86_400_000,
+} as const;
+
 /** Requests to issuers, Bitbucket and Vault. */
 export const OUTBOUND = {
   connectTimeoutMs: 3_000,

@@ -17,7 +17,10 @@ export interface ClientRecord {
   readonly driver: string | null;
   readonly driver_version: string | null;
   readonly protocol: number | null;
+  /** Version and cipher, as `TLSv1.3 TLS_AES_256_GCM_SHA384`; null for plaintext. */
   readonly tls: string | null;
+  /** Of the client's certificate, where one was shown. */
+  readonly certificate_sha256?: string;
 }
 
 export interface VcsRecord {

@@ -21,6 +21,7 @@ import { Analyst } from '../session/analyst.ts';
 import { Listener } from '../session/listener.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
+import { gateTls } from './gate-tls.ts';
 import { readGauges } from './gauges.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { inetBytes, type Advertised } from '../topology/advertised.ts';
@@ -59,8 +60,10 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
   const activity = new ActivityLog<Exchange>(ledger, activityEntry);
   const refusals = new RefusalLog(ledger);
   let listener: Listener | null = null;
+  const certificates = gateTls(loaded, metrics, log);
   const cluster = new Cluster({
     contactPoints: loaded.contactPoints,
+    dial: certificates.dial,
     logins: loaded.logins,
     gateLogin: loaded.gateLogin,
     compression: config.cluster.compression,
@@ -142,6 +145,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     await listener?.close();
     cluster.close();
     await analyst.close();
+    certificates.close();
     activity.close();
     refusals.close();
     await ledger.close();
@@ -164,7 +168,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
     await cluster.start();
-    listener = new Listener(gate);
+    listener = new Listener(gate, certificates.door);
     const port = await listener.listen(config.listen.host, config.listen.port);
     readiness.started();
     const { clusterName, releaseVersion } = cluster.control;

@@ -6,6 +6,13 @@ import path from 'node:path';
 import { ConfigFault } from '../errors.ts';
 import { issuerOf, type IssuerConfig } from '../identity/issuers.ts';
 import { resolveLimits, type Limits } from '../limits.ts';
+import {
+  areCertificates,
+  expiryWarning,
+  readCertificates,
+  type CertificateFiles,
+  type Certificates,
+} from '../tls/certificates.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -35,7 +42,14 @@ export interface LoadedConfig {
   /** Absolute. */
   readonly policyFile: string;
   readonly auditDir: string;
+  readonly tls: { readonly listen: LoadedTls | null; readonly cluster: LoadedTls | null };
   readonly warnings: readonly string[];
+}
+
+/** Certificates as they are now, and where to look for newer ones. */
+export interface LoadedTls {
+  readonly files: CertificateFiles;
+  readonly certificates: Certificates;
 }
 
 /** Rejects with ConfigFault. */
@@ -51,6 +65,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
       `${yaml.place(['cluster', 'gateRole'])}: cluster.gateRole names ${gateRole}, which is not in cassandraRoles`,
     );
   }
+  const warnings = warningsOf(yaml);
+  const tls = await loadTls(yaml, base, problems, warnings);
   checkIssuers(yaml, problems);
   const issuers = await issuersOf(yaml, base, problems);
   if (problems.length > 0) throw new ConfigFault(problems);
@@ -64,7 +80,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
     limits: resolveLimits(config.limits),
     policyFile: path.resolve(base, config.policy),
     auditDir: path.resolve(base, config.audit.dir),
-    warnings: warningsOf(yaml),
+    tls,
+    warnings,
   };
 }
 
@@ -106,6 +123,49 @@ async function resolveSecret(
   } catch {
     return { problem: `${secret.file} cannot be read` };
   }
+}
+
+async function loadTls(
+  yaml: YamlFile<Config>,
+  base: string,
+  problems: string[],
+  warnings: string[],
+): Promise<LoadedConfig['tls']> {
+  const load = async (
+    where: 'listen' | 'cluster',
+    files: CertificateFiles,
+  ): Promise<LoadedTls | null> => {
+    const read = await readCertificates(files);
+    if (!areCertificates(read)) {
+      const place = yaml.place([where, 'tls']);
+      problems.push(...read.problems.map((problem) => `${place}: ${where}.tls: ${problem}`));
+      return null;
+    }
+    const warning = expiryWarning(read, `${where}.tls`);
+    if (warning !== null) warnings.push(warning);
+    return { files, certificates: read };
+  };
+  const at = (file: string | undefined): string | undefined =>
+    file === undefined ? undefined : path.resolve(base, file);
+  const { listen, cluster } = yaml.value;
+  return {
+    listen:
+      listen.tls === undefined
+        ? null
+        : await load('listen', {
+            cert: at(listen.tls.cert),
+            key: at(listen.tls.key),
+            ca: at(listen.tls.clientCa),
+          }),
+    cluster:
+      cluster.tls === undefined
+        ? null
+        : await load('cluster', {
+            cert: at(cluster.tls.cert),
+            key: at(cluster.tls.key),
+            ca: at(cluster.tls.ca),
+          }),
+  };
 }
 
 /** The rows with their certificates read. */
@@ -164,7 +224,9 @@ function warningsOf(yaml: YamlFile<Config>): string[] {
       'advertise is not set: drivers are told the address they came in by, which is wrong behind NAT or a load balancer',
     );
   }
-  if (config.listen.allowPlaintext) {
+  if (config.listen.tls !== undefined && config.listen.allowPlaintext) {
+    warnings.push('listen.allowPlaintext means nothing where listen.tls is set: remove it');
+  } else if (config.listen.allowPlaintext) {
     warnings.push('listen.allowPlaintext: tokens cross the network unencrypted');
   }
   for (const [name, role] of Object.entries(config.cassandraRoles)) {

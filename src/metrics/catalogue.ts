@@ -11,6 +11,14 @@ export const COUNTERS = {
     help: 'Client connections, by whether they were let in.',
     labels: ['result'],
   },
+  tls_failures_total: {
+    help: "TLS handshakes of clients that failed, by OpenSSL's or Node's code.",
+    labels: ['code'],
+  },
+  certificate_reloads_total: {
+    help: 'Changes of certificate files, by result.',
+    labels: ['which', 'result'],
+  },
   logins_total: { help: 'Logins that succeeded, by issuer.', labels: ['issuer'] },
   auth_failures_total: { help: 'Logins that were refused, by reason.', labels: ['reason'] },
   issuer_key_failures_total: {
@@ -60,6 +68,10 @@ export const GAUGES = {
   issuer_keys_age_seconds: {
     help: "Since an issuer's keys were last fetched; they serve on for a day while it is down.",
     labels: ['issuer'],
+  },
+  certificate_expiry_seconds: {
+    help: 'Until a certificate of this gate ends: of `listen` or `cluster`.',
+    labels: ['which'],
   },
   bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
   upstream_connections: {

@@ -41,6 +41,7 @@ export interface Gate extends ByteAccount {
   readonly admission: Admission;
   readonly advertising: Advertising;
   readonly limits: Limits;
+  /** Tokens over plaintext from other machines too. */
   readonly allowPlaintext: boolean;
   /** `all`: a record for each read and write of rows; `activity`: counts per minute. */
   readonly dml: 'all' | 'activity';

@@ -16,9 +16,6 @@ import { close, reply, wait, type Outcome } from './outcome.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
 
-const PLAINTEXT_REFUSED =
-  'cqlgate takes tokens over plaintext from this machine only. Connect over TLS, or ask the operators to set listen.allowPlaintext where the network is trusted.';
-
 export function handleOptions(session: Session, frame: Frame): Outcome {
   checkOptions(frame);
   const { control } = session.gate.cluster;
@@ -38,9 +35,9 @@ export function handleStartup(session: Session, frame: Frame): Outcome {
   if (typeof compression === 'string') {
     return close(replies.protocolError(to, compression), 'bad startup');
   }
-  if (!session.isLoopback && !session.gate.allowPlaintext) {
+  if (session.plaintextProblem !== null) {
     // Before AUTHENTICATE invites the token; and never 0x000A, which gocql takes for a downgrade.
-    return close(replies.authError(to, PLAINTEXT_REFUSED), 'plaintext');
+    return close(replies.authError(to, session.plaintextProblem), 'plaintext');
   }
   session.started(frame.version, options, compression);
   return reply(replies.authenticate(to));

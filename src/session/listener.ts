@@ -1,19 +1,32 @@
 // Accepts clients and keeps the list of sessions: admission before anything is read, one tick for
 // all, schema events to those who asked.
 import net from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { SESSION } from '../limits.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
+import type { TlsDoor } from '../tls/door.ts';
 import type { Gate } from './gate.ts';
 import { Session } from './session.ts';
+import { plaintextProblem } from './transport.ts';
+
+/** A connection on its way through the TLS handshake. */
+interface Entering {
+  readonly socket: net.Socket;
+  readonly sinceMs: number;
+}
 
 export class Listener {
   readonly #gate: Gate;
   readonly #server: net.Server;
+  readonly #door: TlsDoor | null;
+  readonly #entering = new Set<Entering>();
   readonly #sessions = new Set<Session>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(gate: Gate) {
+  /** Without a door the port speaks plaintext. */
+  constructor(gate: Gate, door: TlsDoor | null) {
     this.#gate = gate;
+    this.#door = door;
     this.#server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
@@ -60,35 +73,74 @@ export class Listener {
 
   /** Resolves when the last connection is closed. */
   async #stopAccepting(): Promise<void> {
+    for (const { socket } of this.#entering) socket.destroy();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
   }
 
   #accept(socket: net.Socket): void {
-    const { metrics } = this.#gate;
-    if (this.#sessions.size >= this.#gate.limits.sessions) {
-      this.#gate.log.warn({ sessions: this.#sessions.size }, 'too many sessions; one was refused');
+    const { metrics, limits, log } = this.#gate;
+    if (this.#sessions.size + this.#entering.size >= limits.sessions) {
+      log.warn({ sessions: this.#sessions.size }, 'too many sessions; one was refused');
       metrics.counter('connections_total', 'refused').value++;
       socket.destroy();
       return;
     }
     metrics.counter('connections_total', 'accepted').value++;
-    let session: Session | null = null;
-    const ticket = this.#gate.admission.admit(socket.remoteAddress ?? '', () => {
-      session?.end('evicted: too many connections without a login');
+    let evict = (): void => void socket.destroy();
+    const ticket = this.#gate.admission.admit(socket.remoteAddress ?? '', () => evict());
+    const begin = (ready: net.Socket): void => {
+      const session = new Session({
+        gate: this.#gate,
+        socket: ready,
+        ticket,
+        plaintextProblem: this.#plaintextProblem(ready),
+        onClosed: (closed) => this.#sessions.delete(closed),
+      });
+      evict = () => session.end('evicted: too many connections without a login');
+      this.#sessions.add(session);
+      ready.resume();
+    };
+    if (this.#door === null) begin(socket);
+    else this.#enter(this.#door, socket, begin, () => ticket.release());
+  }
+
+  #enter(
+    door: TlsDoor,
+    socket: net.Socket,
+    begin: (ready: net.Socket) => void,
+    gone: () => void,
+  ): void {
+    const entering: Entering = { socket, sinceMs: Date.now() };
+    this.#entering.add(entering);
+    socket.on('error', () => undefined);
+    const through = (ready: net.Socket): void => {
+      this.#entering.delete(entering);
+      begin(ready);
+    };
+    door.enter(socket, {
+      secured: through,
+      plaintext: through,
+      failed: (code) => {
+        this.#entering.delete(entering);
+        this.#gate.metrics.counter('tls_failures_total', code).value++;
+        gone();
+      },
     });
-    session = new Session({
-      gate: this.#gate,
-      socket,
-      ticket,
-      onClosed: (closed) => this.#sessions.delete(closed),
-    });
-    this.#sessions.add(session);
+  }
+
+  #plaintextProblem(socket: net.Socket): string | null {
+    if (socket instanceof TLSSocket) return null;
+    const { allowPlaintext } = this.#gate;
+    return plaintextProblem(socket, { isTlsOn: this.#door !== null, allowPlaintext });
   }
 
   #tick(): void {
     const nowMs = Date.now();
     for (const session of this.#sessions) session.tick(nowMs);
+    for (const { socket, sinceMs } of this.#entering) {
+      if (nowMs - sinceMs > this.#gate.limits.handshakeTimeoutMs) socket.destroy();
+    }
   }
 }

@@ -30,6 +30,7 @@ import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import { replies } from './replies.ts';
 import { Standing, type AuditBase } from './standing.ts';
+import { transportOf } from './transport.ts';
 
 /** Version of answers to bytes that came before any version was agreed on. */
 const DEFAULT_VERSION = 4;
@@ -38,13 +39,15 @@ export interface SessionOptions {
   readonly gate: Gate;
   readonly socket: net.Socket;
   readonly ticket: Ticket;
+  /** Why no token is taken over this socket; null where one is. */
+  readonly plaintextProblem: string | null;
   readonly onClosed: (session: Session) => void;
 }
 
 export class Session {
   readonly id = randomBytes(8).toString('hex');
   readonly gate: Gate;
-  readonly isLoopback: boolean;
+  readonly plaintextProblem: string | null;
   readonly advertised: Advertised;
   readonly #socket: net.Socket;
   readonly #ticket: Ticket;
@@ -74,18 +77,21 @@ export class Session {
   /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
   keyspace: string | null = null;
 
-  constructor({ gate, socket, ticket, onClosed }: SessionOptions) {
+  constructor({ gate, socket, ticket, plaintextProblem, onClosed }: SessionOptions) {
     this.gate = gate;
     this.#socket = socket;
     this.#ticket = ticket;
     this.#onClosed = onClosed;
     const address = socket.remoteAddress ?? '';
-    this.isLoopback = /^(127\.|::1$|::ffff:127\.)/.test(address);
+    this.plaintextProblem = plaintextProblem;
     this.advertised = gate.advertising.self(
       socket.localAddress ?? '127.0.0.1',
       socket.localPort ?? 0,
     );
-    this.#standing = new Standing(gate, this.id, `${address}:${socket.remotePort ?? 0}`);
+    this.#standing = new Standing(gate, this.id, {
+      address: `${address}:${socket.remotePort ?? 0}`,
+      ...transportOf(socket),
+    });
     this.#inFlight = new InFlightRequests(gate, gate.limits);
     this.#inbox = new Inbox(gate.limits);
     this.#outbox = new Outbox(socket, {

@@ -23,10 +23,14 @@ export class Standing {
   #pool: Pool | null = null;
   #poolEpoch = -1;
 
-  constructor(gate: Gate, sessionId: string, address: string) {
+  constructor(
+    gate: Gate,
+    sessionId: string,
+    from: Pick<ClientRecord, 'address' | 'tls' | 'certificate_sha256'>,
+  ) {
     this.#gate = gate;
     this.#sessionId = sessionId;
-    this.#client = { address, driver: null, driver_version: null, protocol: null, tls: null };
+    this.#client = { ...from, driver: null, driver_version: null, protocol: null };
   }
 
   get isLoggedIn(): boolean {

@@ -10,6 +10,7 @@ import {
   type ControlListener,
 } from './control-connection.ts';
 import type { Login } from './credentials.ts';
+import type { Dial } from './dial.ts';
 import type { UpstreamFault } from './faults.ts';
 import { LoginRights } from './login-rights.ts';
 import { ConnectionBudget, Pool } from './pool.ts';
@@ -17,6 +18,7 @@ import { PreparedRegistry } from './prepared.ts';
 
 export interface ClusterOptions {
   readonly contactPoints: readonly ContactPoint[];
+  readonly dial: Dial;
   readonly logins: ReadonlyMap<string, Login>;
   readonly gateLogin: Login;
   /** Towards the nodes, whatever clients use. */
@@ -62,10 +64,11 @@ export class Cluster implements ControlListener {
     this.#options = options;
     this.#node = options.contactPoints[0]!;
     this.#budget = new ConnectionBudget(options.poolConnections);
-    this.#rights = new LoginRights(options.logins, options.listener);
+    this.#rights = new LoginRights(options.logins, options.dial, options.listener);
     this.prepared = new PreparedRegistry({ maxBytes: options.preparedRegistryBytes });
     this.#control = new ControlConnection({
       contactPoints: options.contactPoints,
+      dial: options.dial,
       login: options.gateLogin,
       allowUntested: options.allowUntested,
       unmasks: (...of) => this.#rights.unmasks(...of),
@@ -159,6 +162,7 @@ export class Cluster implements ControlListener {
       pool = new Pool({
         host: this.#node.host,
         port: this.#node.port,
+        dial: this.#options.dial,
         version,
         login,
         compression: COMPRESSIONS.get(this.#options.compression) ?? null,

@@ -1,7 +1,7 @@
 // One socket to one node: the handshake as one Cassandra role, stream ids, gathered writes, and
 // each response handed to the request that asked for it. It knows nothing of sessions or policy,
 // but that a client's frame leaves only with a Permit.
-import net from 'node:net';
+import type net from 'node:net';
 import { ProtocolFault } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Permit } from '../policy/decide.ts';
@@ -20,6 +20,7 @@ import { Consistency } from '../protocol/consistency.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
+import { dialProblem, type Dial } from './dial.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
 import { UpstreamFault } from './faults.ts';
 import { shakeHands } from './handshake.ts';
@@ -39,6 +40,7 @@ export interface InFlight {
 export interface ConnectionOptions {
   readonly host: string;
   readonly port: number;
+  readonly dial: Dial;
   readonly version: number;
   readonly login: Login;
   /** Towards the node, whatever its clients use; null for none. In v5 it is LZ4 or nothing. */
@@ -103,16 +105,16 @@ export class Connection implements Flushable {
     if (hasBodyCompression(options.version)) this.#decoder.compression = options.compression;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', (error) =>
-      this.destroy(new UpstreamFault('unreachable', `${this.node}: ${error.message}`)),
+      this.destroy(new UpstreamFault('unreachable', `${this.node}: ${dialProblem(error)}`)),
     );
     socket.on('close', () =>
-      this.destroy(new UpstreamFault('unreachable', `${this.node} closed the connection`)),
+      this.destroy(new UpstreamFault('unreachable', `${this.node} ${this.#closedText()}`)),
     );
   }
 
   /** Connects and logs in. Rejects with an UpstreamFault that says what failed. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const socket = net.connect({ host: options.host, port: options.port, noDelay: true });
+    const socket = options.dial(options.host, options.port);
     const connection = new Connection(options, socket);
     const timer = setTimeout(
       () =>
@@ -142,6 +144,11 @@ export class Connection implements Flushable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #closedText(): string {
+    if (this.#state !== 'opening') return 'closed the connection';
+    return 'closed the connection before the login; if it speaks TLS only, set cluster.tls';
   }
 
   get isReady(): boolean {

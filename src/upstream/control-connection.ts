@@ -15,6 +15,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
+import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import { readSchema } from './schema-reader.ts';
 import { SchemaSnapshot, type Unmasks } from './schema.ts';
@@ -40,6 +41,7 @@ export interface ControlListener {
 
 export interface ControlOptions {
   readonly contactPoints: readonly ContactPoint[];
+  readonly dial: Dial;
   readonly login: Login;
   readonly allowUntested: boolean;
   readonly unmasks: Unmasks;
@@ -151,6 +153,7 @@ export class ControlConnection {
     const connection = await Connection.open({
       host: node.host,
       port: node.port,
+      dial: this.#options.dial,
       version: CONTROL_VERSION,
       login,
       compression: null,

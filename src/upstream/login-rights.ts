@@ -8,6 +8,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { UPSTREAM } from '../limits.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
+import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 
 interface Rights {
@@ -25,12 +26,14 @@ const VERSION = 4;
 
 export class LoginRights {
   readonly #logins: ReadonlyMap<string, Login>;
+  readonly #dial: Dial;
   readonly #listener: RightsListener;
   readonly #rights = new Map<string, Rights>();
   readonly #warned = new Set<string>();
 
-  constructor(logins: ReadonlyMap<string, Login>, listener: RightsListener) {
+  constructor(logins: ReadonlyMap<string, Login>, dial: Dial, listener: RightsListener) {
     this.#logins = logins;
+    this.#dial = dial;
     this.#listener = listener;
   }
 
@@ -51,7 +54,7 @@ export class LoginRights {
     for (const [name, login] of this.#logins) {
       if (login.open) continue;
       try {
-        const rights = await ask(node, login);
+        const rights = await ask({ ...node, dial: this.#dial }, login);
         this.#rights.set(name, rights);
         if (rights.isSuperuser && !this.#warned.has(name)) {
           this.#warned.add(name);
@@ -65,7 +68,7 @@ export class LoginRights {
 }
 
 async function ask(
-  node: { readonly host: string; readonly port: number },
+  node: { readonly host: string; readonly port: number; readonly dial: Dial },
   login: Extract<Login, { open: false }>,
 ): Promise<Rights> {
   const connection = await Connection.open({

@@ -6,11 +6,13 @@ import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
+import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 
 export interface PoolOptions {
   readonly host: string;
   readonly port: number;
+  readonly dial: Dial;
   readonly version: number;
   readonly login: Login;
   readonly compression: BodyCompression | null;
@@ -240,10 +242,11 @@ export class Pool {
   #open(): void {
     if (this.#closed || Date.now() < this.#nextOpenAtMs || !this.#options.budget.take()) return;
     this.#opening++;
-    const { host, port, version, login, compression, onEvent } = this.#options;
+    const { host, port, dial, version, login, compression, onEvent } = this.#options;
     Connection.open({
       host,
       port,
+      dial,
       version,
       login,
       compression,

@@ -6,6 +6,7 @@ Keyspace `python_v4`, `python_v5lz4` and so on is there, with its tables made by
 """
 
 import json
+import ssl
 import sys
 import time
 
@@ -15,6 +16,14 @@ from cassandra.cluster import Cluster, ExecutionProfile, EXEC_PROFILE_DEFAULT
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import BatchStatement, SimpleStatement
+
+
+def tls_of(target):
+    """An SSL context that trusts the CA of the target, and checks its name; None for plaintext."""
+    if "ca" not in target:
+        return {}
+    context = ssl.create_default_context(cafile=target["ca"])
+    return {"ssl_context": context, "ssl_options": {"server_hostname": "localhost"}}
 
 
 def connect(target, keyspace=None):
@@ -29,6 +38,7 @@ def connect(target, keyspace=None):
         auth_provider=PlainTextAuthProvider(target["username"], target["password"]),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=20,
+        **tls_of(target),
     )
     return cluster, cluster.connect(keyspace)
 
@@ -43,6 +53,7 @@ def negotiate(target):
         ["127.0.0.1"],
         port=target["port"],
         auth_provider=PlainTextAuthProvider(target["username"], target["password"]),
+        **tls_of(target),
     )
     session = cluster.connect()
     row = session.execute("SELECT release_version FROM system.local").one()

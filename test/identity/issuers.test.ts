@@ -7,7 +7,8 @@ import type { IssuerConfig } from '../../src/identity/issuers.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
 import { JWKS } from '../../src/limits.ts';
 import { bindingMatches } from '../../src/policy/bindings.ts';
-import { OidcIssuer, selfSigned } from '../support/oidc-issuer.ts';
+import { CertificateAuthority } from '../support/certificates.ts';
+import { OidcIssuer } from '../support/oidc-issuer.ts';
 
 const AUDIENCE = 'api://cqlgate';
 const started: OidcIssuer[] = [];
@@ -318,13 +319,15 @@ describe('an issuer that is down', () => {
 
 describe('an issuer with a certificate of its own', () => {
   it('is asked only where its CA is configured', async () => {
-    const tls = selfSigned();
-    const issuer = await start({ tls, path: '/id/1' });
+    const [own, other] = [new CertificateAuthority(), new CertificateAuthority()];
+    const issuer = await start({ tls: own.issue(), path: '/id/1' });
     const token = issuer.mint(CLAIMS.kubernetes);
     expect(await reason(verifierOf('kubernetes', issuer), token)).toBe('issuer_unreachable');
-    const trusting = verifierOf('kubernetes', issuer, { ca: tls.cert });
+    const trusting = verifierOf('kubernetes', issuer, { ca: own.pem });
     expect(await reason(trusting, token)).toBe('verified');
-    const foreign = verifierOf('kubernetes', issuer, { ca: selfSigned().cert });
+    const foreign = verifierOf('kubernetes', issuer, { ca: other.pem });
     expect(await reason(foreign, token)).toBe('issuer_unreachable');
+    own.remove();
+    other.remove();
   });
 });

@@ -9,6 +9,7 @@ import os from 'node:os';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { auth, Client } from 'cassandra-driver';
+import type { ConnectionOptions } from 'node:tls';
 import { cached } from './cache.ts';
 
 export const CASSANDRA_VERSION = '5.0.9';
@@ -100,6 +101,8 @@ export interface NodeOptions {
   /** Lines added to cassandra.yaml. */
   readonly yaml?: string;
   readonly heap?: string;
+  /** For clients of a node that speaks TLS. */
+  readonly ssl?: ConnectionOptions;
   readonly progress?: Progress;
 }
 
@@ -108,26 +111,23 @@ export class CassandraNode {
   readonly port: number;
   readonly dir: string;
   readonly #heap: string;
+  readonly #ssl: ConnectionOptions | undefined;
   readonly #progress: Progress;
   #child: ChildProcess | null = null;
 
-  private constructor(dir: string, port: number, heap: string, progress: Progress) {
-    this.#progress = progress;
+  private constructor(dir: string, port: number, options: NodeOptions) {
+    this.#progress = options.progress ?? (() => undefined);
+    this.#ssl = options.ssl;
     this.dir = dir;
     this.port = port;
-    this.#heap = heap;
+    this.#heap = options.heap ?? '768m';
   }
 
   static async start(options: NodeOptions = {}): Promise<CassandraNode> {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-node-'));
     const port = await freePort('127.0.0.1');
     const storagePort = await freePort('127.0.0.1');
-    const node = new CassandraNode(
-      dir,
-      port,
-      options.heap ?? '768m',
-      options.progress ?? (() => undefined),
-    );
+    const node = new CassandraNode(dir, port, options);
     await mkdir(path.join(dir, 'conf'));
     await writeFile(
       path.join(dir, 'conf', 'cassandra.yaml'),
@@ -191,6 +191,7 @@ export class CassandraNode {
       localDataCenter: 'datacenter1',
       authProvider: new auth.PlainTextAuthProvider('cassandra', 'cassandra'),
       socketOptions: { readTimeout: 60_000 },
+      ...(this.#ssl === undefined ? {} : { sslOptions: this.#ssl }),
     });
     await client.connect();
     return client;

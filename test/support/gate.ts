@@ -44,12 +44,29 @@ export class TestGate {
   }
 
   static async start(options: GateOptions): Promise<TestGate> {
+    const gate = await TestGate.prepare(options);
+    await gate.launch();
+    return gate;
+  }
+
+  /** With its files, and not started yet. */
+  static async prepare(options: GateOptions): Promise<TestGate> {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-gate-'));
     const gate = new TestGate(dir, await startIssuer(), options);
     await gate.writePolicy(options.roles);
     await gate.#writeConfig();
-    await gate.launch();
     return gate;
+  }
+
+  /** Waits for a line of the log. */
+  async logged(pattern: RegExp, timeoutMs = 15_000): Promise<string> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const line = this.output.find((one) => pattern.test(one));
+      if (line !== undefined) return line;
+      if (Date.now() > deadline) throw new Error(`no such line in ${this.output.join('\n')}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   get configFile(): string {

@@ -1,13 +1,9 @@
 // An OIDC issuer with discovery, for the shapes of Okta, AWS STS and Kubernetes: keys of several
 // algorithms, under any path, over http on loopback or https with a certificate of its own.
-import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 
 export type KeyAlgorithm = 'RS256' | 'ES256' | 'ES384';
 
@@ -24,20 +20,6 @@ function newKey(alg: KeyAlgorithm): Key {
       ? generateKeyPairSync('rsa', { modulusLength: 2048 })
       : generateKeyPairSync('ec', { namedCurve: alg === 'ES256' ? 'P-256' : 'P-384' });
   return { kid, privateKey, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' } };
-}
-
-/** A certificate for 127.0.0.1 and localhost that nobody but its own file vouches for. */
-export function selfSigned(): { readonly key: string; readonly cert: string } {
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'cqlgate-cert-'));
-  try {
-    const line =
-      'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key -out cert -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1,DNS:localhost';
-    execFileSync('openssl', line.split(' '), { cwd: dir, stdio: 'ignore' });
-    const read = (name: string): string => readFileSync(path.join(dir, name), 'utf8');
-    return { key: read('key'), cert: read('cert') };
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
 }
 
 export class OidcIssuer {

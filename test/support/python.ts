@@ -35,6 +35,8 @@ export interface PythonTarget {
   readonly password: string;
   readonly version: number;
   readonly compression: '' | 'lz4';
+  /** File with the CA to trust: then it is TLS. */
+  readonly ca?: string;
 }
 
 export class PythonFailure extends Error {}

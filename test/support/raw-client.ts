@@ -56,6 +56,11 @@ export class RawClient {
     return new RawClient(socket, version);
   }
 
+  /** Over a socket that is connected already, for instance by TLS. */
+  static over(socket: net.Socket, version = 4): RawClient {
+    return new RawClient(socket, version);
+  }
+
   static async login(
     port: number,
     username: string,

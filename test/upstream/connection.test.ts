@@ -6,6 +6,7 @@ import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { Connection, type InFlight } from '../../src/upstream/connection.ts';
+import { dialPlain } from '../../src/upstream/dial.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
 import { ConnectionBudget, Pool } from '../../src/upstream/pool.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
@@ -28,6 +29,7 @@ const open = async () => {
   // The array of this test: sockets of the one before may still be closing.
   const own = closed;
   return Connection.open({
+    dial: dialPlain,
     host: '127.0.0.1',
     port: node.port,
     version: 4,
@@ -177,6 +179,7 @@ describe('a connection', () => {
 describe('a pool', () => {
   const pool = (connections = 1) =>
     new Pool({
+      dial: dialPlain,
       host: '127.0.0.1',
       port: node.port,
       version: 4,

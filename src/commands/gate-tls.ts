@@ -1,0 +1,68 @@
+// The certificates of a running gate: the door of its port, the way to its nodes, both following
+// their files.
+import type { LoadedConfig, LoadedTls } from '../config/load.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Log } from '../session/gate.ts';
+import { CertificateWatcher, expiryWarning, type Certificates } from '../tls/certificates.ts';
+import { TlsDoor } from '../tls/door.ts';
+import { dialPlain, dialTls, type Dial } from '../upstream/dial.ts';
+
+export interface GateTls {
+  /** null: the port speaks plaintext. */
+  readonly door: TlsDoor | null;
+  readonly dial: Dial;
+  close(): void;
+}
+
+export function gateTls({ config, tls }: LoadedConfig, metrics: Metrics, log: Log): GateTls {
+  const watchers = new Map<string, CertificateWatcher>();
+  const watch = (
+    which: 'listen' | 'cluster',
+    { files, certificates }: LoadedTls,
+    changed: (certificates: Certificates) => void,
+  ): CertificateWatcher => {
+    const watcher = new CertificateWatcher(files, certificates, {
+      changed: (renewed) => {
+        metrics.counter('certificate_reloads_total', which, 'taken').value++;
+        changed(renewed);
+        log.info({}, `${which}.tls: new certificates are in use`);
+        const warning = expiryWarning(renewed, `${which}.tls`);
+        if (warning !== null) log.warn({}, warning);
+      },
+      invalid: (problems) => {
+        metrics.counter('certificate_reloads_total', which, 'invalid').value++;
+        log.error(
+          { problems },
+          `${which}.tls: the changed files are not valid; those before serve on`,
+        );
+      },
+    });
+    watchers.set(which, watcher);
+    return watcher;
+  };
+  let door: TlsDoor | null = null;
+  if (tls.listen !== null) {
+    const entrance = new TlsDoor(tls.listen.certificates);
+    watch('listen', tls.listen, (renewed) => entrance.renew(renewed));
+    door = entrance;
+  }
+  let dial = dialPlain;
+  if (tls.cluster !== null) {
+    const watcher = watch('cluster', tls.cluster, () => undefined);
+    dial = dialTls(() => watcher.current, config.cluster.tls?.serverName ?? null);
+  }
+  metrics.gauge('certificate_expiry_seconds', () =>
+    [...watchers].flatMap(([which, { current }]) =>
+      current.expiresAtMs === null
+        ? []
+        : [[[which], (current.expiresAtMs - Date.now()) / 1000] as const],
+    ),
+  );
+  return {
+    door,
+    dial,
+    close: () => {
+      for (const watcher of watchers.values()) watcher.close();
+    },
+  };
+}

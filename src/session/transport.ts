@@ -1,0 +1,29 @@
+// What a client's socket is: TLS, plaintext on this machine, or plaintext over a network; and whether a
+// token may be taken over it.
+import type net from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { ClientRecord } from '../audit/record.ts';
+
+const FROM_ELSEWHERE =
+  'cqlgate takes tokens over plaintext from this machine only. Connect over TLS, or ask the operators to set listen.allowPlaintext where the network is trusted.';
+const TLS_ONLY =
+  'cqlgate speaks TLS only on this port. Turn TLS on in the driver (cqlsh: --ssl), with the CA that your operators name.';
+
+/** Why a token is not taken over a plaintext socket; null where it is. */
+export function plaintextProblem(
+  socket: net.Socket,
+  rules: { readonly isTlsOn: boolean; readonly allowPlaintext: boolean },
+): string | null {
+  if (rules.isTlsOn) return TLS_ONLY;
+  const isLoopback = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
+  return isLoopback || rules.allowPlaintext ? null : FROM_ELSEWHERE;
+}
+
+/** What the records say of a socket. */
+export function transportOf(socket: net.Socket): Pick<ClientRecord, 'tls' | 'certificate_sha256'> {
+  if (!(socket instanceof TLSSocket)) return { tls: null };
+  const tls = `${socket.getProtocol() ?? ''} ${socket.getCipher().name}`;
+  const { fingerprint256 } = socket.getPeerCertificate() as { fingerprint256?: string };
+  if (fingerprint256 === undefined) return { tls };
+  return { tls, certificate_sha256: fingerprint256.replaceAll(':', '').toLowerCase() };
+}

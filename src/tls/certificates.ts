@@ -1,0 +1,159 @@
+// Certificates and their key from files: checked before they are used, and read anew when they change,
+// so that none ends a gate that runs. What is not valid is told and not taken.
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { CERTIFICATES } from '../limits.ts';
+
+/** Absolute paths of PEM files. */
+export interface CertificateFiles {
+  /** With its key; intermediates after it. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Who is trusted on the other side. */
+  readonly ca?: string | undefined;
+}
+
+/** PEM texts, in the words of node:tls. */
+export interface Certificates {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+  /** When the first of them ends; null where there is no own certificate. */
+  readonly expiresAtMs: number | null;
+}
+
+/** The certificates, or why they can't be used: a sentence for each problem, without any content. */
+export async function readCertificates(
+  files: CertificateFiles,
+  nowMs = Date.now(),
+): Promise<Certificates | { readonly problems: readonly string[] }> {
+  const problems: string[] = [];
+  const read = async (file: string | undefined): Promise<string | undefined> => {
+    if (file === undefined) return undefined;
+    try {
+      return await readFile(file, 'utf8');
+    } catch {
+      problems.push(`${file} cannot be read`);
+      return undefined;
+    }
+  };
+  const [cert, key, ca] = [await read(files.cert), await read(files.key), await read(files.ca)];
+  const own = cert === undefined ? null : leafOf(cert);
+  if (cert !== undefined && own === null) {
+    problems.push(`${files.cert ?? ''} holds no PEM certificate`);
+  }
+  const ownKey = key === undefined ? null : keyOf(key);
+  if (key !== undefined && ownKey === null) {
+    problems.push(`${files.key ?? ''} holds no PEM key that can be read without a passphrase`);
+  }
+  if (own !== null && ownKey !== null && !own.checkPrivateKey(ownKey)) {
+    problems.push(`${files.key ?? ''} is not the key of ${files.cert ?? ''}`);
+  }
+  if (ca !== undefined && leafOf(ca) === null) {
+    problems.push(`${files.ca ?? ''} holds no PEM certificate`);
+  }
+  const expiresAtMs = own === null ? null : Date.parse(own.validTo);
+  if (expiresAtMs !== null && expiresAtMs <= nowMs) {
+    problems.push(`${files.cert ?? ''} expired on ${new Date(expiresAtMs).toISOString()}`);
+  }
+  if (problems.length > 0) return { problems };
+  return {
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(ca === undefined ? {} : { ca }),
+    expiresAtMs,
+  };
+}
+
+export function areCertificates(
+  read: Awaited<ReturnType<typeof readCertificates>>,
+): read is Certificates {
+  return !('problems' in read);
+}
+
+/** A sentence where the certificate ends soon; null where it does not. */
+export function expiryWarning(
+  { expiresAtMs }: Certificates,
+  name: string,
+  nowMs = Date.now(),
+): string | null {
+  if (expiresAtMs === null || expiresAtMs - nowMs > CERTIFICATES.warnMs) return null;
+  const days = Math.floor((expiresAtMs - nowMs) / 86_400_000);
+  return `${name}: the certificate ends in ${days} days, on ${new Date(expiresAtMs).toISOString()}; renew it in place`;
+}
+
+function leafOf(pem: string): X509Certificate | null {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return null;
+  }
+}
+
+function keyOf(pem: string): KeyObject | null {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return null;
+  }
+}
+
+export interface WatcherListener {
+  changed(certificates: Certificates): void;
+  /** The files changed and can't be used; those before serve on. */
+  invalid(problems: readonly string[]): void;
+}
+
+/** Looks at the files from time to time; a change is taken when it was seen the same twice. */
+export class CertificateWatcher {
+  readonly #files: CertificateFiles;
+  readonly #listener: WatcherListener;
+  readonly #timer: NodeJS.Timeout;
+  #current: Certificates;
+  /** What was read last, and what was last acted on. */
+  #seen: string;
+  #handled: string;
+  #looking = false;
+
+  constructor(
+    files: CertificateFiles,
+    first: Certificates,
+    listener: WatcherListener,
+    pollMs: number = CERTIFICATES.pollMs,
+  ) {
+    this.#files = files;
+    this.#listener = listener;
+    this.#current = first;
+    this.#seen = JSON.stringify(first);
+    this.#handled = this.#seen;
+    this.#timer = setInterval(() => void this.#look(), pollMs);
+    this.#timer.unref();
+  }
+
+  get current(): Certificates {
+    return this.#current;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** A certificate and a key that are swapped one after the other do not fit in between. */
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const read = await readCertificates(this.#files);
+    this.#looking = false;
+    const now = JSON.stringify(read);
+    const isSettled = now === this.#seen;
+    this.#seen = now;
+    if (!isSettled || now === this.#handled) return;
+    this.#handled = now;
+    if (!areCertificates(read)) {
+      this.#listener.invalid(read.problems);
+      return;
+    }
+    this.#current = read;
+    this.#listener.changed(read);
+  }
+}

@@ -1,0 +1,80 @@
+// The TLS side of the listening port: what an accepted socket turns out to be, by its first byte. A
+// TLS client becomes a secured socket; a plaintext one is handed on as it is, to be told.
+import type net from 'node:net';
+import tls from 'node:tls';
+import type { Certificates } from './certificates.ts';
+
+/** First byte of a TLS record that holds a handshake (RFC 8446 5.1); no CQL version looks like it. */
+const HANDSHAKE_RECORD = 0x16;
+
+export interface Entering {
+  /** The handshake is done, and the client's certificate, where one is asked for, is good. */
+  secured(socket: tls.TLSSocket): void;
+  plaintext(socket: net.Socket): void;
+  /** Its handshake failed; the socket is gone or going. `code` is OpenSSL's or Node's. */
+  failed(code: string): void;
+}
+
+export class TlsDoor {
+  readonly #server: tls.Server;
+  /** By the client's address and port, which TLSSocket and the socket below it share. */
+  readonly #entering = new Map<string, Entering>();
+
+  /** With `ca` a client certificate is required. */
+  constructor(certificates: Certificates) {
+    this.#server = tls.createServer({
+      ...contextOf(certificates),
+      requestCert: certificates.ca !== undefined,
+      rejectUnauthorized: certificates.ca !== undefined,
+    });
+    this.#server.on('secureConnection', (socket) => this.#take(socket)?.secured(socket));
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#take(socket)?.failed(error.code ?? 'unknown');
+      socket.destroy();
+    });
+  }
+
+  /** New connections are shown these; those that stand keep theirs. */
+  renew(certificates: Certificates): void {
+    this.#server.setSecureContext(contextOf(certificates));
+  }
+
+  enter(socket: net.Socket, entering: Entering): void {
+    const key = keyOf(socket);
+    this.#entering.set(key, entering);
+    socket.once('close', () => {
+      if (this.#entering.get(key) !== entering) return;
+      this.#entering.delete(key);
+      entering.failed('closed');
+    });
+    socket.once('data', (first: Buffer) => {
+      socket.pause();
+      socket.unshift(first);
+      if (first[0] === HANDSHAKE_RECORD) this.#server.emit('connection', socket);
+      else {
+        this.#entering.delete(key);
+        entering.plaintext(socket);
+      }
+    });
+  }
+
+  #take(socket: net.Socket): Entering | undefined {
+    const key = keyOf(socket);
+    const entering = this.#entering.get(key);
+    this.#entering.delete(key);
+    return entering;
+  }
+}
+
+function contextOf({ cert, key, ca }: Certificates): tls.SecureContextOptions {
+  return {
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(ca === undefined ? {} : { ca }),
+    minVersion: 'TLSv1.2',
+  };
+}
+
+function keyOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? 0}`;
+}

@@ -1,0 +1,68 @@
+// How a socket to a node is opened: plain, or TLS with the node's name checked. One function for all
+// connections, those of the gate itself included.
+import net from 'node:net';
+import tls from 'node:tls';
+
+/** Opens a socket; what is written before it is connected waits. Its errors come as events. */
+export type Dial = (host: string, port: number) => net.Socket;
+
+/** In the words of node:tls. */
+export interface DialCertificates {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+}
+
+export const dialPlain: Dial = (host, port) => net.connect({ host, port, noDelay: true });
+
+/**
+ * TLS 1.2 or later. The certificate must be of `serverName`, or else of the host that is dialled, which
+ * may be an address. `certificates` is asked for each connection, so that renewed ones are shown.
+ */
+export function dialTls(certificates: () => DialCertificates, serverName: string | null): Dial {
+  return (host, port) => {
+    const { cert, key, ca } = certificates();
+    const isName = net.isIP(host) === 0;
+    const name = serverName ?? (isName ? host : null);
+    const socket = tls.connect({
+      host,
+      port,
+      minVersion: 'TLSv1.2',
+      ...(name === null ? {} : { servername: name }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(ca === undefined ? {} : { ca }),
+    });
+    socket.setNoDelay(true);
+    return socket;
+  };
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'its certificate is for another name; set cluster.tls.serverName, or dial it by a name that the certificate has',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of a CA that is not trusted; set cluster.tls.ca',
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    'its certificate vouches for itself and is not trusted; set cluster.tls.ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate is of a CA that is not trusted; set cluster.tls.ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'its certificate is of a CA that is not trusted; set cluster.tls.ca',
+  CERT_HAS_EXPIRED: 'its certificate has expired; renew it at the node',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet; check the clocks',
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    'it speaks no TLS on this port; remove cluster.tls, or turn on client_encryption_options there',
+  EPROTO:
+    'it speaks no TLS on this port; remove cluster.tls, or turn on client_encryption_options there',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    'it asks for a client certificate; set cluster.tls.cert and cluster.tls.key',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE:
+    'it does not take the client certificate; check cluster.tls.cert against its truststore',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA:
+    'it does not trust the CA of the client certificate; check cluster.tls.cert against its truststore',
+};
+
+/** What an error of a socket to a node means, for whoever runs the gate. */
+export function dialProblem(error: NodeJS.ErrnoException): string {
+  return ADVICE[error.code ?? ''] ?? error.message;
+}

@@ -1,0 +1,127 @@
+// Certificate files: what is wrong with them is said before they are used, and a change is taken only
+// when it is whole.
+import { mkdtemp, rm, symlink, rename, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  areCertificates,
+  CertificateWatcher,
+  expiryWarning,
+  readCertificates,
+  type Certificates,
+} from '../../src/tls/certificates.ts';
+import { CertificateAuthority } from '../support/certificates.ts';
+
+let authority: CertificateAuthority;
+let dir: string;
+
+beforeAll(async () => {
+  authority = new CertificateAuthority();
+  dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-tls-'));
+});
+afterAll(async () => {
+  authority.remove();
+  await rm(dir, { recursive: true });
+});
+
+const file = async (name: string, content: string): Promise<string> => {
+  await writeFile(path.join(dir, name), content);
+  return path.join(dir, name);
+};
+
+async function read(cert: string, key: string, ca?: string) {
+  const files = { cert: await file('cert', cert), key: await file('key', key) };
+  return readCertificates(ca === undefined ? files : { ...files, ca: await file('ca', ca) });
+}
+
+describe('certificates', () => {
+  it('are taken with their key and CA', async () => {
+    const { cert, key } = authority.issue();
+    const found = await read(cert, key, authority.pem);
+    expect(areCertificates(found) && found.expiresAtMs).toBeGreaterThan(Date.now());
+    expect(found).toMatchObject({ cert, key, ca: authority.pem });
+  });
+
+  it.each([
+    ['of another key', () => [authority.issue().cert, authority.issue().key], /is not the key of/],
+    ['that are none', () => ['nonsense', authority.issue().key], /holds no PEM certificate/],
+    ['with a key that is none', () => [authority.issue().cert, 'x'], /holds no PEM key/],
+    [
+      'that expired',
+      () => {
+        const issued = authority.issue({ validity: ['20200101000000Z', '20200102000000Z'] });
+        return [issued.cert, issued.key];
+      },
+      /expired on 2020-01-02/,
+    ],
+  ] as const)('%s are a problem', async (_name, make, text) => {
+    const [cert, key] = make();
+    const found = await read(cert!, key!);
+    expect(areCertificates(found) ? [] : found.problems).toEqual([expect.stringMatching(text)]);
+    expect(JSON.stringify(found)).not.toContain('PRIVATE KEY');
+  });
+
+  it('that are not there are a problem each', async () => {
+    const found = await readCertificates({ cert: '/no/cert', key: '/no/key', ca: '/no/ca' });
+    expect(found).toEqual({
+      problems: ['/no/cert', '/no/key', '/no/ca'].map((name) => `${name} cannot be read`),
+    });
+  });
+
+  it('that end soon are warned of', async () => {
+    const { cert, key } = authority.issue();
+    const found = (await read(cert, key)) as Certificates;
+    expect(expiryWarning(found, 'listen.tls')).toMatch(
+      /listen\.tls: the certificate ends in 0 days/,
+    );
+    expect(expiryWarning({ ...found, expiresAtMs: null }, 'x')).toBeNull();
+    expect(expiryWarning(found, 'x', Date.now() - 20 * 86_400_000)).toBeNull();
+  });
+});
+
+describe('a change of certificate files', () => {
+  it('is taken when whole, by symlink swap as by writing, and told when it is not', async () => {
+    const changed: Certificates[] = [];
+    const invalid: string[] = [];
+    const versions = [authority.issue(), authority.issue(), authority.issue()];
+    const put = async (name: string, { cert, key }: { cert: string; key: string }) => {
+      await writeFile(path.join(dir, `${name}.crt`), cert);
+      await writeFile(path.join(dir, `${name}.key`), key);
+    };
+    await put('v0', versions[0]!);
+    await put('v1', versions[1]!);
+    const files = { cert: path.join(dir, 'live.crt'), key: path.join(dir, 'live.key') };
+    const point = async (name: string, ends: readonly string[] = ['crt', 'key']) => {
+      for (const end of ends) {
+        await symlink(path.join(dir, `${name}.${end}`), path.join(dir, `next.${end}`));
+        await rename(path.join(dir, `next.${end}`), path.join(dir, `live.${end}`));
+      }
+    };
+    await point('v0');
+    const first = (await readCertificates(files)) as Certificates;
+    const watcher = new CertificateWatcher(
+      files,
+      first,
+      { changed: (one) => changed.push(one), invalid: (problems) => invalid.push(...problems) },
+      20,
+    );
+    const until = async (condition: () => boolean) => {
+      for (let i = 0; i < 200 && !condition(); i++) await new Promise((r) => setTimeout(r, 20));
+      expect(condition()).toBe(true);
+    };
+    await point('v1');
+    await until(() => changed.length === 1);
+    expect(watcher.current.cert).toBe(versions[1]!.cert);
+    // Half of the next one: told once, and not taken.
+    await put('v2', versions[2]!);
+    await point('v2', ['crt']);
+    await until(() => invalid.length > 0);
+    expect(watcher.current.cert).toBe(versions[1]!.cert);
+    await point('v2', ['key']);
+    await until(() => changed.length === 2);
+    expect(watcher.current.key).toBe(versions[2]!.key);
+    expect(invalid).toHaveLength(1);
+    watcher.close();
+  });
+});

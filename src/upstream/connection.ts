@@ -104,9 +104,10 @@ export class Connection implements Flushable {
     // A node compresses the answer to STARTUP already.
     if (hasBodyCompression(options.version)) this.#decoder.compression = options.compression;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error) =>
-      this.destroy(new UpstreamFault('unreachable', `${this.node}: ${dialProblem(error)}`)),
-    );
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const problem = error.code === 'ECONNRESET' ? this.#closedText() : dialProblem(error);
+      this.destroy(new UpstreamFault('unreachable', `${this.node} ${problem}`));
+    });
     socket.on('close', () =>
       this.destroy(new UpstreamFault('unreachable', `${this.node} ${this.#closedText()}`)),
     );

@@ -38,31 +38,40 @@ export function dialTls(certificates: () => DialCertificates, serverName: string
   };
 }
 
+const FOREIGN_CERTIFICATE =
+  ': it does not take the client certificate; check cluster.tls.cert against its truststore';
+
 const ADVICE: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID:
-    'its certificate is for another name; set cluster.tls.serverName, or dial it by a name that the certificate has',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of a CA that is not trusted; set cluster.tls.ca',
+    ': its certificate is for another name; set cluster.tls.serverName, or dial it by a name that the certificate has',
+  SELF_SIGNED_CERT_IN_CHAIN: ': its certificate is of a CA that is not trusted; set cluster.tls.ca',
   DEPTH_ZERO_SELF_SIGNED_CERT:
-    'its certificate vouches for itself and is not trusted; set cluster.tls.ca',
+    ': its certificate vouches for itself and is not trusted; set cluster.tls.ca',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'its certificate is of a CA that is not trusted; set cluster.tls.ca',
+    ': its certificate is of a CA that is not trusted; set cluster.tls.ca',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    'its certificate is of a CA that is not trusted; set cluster.tls.ca',
-  CERT_HAS_EXPIRED: 'its certificate has expired; renew it at the node',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet; check the clocks',
+    ': its certificate is of a CA that is not trusted; set cluster.tls.ca',
+  CERT_HAS_EXPIRED: ': its certificate has expired; renew it at the node',
+  CERT_NOT_YET_VALID: ': its certificate is not valid yet; check the clocks',
   ERR_SSL_WRONG_VERSION_NUMBER:
-    'it speaks no TLS on this port; remove cluster.tls, or turn on client_encryption_options there',
+    ': it speaks no TLS on this port; remove cluster.tls, or turn on client_encryption_options there',
   EPROTO:
-    'it speaks no TLS on this port; remove cluster.tls, or turn on client_encryption_options there',
+    ': it speaks no TLS on this port; remove cluster.tls, or turn on client_encryption_options there',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    'it asks for a client certificate; set cluster.tls.cert and cluster.tls.key',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE:
-    'it does not take the client certificate; check cluster.tls.cert against its truststore',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA:
-    'it does not trust the CA of the client certificate; check cluster.tls.cert against its truststore',
+    ': it asks for a client certificate; set cluster.tls.cert and cluster.tls.key',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: FOREIGN_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: FOREIGN_CERTIFICATE,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: FOREIGN_CERTIFICATE,
+  // What Java answers to a chain that it can't build.
+  ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: FOREIGN_CERTIFICATE,
 };
 
-/** What an error of a socket to a node means, for whoever runs the gate. */
+/** What an error of a socket to a node means, for whoever runs the gate; to stand behind its name. */
 export function dialProblem(error: NodeJS.ErrnoException): string {
-  return ADVICE[error.code ?? ''] ?? error.message;
+  const { code = '', message } = error;
+  // OpenSSL's own texts are of its source lines.
+  return (
+    ADVICE[code] ??
+    (code.startsWith('ERR_SSL_') ? `: the TLS handshake failed (${code})` : `: ${message}`)
+  );
 }

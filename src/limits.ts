@@ -31,6 +31,11 @@ export const UPSTREAM = {
   reconnectMaxMs: 10_000,
   /** While a table has masks: whether the gate's logins see through them is asked this often. */
   rightsRefreshMs: 60_000,
+  /** A new login that the cluster refuses is tried again, while the one before serves. */
+  rotationRetryMinMs: 250,
+  rotationRetryMaxMs: 5_000,
+  /** A pool that was replaced closes when idle; past every deadline only a silent node is waited for. */
+  retiredPoolMs: 180_000,
   /** Deadlines, heartbeats and waiters are looked at this often. */
   tickMs: 250,
 } as const;
@@ -139,6 +144,33 @@ export const CERTIFICATES = {
   pollMs: 2_000,
   /** A certificate that ends within this is warned of. */
   warnMs: 14 * 86_400_000,
+} as const;
+
+/** Secrets of upstream logins. */
+export const SECRETS = {
+  /** A password has tens of bytes, a service-account token a few thousand. */
+  fileBytes: 64 * KIB,
+  /** A changed file is seen within this, and taken when it is read the same once more. */
+  filePollMs: 500,
+  /** Vault tells nobody that a KV or static secret changed. */
+  vaultPollMs: 30_000,
+  /** The next lease or token is fetched after this share of the life of the present one. */
+  renewAfterShare: 2 / 3,
+  /** Up to this share of that wait sooner: a fleet that started together must not come in step. */
+  jitterShare: 0.1,
+  /** Connections of a lease are closed this long before Vault drops its user. */
+  leaseMarginMs: 2_000,
+  /** Timers of Node end at 24 days, leases do not; looking once more a day costs nothing. */
+  longestWaitMs: 24 * 3_600_000,
+  /** After a secret could not be read. */
+  retryMinMs: 500,
+  retryMaxMs: 30_000,
+  /** A refused login reads its secret anew no more often: for a lease that makes a user. */
+  refreshCoolDownMs: 5_000,
+  /** At start: while Vault is down or sealed it is asked again for this long. */
+  startTimeoutMs: 60_000,
+  /** At the end: leases are revoked for this long; what is left ends by itself. */
+  revokeTimeoutMs: 5_000,
 } as const;
 
 /** Requests to issuers, Bitbucket and Vault. */

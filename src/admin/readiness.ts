@@ -5,9 +5,16 @@ export class Readiness {
   #draining = false;
   readonly #conditions: { readonly otherwise: string; readonly holds: () => boolean }[] = [];
 
+  readonly #advice: (() => readonly string[])[] = [];
+
   /** While `holds` is false the gate is not ready, and says `otherwise`. */
   watch(otherwise: string, holds: () => boolean): void {
     this.#conditions.push({ otherwise, holds });
+  }
+
+  /** What an operator should look after while the gate is ready all the same. */
+  advise(warnings: () => readonly string[]): void {
+    this.#advice.push(warnings);
   }
 
   started(): void {
@@ -16,6 +23,10 @@ export class Readiness {
 
   drain(): void {
     this.#draining = true;
+  }
+
+  warnings(): readonly string[] {
+    return this.#advice.flatMap((warnings) => warnings());
   }
 
   /** Empty when the gate is ready. */

@@ -12,6 +12,8 @@ export interface AdminOptions {
   readonly metrics: Metrics;
   /** Why the gate is not ready; empty when it is. */
   readonly notReady: () => readonly string[];
+  /** What should be looked after while it is ready; told only where there is any. */
+  readonly warnings: () => readonly string[];
 }
 
 export interface AdminServer {
@@ -26,7 +28,10 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/readyz', (context) => {
     const reasons = options.notReady();
-    return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+    const warnings = options.warnings();
+    const detail = warnings.length === 0 ? {} : { warnings };
+    const ready = reasons.length === 0;
+    return context.json({ ready, reasons, ...detail }, ready ? 200 : 503);
   });
   app.get('/metrics', async (context) =>
     context.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),

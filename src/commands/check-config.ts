@@ -1,12 +1,15 @@
 // `cqlgate check-config`: everything that `serve` would refuse or warn of, without starting it.
-import { loadConfig } from '../config/load.ts';
-import { loadPolicy, policyContext } from '../config/load-policy.ts';
+import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import { loadPolicy, policyContext, type LoadedPolicy } from '../config/load-policy.ts';
 import { ConfigFault } from '../errors.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
+import { unresolvedSecrets } from '../secrets/logins.ts';
 
 export interface CheckReport {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** What only `serve` finds out. */
+  readonly notChecked: readonly string[];
   /** What clients can compress with here, and by which implementation: `lz4 (native)`. */
   readonly compression: readonly string[];
 }
@@ -18,10 +21,22 @@ const compression = [...COMPRESSIONS.values()].map(
 export async function checkConfig(file: string): Promise<CheckReport> {
   try {
     const loaded = await loadConfig(file);
-    const { warnings } = await loadPolicy(loaded.policyFile, policyContext(loaded));
-    return { problems: [], warnings: [...loaded.warnings, ...warnings], compression };
+    const secrets = await unresolvedSecrets(loaded.config.cassandraRoles, loaded.base);
+    const { warnings } = await policyOf(loaded, secrets.problems);
+    const { problems, notChecked } = secrets;
+    return { problems, warnings: [...loaded.warnings, ...warnings], notChecked, compression };
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
-    return { problems: error.problems, warnings: [], compression };
+    return { problems: error.problems, warnings: [], notChecked: [], compression };
+  }
+}
+
+/** All problems at once: those of the policy come after those found before it. */
+async function policyOf(loaded: LoadedConfig, before: readonly string[]): Promise<LoadedPolicy> {
+  try {
+    return await loadPolicy(loaded.policyFile, policyContext(loaded));
+  } catch (error) {
+    if (!(error instanceof ConfigFault)) throw error;
+    throw new ConfigFault([...before, ...error.problems]);
   }
 }

@@ -23,6 +23,7 @@ import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
 import { gateTls } from './gate-tls.ts';
 import { readGauges } from './gauges.ts';
+import { loginsOf } from './logins.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { inetBytes, type Advertised } from '../topology/advertised.ts';
 import { Cluster } from '../upstream/cluster.ts';
@@ -44,12 +45,13 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
     : null;
   const log = running?.withLog(ownLog) ?? ownLog;
-  const context: PolicyContext = policyContext(loaded);
+  const readiness = new Readiness();
+  const logins = await loginsOf(loaded, { metrics, readiness, log });
+  const context: PolicyContext = { ...policyContext(loaded), ownLogins: logins.usernames };
   const policyContent = await readFile(loaded.policyFile, 'utf8').catch(() => '');
   const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
   for (const warning of [...loaded.warnings, ...warnings]) log.warn({}, warning);
 
-  const readiness = new Readiness();
   const ledger = await Ledger.open({
     dir: loaded.auditDir,
     onError: (error) => {
@@ -64,8 +66,8 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
   const cluster = new Cluster({
     contactPoints: loaded.contactPoints,
     dial: certificates.dial,
-    logins: loaded.logins,
-    gateLogin: loaded.gateLogin,
+    logins: logins.sources,
+    gateRole: loaded.gateRole,
     compression: config.cluster.compression,
     connectionsPerPool: config.cluster.connectionsPerPool,
     poolConnections: limits.poolConnections,
@@ -78,6 +80,10 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
           { cassandra_role: name },
           'an upstream login is a superuser: Cassandra is no second wall behind the policy; use a login with grants',
         ),
+      loginChanged: (name) => {
+        metrics.counter('login_changes_total', name).value++;
+        log.info({ cassandra_role: name }, 'another upstream login is in force');
+      },
       fault: (fault) => {
         metrics.counter('upstream_faults_total', fault.code).value++;
         log.warn({ code: fault.code }, `upstream: ${fault.message}`);
@@ -144,6 +150,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     watcher.close();
     await listener?.close();
     cluster.close();
+    await logins.close();
     await analyst.close();
     certificates.close();
     activity.close();
@@ -164,9 +171,11 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     if (config.admin !== undefined) {
       // Before the cluster is there: /readyz says that it is not.
       const notReady = () => readiness.reasons();
-      admin = await startAdmin({ ...config.admin, metrics, notReady });
+      const warnings = () => readiness.warnings();
+      admin = await startAdmin({ ...config.admin, metrics, notReady, warnings });
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
+    await logins.start();
     await cluster.start();
     listener = new Listener(gate, certificates.door);
     const port = await listener.listen(config.listen.host, config.listen.port);

@@ -29,6 +29,21 @@ const NOTES = `
 A secret is \`{env: NAME}\` or \`{file: path}\`; a literal one is refused. Paths are relative to the file
 they stand in.
 
+## Notes on secrets
+
+- \`cassandraRoles.<name>.password\` may also be \`{vault: {path: secret/data/cassandra, field: ci}}\` (KV version 2).
+  \`{vault: {path: database/creds/ci}}\` takes username and password from a lease, and
+  \`{vault: {path: database/static-creds/ci}}\` from what Vault rotates itself.
+- \`vault.auth\` is one of \`{token: {file: path}}\`, \`{approle: {roleId, secretId: {file: path}, mount}}\`,
+  \`{kubernetes: {role, tokenFile, mount}}\`, \`{jwt: {role, tokenFile, mount}}\`; \`mount\` is \`approle\`,
+  \`kubernetes\` or \`jwt\` unless given. The address is that of an active node or of its load balancer:
+  redirects are not followed.
+- A changed secret is taken without a restart: files are looked at twice a second, Vault each half minute.
+  New connections log in with the new secret first; those before finish what is in flight and close. It does
+  not matter whether the secret or the password in Cassandra changes first.
+- Where waiting mends nothing (no such file, denied by Vault) \`serve\` does not start; a Vault that is down or
+  sealed is waited for, a minute at most. While the gate runs, the logins at hand serve on until their lease ends.
+
 ## Notes on the policy
 
 - A grant is a text of Cassandra's GRANT without \`TO\`: \`SELECT, MODIFY ON KEYSPACE orders\`,

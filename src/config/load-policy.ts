@@ -16,7 +16,7 @@ import { nearestOf, readYaml, type YamlFile } from './yaml-file.ts';
 export interface PolicyContext {
   readonly issuers: readonly IssuerConfig[];
   readonly cassandraRoles: readonly string[];
-  /** What the gate's logins are called in Cassandra. */
+  /** What the gate's logins are called in Cassandra; `serve` keeps the list true, since leases change. */
   readonly ownLogins: readonly string[];
 }
 
@@ -24,7 +24,9 @@ export function policyContext({ issuers, logins }: LoadedConfig): PolicyContext 
   return {
     issuers,
     cassandraRoles: [...logins.keys()],
-    ownLogins: [...logins.values()].flatMap((login) => (login.open ? [] : [login.username])),
+    ownLogins: [...logins.values()].flatMap((login) =>
+      'username' in login ? [login.username] : [],
+    ),
   };
 }
 

@@ -1,5 +1,5 @@
-// The configuration file to what the gate is put together from: secrets resolved, relations between
-// keys checked. Problems come all at once; warnings are what an operator should know all the same.
+// The configuration file to what the gate is put together from: relations between keys checked, secrets
+// left where they are. Problems come all at once; warnings are what an operator should know all the same.
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,18 +13,10 @@ import {
   type CertificateFiles,
   type Certificates,
 } from '../tls/certificates.ts';
+import type { LoginSpec } from '../secrets/login.ts';
+import { durationMs } from './duration.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
-
-/** A login towards the cluster, its secret resolved. */
-export type ResolvedLogin =
-  | {
-      readonly name: string;
-      readonly open: false;
-      readonly username: string;
-      readonly password: string;
-    }
-  | { readonly name: string; readonly open: true };
 
 export interface HostPort {
   readonly host: string;
@@ -34,8 +26,13 @@ export interface HostPort {
 export interface LoadedConfig {
   readonly config: Config;
   readonly issuers: readonly IssuerConfig[];
-  readonly logins: ReadonlyMap<string, ResolvedLogin>;
-  readonly gateLogin: ResolvedLogin;
+  /** Where the logins of `cassandraRoles` come from; nothing of it is resolved here. */
+  readonly logins: ReadonlyMap<string, LoginSpec>;
+  /** Entry of `cassandraRoles` for the gate's own queries. */
+  readonly gateRole: string;
+  /** The configuration's directory: relative paths start there. */
+  readonly base: string;
+  readonly maxSecretAgeMs: number;
   readonly contactPoints: readonly HostPort[];
   readonly peers: readonly HostPort[];
   readonly limits: Limits;
@@ -58,7 +55,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   const config = yaml.value;
   const base = path.dirname(path.resolve(file));
   const problems: string[] = [];
-  const logins = await resolveLogins(yaml, base, problems);
+  checkVault(yaml, problems);
   const gateRole = config.cluster.gateRole ?? Object.keys(config.cassandraRoles)[0]!;
   if (!Object.hasOwn(config.cassandraRoles, gateRole)) {
     problems.push(
@@ -73,8 +70,10 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   return {
     config,
     issuers,
-    logins,
-    gateLogin: logins.get(gateRole)!,
+    logins: new Map(Object.entries(config.cassandraRoles)),
+    gateRole,
+    base,
+    maxSecretAgeMs: durationMs(config.maxSecretAge),
     contactPoints: config.cluster.contactPoints.map(hostPort),
     peers: (config.advertise?.peers ?? []).map(hostPort),
     limits: resolveLimits(config.limits),
@@ -85,43 +84,13 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   };
 }
 
-async function resolveLogins(
-  yaml: YamlFile<Config>,
-  base: string,
-  problems: string[],
-): Promise<Map<string, ResolvedLogin>> {
-  const logins = new Map<string, ResolvedLogin>();
+function checkVault(yaml: YamlFile<Config>, problems: string[]): void {
+  if (yaml.value.vault !== undefined) return;
   for (const [name, role] of Object.entries(yaml.value.cassandraRoles)) {
-    if ('open' in role) {
-      logins.set(name, { name, open: true });
-      continue;
-    }
-    const password = await resolveSecret(role.password, base);
-    if ('problem' in password) {
-      const place = yaml.place(['cassandraRoles', name, 'password']);
-      problems.push(`${place}: cassandraRoles.${name}.password: ${password.problem}`);
-    } else
-      logins.set(name, { name, open: false, username: role.username, password: password.value });
-  }
-  return logins;
-}
-
-async function resolveSecret(
-  secret: { env: string } | { file: string },
-  base: string,
-): Promise<{ readonly value: string } | { readonly problem: string }> {
-  if ('env' in secret) {
-    const value = process.env[secret.env];
-    if (value === undefined || value === '') {
-      return { problem: `the environment variable ${secret.env} is not set` };
-    }
-    return { value };
-  }
-  try {
-    const value = (await readFile(path.resolve(base, secret.file), 'utf8')).replace(/\r?\n$/, '');
-    return value === '' ? { problem: `${secret.file} is empty` } : { value };
-  } catch {
-    return { problem: `${secret.file} cannot be read` };
+    if (!('vault' in role) && !('password' in role && 'vault' in role.password)) continue;
+    problems.push(
+      `${yaml.place(['cassandraRoles', name])}: cassandraRoles.${name} comes from Vault, but vault: is not configured; give its address and auth`,
+    );
   }
 }
 

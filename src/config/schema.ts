@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
 import { LIMITS, type LimitName } from '../limits.ts';
+import { durationPattern } from './duration.ts';
 import { urlProblem } from '../outbound/url.ts';
 
 const hostPort = z
@@ -16,6 +17,8 @@ const url = z.string().superRefine((text, context) => {
   const problem = urlProblem(text);
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 });
+
+const duration = z.string().regex(durationPattern, 'write a duration as 30s, 10m or 24h');
 
 const secret = z.union(
   [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
@@ -71,14 +74,83 @@ const issuer = z.discriminatedUnion('type', [
   }),
 ]);
 
+/** As in Vault's API, after /v1/. */
+const vaultPath = z
+  .string()
+  .regex(
+    /^(?!.*(^|\/)\.{1,2}(\/|$))[^\s/?#%]+(\/[^\s/?#%]+)+$/,
+    'write a path as in the API, without /v1/: secret/data/cassandra',
+  );
+
+const vaultLease = z.strictObject({
+  path: vaultPath.regex(
+    /\/(static-)?creds\/[^/]+$/,
+    'username and password come from database/creds/<role> or database/static-creds/<role>; a password alone is {username, password: {vault: {path, field}}}',
+  ),
+});
+
+const passwordInVault = z.strictObject({
+  vault: z
+    .strictObject({ path: vaultPath, field: z.string().min(1) })
+    .meta({ description: 'A field of a secret in KV version 2: secret/data/cassandra.' }),
+});
+
 const cassandraRole = z.union(
   [
-    z.strictObject({ username: z.string().min(1), password: secret }),
-    z.strictObject({ open: z.literal(true) }),
+    z.strictObject({
+      username: z.string().min(1).meta({ description: 'What it is called in Cassandra.' }),
+      password: z.union([secret, passwordInVault]).meta({
+        description: 'A secret; a changed file or field is taken without a restart.',
+      }),
+    }),
+    z.strictObject({
+      vault: vaultLease.meta({
+        description:
+          'Username and password from the database engine: database/creds/<role>, database/static-creds/<role>.',
+      }),
+    }),
+    z.strictObject({
+      open: z.literal(true).meta({ description: 'For a cluster without authentication.' }),
+    }),
   ],
   {
     error:
-      'a Cassandra role is {username, password: {env: NAME} or {file: path}}, or {open: true} for a cluster without authentication; a literal password is refused',
+      'a Cassandra role is {username, password: {env: NAME} or {file: path} or {vault: {path, field}}}, {vault: {path: database/creds/<role>}}, or {open: true} for a cluster without authentication; a literal password is refused',
+  },
+);
+
+const mount = z.string().min(1).optional().meta({ description: 'Where the method is mounted.' });
+
+const vaultAuth = z.union(
+  [
+    z.strictObject({ token: secret.meta({ description: 'A token that somebody else keeps.' }) }),
+    z.strictObject({
+      approle: z
+        .strictObject({ roleId: z.string().min(1), secretId: secret, mount })
+        .meta({ description: 'Role and secret id.' }),
+    }),
+    z.strictObject({
+      kubernetes: z
+        .strictObject({
+          role: z.string().min(1),
+          tokenFile: z
+            .string()
+            .min(1)
+            .default('/var/run/secrets/kubernetes.io/serviceaccount/token')
+            .meta({ description: 'Read at each login to Vault: projected tokens change.' }),
+          mount,
+        })
+        .meta({ description: "The pod's service-account token." }),
+    }),
+    z.strictObject({
+      jwt: z
+        .strictObject({ role: z.string().min(1), tokenFile: z.string().min(1), mount })
+        .meta({ description: 'A token in a file.' }),
+    }),
+  ],
+  {
+    error:
+      'the way to log in to Vault is one of {token: {env} or {file}}, {approle: {roleId, secretId: {env} or {file}}}, {kubernetes: {role}}, {jwt: {role, tokenFile}}',
   },
 );
 
@@ -184,6 +256,21 @@ export const configSchema = z.strictObject({
     .record(z.string().min(1), cassandraRole)
     .refine((roles) => Object.keys(roles).length > 0, 'name at least one Cassandra role')
     .meta({ description: 'The logins used towards the cluster, by name.' }),
+  vault: z
+    .strictObject({
+      address: url.meta({ description: 'Of Vault or OpenBao, without /v1.' }),
+      namespace: z.string().min(1).optional(),
+      ca: z.string().min(1).optional().meta({
+        description:
+          "PEM file of the CA that signed Vault's certificate, where it is a private one.",
+      }),
+      auth: vaultAuth.meta({ description: 'How the gate logs in to Vault.' }),
+    })
+    .optional(),
+  maxSecretAge: duration.default('24h').meta({
+    description:
+      'Older secrets of cassandraRoles raise a warning in /readyz; leases are replaced before. A number with ms, s, m, h or d.',
+  }),
   issuers: z.array(issuer).min(1).meta({ description: 'Who may issue tokens.' }),
   policy: z
     .string()
@@ -207,7 +294,6 @@ export const NOT_YET: ReadonlySet<string> = new Set([
   'workers',
   'cluster.localDatacenter',
   'cluster.keyspace',
-  'vault',
   'bitbucket',
   'audit.signingKey',
 ]);

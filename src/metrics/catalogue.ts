@@ -47,6 +47,18 @@ export const COUNTERS = {
   unprepared_total: { help: 'Executions of statements that were not known here.', labels: [] },
   node_errors_total: { help: 'Errors that nodes answered, by CQL code.', labels: ['code'] },
   upstream_faults_total: { help: 'Faults of connections to nodes, by kind.', labels: ['fault'] },
+  login_changes_total: {
+    help: 'Times that another upstream login came into force.',
+    labels: ['cassandra_role'],
+  },
+  secret_read_failures_total: {
+    help: 'Secrets of upstream logins that could not be read, once for each reason in a row.',
+    labels: ['cassandra_role'],
+  },
+  vault_token_failures_total: {
+    help: "Renewals of the gate's token for Vault that failed.",
+    labels: [],
+  },
   audit_write_failures_total: { help: 'Writes of the ledger that failed.', labels: [] },
   policy_reloads_total: { help: 'Changes of the policy file, by result.', labels: ['result'] },
 } as const satisfies Record<string, MetricRow>;
@@ -85,6 +97,10 @@ export const GAUGES = {
   upstream_waiting: {
     help: 'Requests that wait for a connection to a node.',
     labels: ['cassandra_role', 'version'],
+  },
+  secret_age_seconds: {
+    help: 'Age of the secret behind each upstream login.',
+    labels: ['cassandra_role'],
   },
   control_connected: { help: '1 while the control connection stands.', labels: [] },
   prepared_statements: { help: 'Prepared statements in the registry.', labels: [] },

@@ -7,7 +7,10 @@ import { Role, type RoleDocument } from './role.ts';
 export interface PolicyDocument {
   readonly roles: readonly RoleDocument[];
   readonly bindings: readonly Binding[];
-  /** Names of the gate's upstream logins in Cassandra: no statement changes them. */
+  /**
+   * Names of the gate's upstream logins in Cassandra: no statement changes them. The list is the
+   * caller's: logins from Vault come and go under one policy.
+   */
   readonly ownLogins: readonly string[];
 }
 
@@ -32,13 +35,13 @@ export class Policy {
   readonly version: string;
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #bindings: readonly Binding[];
-  readonly #ownLogins: ReadonlySet<string>;
+  readonly #ownLogins: readonly string[];
 
   constructor(document: PolicyDocument, version: string) {
     this.version = version;
     this.#roles = new Map(document.roles.map((role) => [role.name, new Role(role)]));
     this.#bindings = document.bindings;
-    this.#ownLogins = new Set(document.ownLogins);
+    this.#ownLogins = document.ownLogins;
   }
 
   /** The wanted role for this principal, or why not. `oidc` is the one role that is bound. */
@@ -79,7 +82,7 @@ export class Policy {
 
   /** Whether the gate itself logs in to the cluster as this Cassandra role. */
   isOwnLogin(cassandraRole: string): boolean {
-    return this.#ownLogins.has(cassandraRole);
+    return this.#ownLogins.includes(cassandraRole);
   }
 
   role(name: string): Role | null {

@@ -13,8 +13,8 @@ import { decodeRows, type Rows } from '../protocol/messages/result.ts';
 import { decodeSupported } from '../protocol/messages/supported.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
+import { hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
-import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import { readSchema } from './schema-reader.ts';
@@ -42,7 +42,10 @@ export interface ControlListener {
 export interface ControlOptions {
   readonly contactPoints: readonly ContactPoint[];
   readonly dial: Dial;
-  readonly login: Login;
+  /** The login in force. */
+  readonly login: () => Login;
+  /** Reads the secret of a refused login anew; null when there is no other. */
+  readonly freshLogin: (refused: Login) => Promise<Login | null>;
   readonly allowUntested: boolean;
   readonly unmasks: Unmasks;
   readonly listener: ControlListener;
@@ -54,6 +57,12 @@ const CONTROL_VERSION = 4;
 export class ControlConnection {
   readonly #options: ControlOptions;
   #connection: Connection | null = null;
+  #node: ContactPoint | null = null;
+  #login: Login | null = null;
+  /** Of the login before: what it was asked is answered, then it closes. */
+  #before: Connection | null = null;
+  #connecting = false;
+  #nextFollowAtMs = 0;
   #next = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -99,10 +108,18 @@ export class ControlConnection {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#connection?.destroy(new UpstreamFault('unreachable', 'the gate is closing'));
+    this.#before?.destroy(replaced());
   }
 
   tick(nowMs: number): void {
     this.#connection?.tick(nowMs);
+    this.#before?.tick(nowMs);
+    if (this.#before?.inFlight === 0) this.#before.destroy(replaced());
+    if (this.#login !== null && hasEnded(this.#login, nowMs)) {
+      const text = `the lease of Cassandra role ${this.#login.name} ended`;
+      this.#connection?.destroy(new UpstreamFault('login_refused', text));
+      this.#before?.destroy(replaced());
+    } else if (this.#login !== this.#options.login()) this.#followLogin(nowMs);
   }
 
   /** The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. */
@@ -147,28 +164,25 @@ export class ControlConnection {
   }
 
   async #connect(): Promise<void> {
-    const { contactPoints, login, listener } = this.#options;
+    this.#connecting = true;
+    try {
+      await this.#connectToNext();
+    } finally {
+      this.#connecting = false;
+    }
+  }
+
+  async #connectToNext(): Promise<void> {
+    const { contactPoints, listener } = this.#options;
     const node = contactPoints[this.#next % contactPoints.length]!;
     this.#next++;
-    const connection = await Connection.open({
-      host: node.host,
-      port: node.port,
-      dial: this.#options.dial,
-      version: CONTROL_VERSION,
-      login,
-      compression: null,
-      onEvent: (event) => this.#event(event),
-      onClosed: (_connection, cause) => this.#lost(cause),
-      onIdle: () => undefined,
-    });
+    const { connection, login } = await this.#logIn(node);
     this.#connection = connection;
+    this.#node = node;
+    this.#login = login;
     try {
       await this.#inspectTarget(connection);
-      await connection.request(
-        Opcode.REGISTER,
-        encodeRegister(['SCHEMA_CHANGE', 'STATUS_CHANGE', 'TOPOLOGY_CHANGE']),
-        UPSTREAM.controlTimeoutMs,
-      );
+      await this.#register(connection);
       // After REGISTER, so that no change falls between.
       await this.refreshSchema();
     } catch (error) {
@@ -178,6 +192,80 @@ export class ControlConnection {
     }
     this.#failures = 0;
     listener.connected(node);
+  }
+
+  /** With the login in force; refused, once more with the secret as it is now. */
+  async #logIn(node: ContactPoint): Promise<{ connection: Connection; login: Login }> {
+    const { login: inForce, freshLogin } = this.#options;
+    const login = inForce();
+    try {
+      if (hasEnded(login, Date.now())) {
+        throw new UpstreamFault('login_refused', `the lease of Cassandra role ${login.name} ended`);
+      }
+      return { connection: await this.#open(node, login), login };
+    } catch (error) {
+      if (asFault(error).code !== 'login_refused') throw error;
+      const fresh = await freshLogin(login);
+      if (fresh === null) throw error;
+      return { connection: await this.#open(node, fresh), login: fresh };
+    }
+  }
+
+  /** Another login came into force: a connection with it takes over on the same node. */
+  #followLogin(nowMs: number): void {
+    const node = this.#node;
+    if (this.#connecting || !this.isConnected || node === null || nowMs < this.#nextFollowAtMs)
+      return;
+    this.#connecting = true;
+    this.#takeOver(node, this.#options.login())
+      .catch((error: unknown) => {
+        this.#nextFollowAtMs = Date.now() + UPSTREAM.rotationRetryMaxMs;
+        this.#options.listener.fault(asFault(error));
+      })
+      .finally(() => {
+        this.#connecting = false;
+        if (!this.isConnected && !this.#closed) this.#reconnectLater();
+      });
+  }
+
+  async #takeOver(node: ContactPoint, login: Login): Promise<void> {
+    const connection = await this.#open(node, login);
+    try {
+      await this.#register(connection);
+    } catch (error) {
+      connection.destroy(asFault(error));
+      throw error;
+    }
+    if (this.#closed) {
+      connection.destroy(replaced());
+      return;
+    }
+    // Both are registered now: no event falls between.
+    this.#before = this.#connection;
+    this.#connection = connection;
+    this.#login = login;
+  }
+
+  async #open({ host, port }: ContactPoint, login: Login): Promise<Connection> {
+    return Connection.open({
+      host,
+      port,
+      dial: this.#options.dial,
+      version: CONTROL_VERSION,
+      login,
+      compression: null,
+      onEvent: (event) => this.#event(event),
+      onClosed: (connection, cause) => this.#lost(connection, cause),
+      onIdle: () => undefined,
+    });
+  }
+
+  async #register(connection: Connection): Promise<void> {
+    await connection.request(
+      Opcode.REGISTER,
+      encodeRegister(['SCHEMA_CHANGE', 'STATUS_CHANGE', 'TOPOLOGY_CHANGE']),
+      UPSTREAM.controlTimeoutMs,
+    );
   }
 
   async #inspectTarget(connection: Connection): Promise<void> {
@@ -237,12 +325,14 @@ export class ControlConnection {
     );
   }
 
-  #lost(cause: UpstreamFault): void {
-    if (this.#connection === null) return;
+  #lost(connection: Connection, cause: UpstreamFault): void {
+    if (this.#before === connection) this.#before = null;
+    if (this.#connection !== connection) return;
     this.#connection = null;
     if (this.#closed) return;
     this.#options.listener.fault(cause);
-    this.#reconnectLater();
+    // Whoever connects now sees that it failed, and tries again.
+    if (!this.#connecting) this.#reconnectLater();
   }
 
   #reconnectLater(): void {
@@ -271,6 +361,10 @@ export class TargetFault extends UpstreamFault {
   constructor(message: string) {
     super('protocol', message);
   }
+}
+
+function replaced(): UpstreamFault {
+  return new UpstreamFault('unreachable', 'another connection took its place');
 }
 
 function rowsOf(response: Frame): Rows {

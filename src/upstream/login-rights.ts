@@ -7,11 +7,12 @@ import { decodeRows, resultKind, ResultKind, type Rows } from '../protocol/messa
 import { Opcode } from '../protocol/opcodes.ts';
 import { UPSTREAM } from '../limits.ts';
 import { Connection } from './connection.ts';
+import type { ContactPoint } from './control-connection.ts';
 import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 
-interface Rights {
+export interface Rights {
   readonly isSuperuser: boolean;
   /** Resources with UNMASK, as LIST PERMISSIONS prints them. */
   readonly unmasked: ReadonlySet<string>;
@@ -25,15 +26,11 @@ export interface RightsListener {
 const VERSION = 4;
 
 export class LoginRights {
-  readonly #logins: ReadonlyMap<string, Login>;
-  readonly #dial: Dial;
   readonly #listener: RightsListener;
   readonly #rights = new Map<string, Rights>();
   readonly #warned = new Set<string>();
 
-  constructor(logins: ReadonlyMap<string, Login>, dial: Dial, listener: RightsListener) {
-    this.#logins = logins;
-    this.#dial = dial;
+  constructor(listener: RightsListener) {
     this.#listener = listener;
   }
 
@@ -49,30 +46,30 @@ export class LoginRights {
     ].some((resource) => rights.unmasked.has(resource));
   }
 
-  /** Asks for every login. One that can't be asked is taken to see everything. */
-  async refresh(node: { readonly host: string; readonly port: number }): Promise<void> {
-    for (const [name, login] of this.#logins) {
-      if (login.open) continue;
-      try {
-        const rights = await ask({ ...node, dial: this.#dial }, login);
-        this.#rights.set(name, rights);
-        if (rights.isSuperuser && !this.#warned.has(name)) {
-          this.#warned.add(name);
-          this.#listener.superuser(name);
-        }
-      } catch {
-        this.#rights.delete(name);
-      }
-    }
+  /** What was asked as this login holds for its Cassandra role from now; null: it is not known. */
+  hold(login: Login, rights: Rights | null): void {
+    const { name } = login;
+    if (rights === null) this.#rights.delete(name);
+    else this.#rights.set(name, rights);
+    if (rights?.isSuperuser !== true || this.#warned.has(name)) return;
+    this.#warned.add(name);
+    this.#listener.superuser(name);
   }
 }
 
-async function ask(
-  node: { readonly host: string; readonly port: number; readonly dial: Dial },
-  login: Extract<Login, { open: false }>,
-): Promise<Rights> {
+/**
+ * Logs in and asks what the login may do: null where that can't be had, for an open cluster too.
+ * Rejects with UpstreamFault when the login itself fails.
+ */
+export async function askRights(
+  node: ContactPoint,
+  dial: Dial,
+  login: Login,
+): Promise<Rights | null> {
+  if (login.open) return null;
   const connection = await Connection.open({
     ...node,
+    dial,
     version: VERSION,
     login,
     compression: null,
@@ -80,20 +77,26 @@ async function ask(
     onIdle: () => undefined,
   });
   try {
-    const self = `'${login.username.replaceAll("'", "''")}'`;
-    const roles = rowsOf(await query(connection, `LIST ROLES OF ${self}`));
-    const flag = roles.columns.findIndex((column) => column.name === 'super');
-    // A role that was granted a superuser is one.
-    const isSuperuser = roles.rows.some((row) => row[flag]?.[0] === 1);
-    const permissions = rowsOf(await query(connection, `LIST UNMASK OF ${self}`));
-    const resource = permissions.columns.findIndex((column) => column.name === 'resource');
-    return {
-      isSuperuser,
-      unmasked: new Set(permissions.rows.map((row) => row[resource]?.toString('utf8') ?? '')),
-    };
+    return await rightsOf(connection, login.username);
+  } catch {
+    return null;
   } finally {
     connection.destroy(new UpstreamFault('unreachable', 'no longer needed'));
   }
+}
+
+async function rightsOf(connection: Connection, username: string): Promise<Rights> {
+  const self = `'${username.replaceAll("'", "''")}'`;
+  const roles = rowsOf(await query(connection, `LIST ROLES OF ${self}`));
+  const flag = roles.columns.findIndex((column) => column.name === 'super');
+  // A role that was granted a superuser is one.
+  const isSuperuser = roles.rows.some((row) => row[flag]?.[0] === 1);
+  const permissions = rowsOf(await query(connection, `LIST UNMASK OF ${self}`));
+  const resource = permissions.columns.findIndex((column) => column.name === 'resource');
+  return {
+    isSuperuser,
+    unmasked: new Set(permissions.rows.map((row) => row[resource]?.toString('utf8') ?? '')),
+  };
 }
 
 async function query(connection: Connection, text: string): Promise<Frame> {

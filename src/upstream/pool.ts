@@ -4,8 +4,8 @@
 import { UPSTREAM } from '../limits.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
+import { hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
-import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 
@@ -22,6 +22,8 @@ export interface PoolOptions {
   readonly budget: ConnectionBudget;
   readonly onEvent?: (event: Frame) => void;
   readonly onFault: (fault: UpstreamFault) => void;
+  /** The login was refused: true when another one came into force, and its pool takes the waiters. */
+  readonly onRefused: () => Promise<boolean>;
 }
 
 /** All pools together are capped: the cluster must not meet a gate that opens without end. */
@@ -62,10 +64,22 @@ export class Pool {
   #failures = 0;
   #nextOpenAtMs = 0;
   #lastFault: UpstreamFault | null = null;
+  /** A refused login asks for a fresh secret once, until it is let in again. */
+  #freshSecret: 'not asked' | 'being asked' | 'asked' = 'not asked';
+  /** Replaced: it opens nothing more and finishes what is in flight. */
+  #retired = false;
   #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+  }
+
+  get login(): Login {
+    return this.#options.login;
+  }
+
+  get version(): number {
+    return this.#options.version;
   }
 
   get ready(): number {
@@ -135,6 +149,7 @@ export class Pool {
 
   /** Opens what is missing, so that the next job finds a warm connection. */
   warm(): void {
+    if (this.#retired) return;
     const missing = this.#options.connections - this.#connections.length - this.#opening;
     for (let i = 0; i < missing; i++) this.#open();
   }
@@ -142,6 +157,7 @@ export class Pool {
   /** Deadlines, heartbeats, lost connections, connections grown beyond the configured number. */
   tick(nowMs: number): void {
     for (const one of [...this.#connections]) one.tick(nowMs);
+    if (hasEnded(this.#options.login, nowMs)) this.#dropAll(this.#endedFault());
     const late = this.#waiters.filter((waiter) => waiter.deadlineAtMs <= nowMs);
     if (late.length > 0) {
       this.#waiters = this.#waiters.filter((waiter) => waiter.deadlineAtMs > nowMs);
@@ -154,10 +170,19 @@ export class Pool {
     else this.#shrink(nowMs);
   }
 
+  /** Another pool takes its place, and those who wait here. */
+  retire(successor: Pool | null): void {
+    this.#retired = true;
+    if (successor === null) return;
+    successor.#waiters.push(...this.#waiters);
+    this.#waiters = [];
+    successor.#serveWaiters();
+  }
+
   close(): void {
     this.#closed = true;
     const fault = new UpstreamFault('unreachable', 'the pool is closed');
-    for (const one of [...this.#connections]) one.destroy(fault);
+    this.#dropAll(fault);
     for (const waiter of this.#waiters) waiter.reject(fault);
     this.#waiters = [];
   }
@@ -239,8 +264,24 @@ export class Pool {
     free.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).reservedFor = keyspace;
   }
 
+  #dropAll(fault: UpstreamFault): void {
+    for (const one of [...this.#connections]) one.destroy(fault);
+  }
+
+  #endedFault(): UpstreamFault {
+    return new UpstreamFault(
+      'login_refused',
+      `the lease of Cassandra role ${this.#options.login.name} ended and no other login could be had`,
+    );
+  }
+
   #open(): void {
-    if (this.#closed || Date.now() < this.#nextOpenAtMs || !this.#options.budget.take()) return;
+    if (this.#closed || this.#retired || Date.now() < this.#nextOpenAtMs) return;
+    if (hasEnded(this.#options.login, Date.now())) {
+      this.#failed(this.#endedFault());
+      return;
+    }
+    if (!this.#options.budget.take()) return;
     this.#opening++;
     const { host, port, dial, version, login, compression, onEvent } = this.#options;
     Connection.open({
@@ -260,6 +301,7 @@ export class Pool {
         this.#opening--;
         this.#failures = 0;
         this.#lastFault = null;
+        this.#freshSecret = 'not asked';
         if (this.#closed || !connection.isReady) {
           this.#options.budget.give();
           connection.destroy(new UpstreamFault('unreachable', 'the pool is closed'));
@@ -286,9 +328,27 @@ export class Pool {
     // Jitter: gates that lost the same node must not come back in step.
     this.#nextOpenAtMs = Date.now() + backoffMs * (0.5 + Math.random() / 2);
     this.#options.onFault(fault);
-    if (fault.code !== 'login_refused' || this.#connections.length > 0) return;
-    // No wait mends a refused login.
-    for (const waiter of this.#waiters) waiter.reject(fault);
+    if (fault.code === 'login_refused') this.#refused(fault);
+  }
+
+  #refused(fault: UpstreamFault): void {
+    if (this.#freshSecret === 'being asked') return;
+    if (this.#freshSecret === 'asked') {
+      this.#giveUp(fault);
+      return;
+    }
+    this.#freshSecret = 'being asked';
+    void this.#options.onRefused().then((isReplaced) => {
+      this.#freshSecret = 'asked';
+      if (!isReplaced) this.#giveUp(fault);
+    });
+  }
+
+  /** No wait mends a refused login; connections that were let in before serve on. */
+  #giveUp(fault: UpstreamFault): void {
+    if (this.#connections.length > 0) return;
+    const plain = new UpstreamFault(fault.code, `${fault.message}; its secret was read anew`);
+    for (const waiter of this.#waiters) waiter.reject(plain);
     this.#waiters = [];
   }
 

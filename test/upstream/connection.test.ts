@@ -188,6 +188,7 @@ describe('a pool', () => {
       connections,
       budget: new ConnectionBudget(100),
       onFault: () => undefined,
+      onRefused: async () => Promise.resolve(false),
     });
 
   it('re-keys an idle connection instead of logging in again', async () => {

@@ -1,0 +1,62 @@
+// What the gate logs in with towards the cluster, and where the configuration says it comes from.
+
+/** Until when a login may be used; Vault moves the end when it renews. */
+export interface Lease {
+  /** Milliseconds since the epoch. */
+  readonly endsAtMs: number;
+}
+
+export type Login =
+  | {
+      /** Entry of `cassandraRoles`. */
+      readonly name: string;
+      readonly open: false;
+      readonly username: string;
+      readonly password: string;
+      /** Set where the user is dropped in the end. */
+      readonly lease?: Lease;
+    }
+  /** A cluster without authentication. */
+  | { readonly name: string; readonly open: true };
+
+/** Where the login of one Cassandra role comes from. */
+export interface LoginSource {
+  /** The same object until the secret changes. */
+  current(): Login;
+  /** Reads the secret anew, after the cluster refused it. Rejects with SecretFault. */
+  refresh(): Promise<Login>;
+}
+
+export type LocalSecretSpec = { readonly env: string } | { readonly file: string };
+
+export type LoginSpec =
+  | { readonly open: true }
+  | {
+      readonly username: string;
+      readonly password:
+        LocalSecretSpec | { readonly vault: { readonly path: string; readonly field: string } };
+    }
+  | { readonly vault: { readonly path: string } };
+
+interface Mount {
+  readonly mount?: string | undefined;
+}
+
+export type VaultAuthSpec =
+  | { readonly token: LocalSecretSpec }
+  | { readonly approle: Mount & { readonly roleId: string; readonly secretId: LocalSecretSpec } }
+  | { readonly kubernetes: Mount & { readonly role: string; readonly tokenFile: string } }
+  | { readonly jwt: Mount & { readonly role: string; readonly tokenFile: string } };
+
+export interface VaultSpec {
+  readonly address: string;
+  readonly namespace?: string | undefined;
+  /** PEM file of the CA that signed Vault's certificate. */
+  readonly ca?: string | undefined;
+  readonly auth: VaultAuthSpec;
+}
+
+/** True when a login may not be used any more. */
+export function hasEnded(login: Login, nowMs: number): boolean {
+  return !login.open && login.lease !== undefined && login.lease.endsAtMs <= nowMs;
+}

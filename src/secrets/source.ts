@@ -1,0 +1,121 @@
+// The login of one Cassandra role: read at start, again when it is due or refused, and kept while it
+// can't be read. Whoever uses it sees a new object when the secret changed.
+import { SECRETS } from '../limits.ts';
+import { backoffMs } from './due.ts';
+import { SecretFault } from './fault.ts';
+import type { Login, LoginSource } from './login.ts';
+import type { Reader, Reading } from './reader.ts';
+
+export interface SecretListener {
+  /** Reading failed; the login at hand serves on. Told once while the reason stays the same. */
+  failed(cassandraRole: string, fault: SecretFault): void;
+  changed(cassandraRole: string): void;
+}
+
+export class SecretSource implements LoginSource {
+  readonly #name: string;
+  readonly #reader: Reader;
+  readonly #listener: SecretListener;
+  #login: Login | null = null;
+  #sinceMs = 0;
+  #reading: Promise<Login> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #failures = 0;
+  #problem: string | null = null;
+  #refreshedAtMs = -Infinity;
+  #closed = false;
+
+  constructor(name: string, reader: Reader, listener: SecretListener) {
+    this.#name = name;
+    this.#reader = reader;
+    this.#listener = listener;
+  }
+
+  /** The first reading. Rejects with SecretFault. */
+  async start(): Promise<void> {
+    await this.#read('due');
+  }
+
+  current(): Login {
+    if (this.#login === null) throw new SecretFault(`the login of ${this.#name} was not read yet`);
+    return this.#login;
+  }
+
+  async refresh(): Promise<Login> {
+    await this.#reading?.catch(() => undefined);
+    const nowMs = Date.now();
+    if (nowMs - this.#refreshedAtMs < SECRETS.refreshCoolDownMs) return this.current();
+    this.#refreshedAtMs = nowMs;
+    return this.#read('refused');
+  }
+
+  /** Milliseconds since the secret was made or last changed. */
+  ageMs(nowMs: number): number {
+    return nowMs - this.#sinceMs;
+  }
+
+  /** Why it could not be read the last time; null where it could. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  get usernames(): readonly string[] {
+    return this.#reader.usernames();
+  }
+
+  /** Gives back what it holds in Vault. Never rejects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#reading?.catch(() => undefined);
+    await this.#reader.close?.();
+  }
+
+  async #read(why: 'due' | 'refused'): Promise<Login> {
+    this.#reading ??= this.#readNow(why).finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #readNow(why: 'due' | 'refused'): Promise<Login> {
+    try {
+      const reading = await this.#reader.read(why);
+      this.#failures = 0;
+      this.#problem = null;
+      const login = this.#taken(reading);
+      if (reading.againInMs !== null) this.#readIn(reading.againInMs);
+      return login;
+    } catch (error) {
+      const fault = error instanceof SecretFault ? error : new SecretFault(String(error));
+      this.#failures++;
+      if (this.#problem !== fault.message) this.#listener.failed(this.#name, fault);
+      this.#problem = fault.message;
+      // At start nobody has a login yet, and whoever started it decides how often it is tried.
+      if (this.#login !== null) this.#readIn(backoffMs(this.#failures));
+      throw fault;
+    }
+  }
+
+  #taken({ username, password, sinceMs, lease }: Reading): Login {
+    const before = this.#login;
+    this.#sinceMs = sinceMs;
+    const isSame =
+      before !== null &&
+      !before.open &&
+      before.username === username &&
+      before.password === password &&
+      (before.lease ?? null) === lease;
+    if (isSame) return before;
+    const login = { name: this.#name, open: false, username, password } as const;
+    this.#login = lease === null ? login : { ...login, lease };
+    this.#listener.changed(this.#name);
+    return this.#login;
+  }
+
+  #readIn(waitMs: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void this.#read('due').catch(() => undefined), waitMs);
+  }
+}

@@ -23,6 +23,8 @@ export interface GateOptions {
   readonly username?: string;
   readonly password?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Writes what the configuration refers to into its directory. */
+  readonly prepare?: (dir: string) => Promise<void>;
   /** Merged over the configuration. */
   readonly config?: Record<string, unknown>;
 }
@@ -53,6 +55,7 @@ export class TestGate {
   static async prepare(options: GateOptions): Promise<TestGate> {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-gate-'));
     const gate = new TestGate(dir, await startIssuer(), options);
+    await options.prepare?.(dir);
     await gate.writePolicy(options.roles);
     await gate.#writeConfig();
     return gate;

@@ -53,8 +53,8 @@ describe('the configuration', () => {
     ],
     [
       'a nested one',
-      CONFIG.replace('port: 9042', 'port: 9042, tls: {}'),
-      'listen.tls is not enforced',
+      CONFIG.replace('port: 9042', 'port: 9042, proxyProtocol: []'),
+      'listen.proxyProtocol is not enforced',
     ],
     ['a duplicate key', `${CONFIG}policy: other.yaml\n`, 'Map keys must be unique'],
     ['YAML that is none', `${CONFIG}  : [`, 'cqlgate.yaml:'],

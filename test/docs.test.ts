@@ -31,6 +31,14 @@ describe('documents', () => {
     }
   });
 
+  it('name tests that exist for each attack on login', () => {
+    const table = /## Attacks on login\n([\s\S]*?)\n## /.exec(read('docs/SECURITY.md'))![1]!;
+    const rows = [...table.matchAll(/^\| .* \| .* \| `(test\/[\w./-]+)`: (.+) \|$/gm)];
+    expect(rows.length).toBeGreaterThanOrEqual(40);
+    expect(rows).toHaveLength(table.match(/^\| (?!attack)/gm)!.length);
+    for (const [, file, name] of rows) expect(read(file!), `${file!}: ${name!}`).toContain(name);
+  });
+
   it('name the CQL codes as they are', () => {
     for (const [, name, code] of read('docs/ERRORS.md').matchAll(
       /([A-Z_]{6,}) (0x[0-9a-f]{4})/gi,

@@ -40,6 +40,7 @@ const rows: Row[] = [
 /** Shown where it can be had: the file, and a part of the test's name. */
 const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>> = {
   busy: ['src/identity/verifier.ts', "'busy'"],
+  token_kind: ['test/identity/issuers.test.ts', 'refuses an access token of the org server'],
   internal: ['src/session/handle-handshake.ts', "'internal'"],
   internal_fault: ['src/session/session.ts', "'internal'"],
   audit_unwritable: ['test/audit/ledger.test.ts', 'writable'],

@@ -1,9 +1,12 @@
 // The logins towards the cluster as `serve` runs them: what is logged, counted and told of them.
 import type { Readiness } from '../admin/readiness.ts';
+import type { Ledger } from '../audit/ledger.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Login } from '../secrets/login.ts';
 import { Logins } from '../secrets/logins.ts';
 import type { Log } from '../session/gate.ts';
+import type { Cluster } from '../upstream/cluster.ts';
 
 /** Nothing is read yet: see `Logins.start`. Rejects with ConfigFault. */
 export async function loginsOf(
@@ -34,4 +37,29 @@ export async function loginsOf(
   );
   readiness.advise(() => logins.warnings(Date.now()));
   return logins;
+}
+
+/** Another login came into force: auditors find the user of Cassandra's own logs by it. */
+export function recordLogin(
+  login: Login,
+  parts: { readonly metrics: Metrics; readonly ledger: Ledger; readonly log: Log },
+): void {
+  const cassandra_role = login.name;
+  const username = login.open ? null : login.username;
+  parts.metrics.counter('login_changes_total', cassandra_role).value++;
+  parts.ledger.append({
+    kind: 'config',
+    session: null,
+    reason: 'upstream login changed',
+    detail: { cassandra_role, username },
+  });
+  parts.log.info({ cassandra_role }, 'another upstream login is in force');
+}
+
+/** For the detail of /readyz. */
+export function refusedLogins(cluster: Cluster): string[] {
+  return cluster.refusedLogins.map(
+    (name) =>
+      `the cluster does not let in the new login of Cassandra role ${name}; the one before serves on`,
+  );
 }

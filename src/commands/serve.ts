@@ -23,7 +23,7 @@ import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
 import { gateTls } from './gate-tls.ts';
 import { readGauges } from './gauges.ts';
-import { loginsOf } from './logins.ts';
+import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { inetBytes, type Advertised } from '../topology/advertised.ts';
 import { Cluster } from '../upstream/cluster.ts';
@@ -80,10 +80,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
           { cassandra_role: name },
           'an upstream login is a superuser: Cassandra is no second wall behind the policy; use a login with grants',
         ),
-      loginChanged: (name) => {
-        metrics.counter('login_changes_total', name).value++;
-        log.info({ cassandra_role: name }, 'another upstream login is in force');
-      },
+      loginChanged: (login) => recordLogin(login, { metrics, ledger, log }),
       fault: (fault) => {
         metrics.counter('upstream_faults_total', fault.code).value++;
         log.warn({ code: fault.code }, `upstream: ${fault.message}`);
@@ -122,6 +119,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     'the control connection to the cluster is down',
     () => cluster.control.isConnected,
   );
+  readiness.advise(() => refusedLogins(cluster));
   readiness.watch('the audit ledger cannot be written', () => ledger.writable);
   ledger.append(configEntry('gate started', policy.version));
   const watcher = new PolicyWatcher(

@@ -98,7 +98,8 @@ export function leaseReader(session: VaultSession, path: string, maxAgeMs: numbe
 function readingOf(lease: HeldLease, maxAgeMs: number): Reading {
   const { username, password, takenAtMs } = lease;
   const nowMs = Date.now();
-  const youngMs = takenAtMs + maxAgeMs * SECRETS.renewAfterShare - nowMs;
+  // Whole, or the timer is a moment early and the lease renewed instead.
+  const youngMs = Math.ceil(takenAtMs + maxAgeMs * SECRETS.renewAfterShare - nowMs);
   return {
     username,
     password,

@@ -56,7 +56,11 @@ export interface VaultSpec {
   readonly auth: VaultAuthSpec;
 }
 
-/** True when a login may not be used any more. */
+/** Until when a login may be used, in ms since the epoch; Infinity where nothing ends it. */
+export function endOf(login: Login | null): number {
+  return login === null || login.open ? Infinity : (login.lease?.endsAtMs ?? Infinity);
+}
+
 export function hasEnded(login: Login, nowMs: number): boolean {
-  return !login.open && login.lease !== undefined && login.lease.endsAtMs <= nowMs;
+  return endOf(login) <= nowMs;
 }

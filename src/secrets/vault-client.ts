@@ -81,7 +81,7 @@ export class VaultClient {
       const mayPass = status === 429 || status >= 472;
       throw new SecretFault(`Vault ${text}: ${path}`, { mayPass, status });
     }
-    const answer = answerSchema.safeParse(json ?? {});
+    const answer = answerSchema.safeParse(status === 204 ? {} : json);
     if (!answer.success) {
       throw new SecretFault(`Vault answered ${path} with what is no answer of Vault's`, {
         mayPass: true,

@@ -13,7 +13,7 @@ import { decodeRows, type Rows } from '../protocol/messages/result.ts';
 import { decodeSupported } from '../protocol/messages/supported.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
-import { hasEnded, type Login } from '../secrets/login.ts';
+import { endOf, hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
@@ -61,6 +61,7 @@ export class ControlConnection {
   #login: Login | null = null;
   /** Of the login before: what it was asked is answered, then it closes. */
   #before: Connection | null = null;
+  #beforeEndsAtMs = 0;
   #connecting = false;
   #nextFollowAtMs = 0;
   #next = 0;
@@ -114,11 +115,11 @@ export class ControlConnection {
   tick(nowMs: number): void {
     this.#connection?.tick(nowMs);
     this.#before?.tick(nowMs);
-    if (this.#before?.inFlight === 0) this.#before.destroy(replaced());
+    const isDone = this.#before?.inFlight === 0 || nowMs >= this.#beforeEndsAtMs;
+    if (isDone) this.#before?.destroy(replaced());
     if (this.#login !== null && hasEnded(this.#login, nowMs)) {
       const text = `the lease of Cassandra role ${this.#login.name} ended`;
       this.#connection?.destroy(new UpstreamFault('login_refused', text));
-      this.#before?.destroy(replaced());
     } else if (this.#login !== this.#options.login()) this.#followLogin(nowMs);
   }
 
@@ -241,7 +242,10 @@ export class ControlConnection {
       return;
     }
     // Both are registered now: no event falls between.
+    this.#before?.destroy(replaced());
     this.#before = this.#connection;
+    // By then every request had its answer or its deadline.
+    this.#beforeEndsAtMs = Math.min(endOf(this.#login), Date.now() + UPSTREAM.controlTimeoutMs);
     this.#connection = connection;
     this.#login = login;
   }

@@ -35,6 +35,11 @@ export class Credentials {
     return [...this.#options.sources.keys()];
   }
 
+  /** Roles whose next login could not be moved to, the last time it was tried. */
+  get failing(): readonly string[] {
+    return [...this.#changes].filter(([, { failures }]) => failures > 0).map(([name]) => name);
+  }
+
   /** The login in force; null when the configuration has no such entry. */
   of(cassandraRole: string): Login | null {
     const known = this.#inForce.get(cassandraRole);

@@ -29,7 +29,8 @@ const VOID = new Writer().writeInt(1).toBuffer();
 
 export class ScriptedNode {
   readonly #server: net.Server;
-  readonly #sockets = new Set<net.Socket>();
+  readonly sockets = new Set<net.Socket>();
+  readonly #usernames = new Map<net.Socket, string>();
   readonly requests: ScriptedRequest[] = [];
   readonly port: number;
   /** Asked for each request after the login; true: answered (or left) by the script. */
@@ -52,15 +53,21 @@ export class ScriptedNode {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.sockets) socket.destroy();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
   }
 
+  /** Usernames of the connections that are logged in now. */
+  connectedAs(): string[] {
+    return [...this.#usernames.values()];
+  }
+
   #serve(socket: net.Socket): void {
-    this.#sockets.add(socket);
+    this.sockets.add(socket);
     socket.on('error', () => undefined);
+    socket.on('close', () => this.#usernames.delete(socket));
     const connection = { keyspace: null };
     const decoder = new FrameDecoder({ direction: 'request', version: 4, maxFrameBytes: 1 << 26 });
     socket.on('data', (chunk: Buffer) => {
@@ -92,7 +99,10 @@ export class ScriptedNode {
       const username = decodeAuthResponse(frame)?.toString().split('\0')[1];
       if (this.refuseLogin || username === this.refuses) {
         request.answer(Opcode.ERROR, new Writer().writeInt(0x0100).writeString('no').toBuffer());
-      } else request.answer(Opcode.AUTH_SUCCESS, encodeToken(null));
+      } else {
+        this.#usernames.set(socket, username ?? '');
+        request.answer(Opcode.AUTH_SUCCESS, encodeToken(null));
+      }
       return;
     }
     this.requests.push(request);

@@ -7,6 +7,7 @@ import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import type { Login, LoginSource } from '../../src/secrets/login.ts';
 import { Cluster } from '../../src/upstream/cluster.ts';
+import { dialPlain } from '../../src/upstream/dial.ts';
 import type { InFlight } from '../../src/upstream/connection.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
 import { answerAsCluster } from '../support/scripted-cluster.ts';
@@ -60,6 +61,7 @@ beforeEach(async () => {
   };
   source = new Source(loginOf('one'));
   cluster = new Cluster({
+    dial: dialPlain,
     contactPoints: [{ host: '127.0.0.1', port: node.port }],
     logins: new Map([['ci', source]]),
     gateRole: 'ci',

@@ -8,6 +8,7 @@ const rooms = {
   tls: [],
   identity: ['outbound'],
   policy: ['cql', 'identity'],
+  vcs: ['policy', 'identity', 'outbound'],
   audit: ['policy', 'cql', 'identity', 'protocol'],
   secrets: ['outbound'],
   config: ['cql', 'identity', 'policy', 'outbound', 'tls', 'secrets'],
@@ -26,6 +27,7 @@ const rooms = {
     'audit',
     'upstream',
     'topology',
+    'vcs',
   ],
 };
 const forbidden = [

@@ -182,6 +182,39 @@ export const OUTBOUND = {
   documentBytes: 256 * KIB,
 } as const;
 
+/** The commit behind a job, asked of Bitbucket: 1,000 calls an hour stand against 10,000 jobs. */
+export const VCS = {
+  /** Pipeline runs whose answer is kept. */
+  runsKept: 10_000,
+  /** Pipeline runs asked for at once, most of them waiting for their turn. */
+  runsUnderWay: 1024,
+  /** Requests to Bitbucket at once. */
+  requestsAtOnce: 16,
+  /** From the first request for a run to the last repeat. */
+  lookUpMs: 20_000,
+  /** A login waits for the answer at most this long: drivers give up a connection after 5 s. */
+  loginWaitMs: 4_000,
+  /** A schema change waits at most this long: drivers give up a request after 10 to 12 s. */
+  changeWaitMs: 8_000,
+  /** The same where the change is made anyway. */
+  bestEffortWaitMs: 2_000,
+  /** The commit of a run never changes, its state does: it is asked for again after this. */
+  recheckMs: 5 * 60_000,
+  /** While Bitbucket can't be asked, what it said before holds, at most for this. */
+  staleMs: 3_600_000,
+  /** A run that was found wrong is not asked for again within this. */
+  unverifiedMs: 10_000,
+  /** The same where there was no answer. */
+  unavailableMs: 5_000,
+  /** Pause of all look-ups after a failure, doubled with each until one succeeds. */
+  pauseMinMs: 500,
+  pauseMaxMs: 30_000,
+  /** A Retry-After is believed up to this: Bitbucket counts by the hour. */
+  retryAfterMaxMs: 3_600_000,
+  /** Names that clients and Bitbucket send, as recorded. */
+  textLength: 128,
+} as const;
+
 /** Connections that have not logged in. */
 export const ADMISSION = {
   /** Failures of a source that are answered at once. */

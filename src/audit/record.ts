@@ -29,6 +29,12 @@ export interface VcsRecord {
   readonly verified: boolean;
   readonly url: string | null;
   readonly build_url: string | null;
+  /** Whose push or click started the run, as Bitbucket names them; never from a hint. */
+  readonly author: string | null;
+  /** Number of the pull request that the run is for. */
+  readonly pull_request: number | null;
+  /** What else the client said, where its word is all there is. */
+  readonly hint?: { readonly branch: string | null; readonly build_number: number | null };
 }
 
 export interface StatementRecord {

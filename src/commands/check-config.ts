@@ -4,6 +4,7 @@ import { loadPolicy, policyContext, type LoadedPolicy } from '../config/load-pol
 import { ConfigFault } from '../errors.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { unresolvedSecrets } from '../secrets/logins.ts';
+import { bitbucketTokenProblems } from './commits.ts';
 
 export interface CheckReport {
   readonly problems: readonly string[];
@@ -22,8 +23,9 @@ export async function checkConfig(file: string): Promise<CheckReport> {
   try {
     const loaded = await loadConfig(file);
     const secrets = await unresolvedSecrets(loaded.config.cassandraRoles, loaded.base);
-    const { warnings } = await policyOf(loaded, secrets.problems);
-    const { problems, notChecked } = secrets;
+    const problems = [...secrets.problems, ...(await bitbucketTokenProblems(loaded))];
+    const { warnings } = await policyOf(loaded, problems);
+    const { notChecked } = secrets;
     return { problems, warnings: [...loaded.warnings, ...warnings], notChecked, compression };
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;

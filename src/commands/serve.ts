@@ -22,6 +22,7 @@ import { Listener } from '../session/listener.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
 import { gateTls } from './gate-tls.ts';
+import { commitSource } from './commits.ts';
 import { readGauges } from './gauges.ts';
 import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
@@ -102,6 +103,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
         log.warn({ issuer, reason: error.message }, 'the keys of an issuer could not be fetched');
       },
     }),
+    commits: await commitSource(loaded, metrics, log),
     admission: new Admission(limits),
     advertising: await advertisingOf(loaded),
     limits,

@@ -72,7 +72,12 @@ they stand in.
   stops at \`/\`, \`**\` does not) or lists of them. A missing, null or empty claim never matches. Claims
   ending in \`Uuid\` are compared without braces and case. A bitbucket binding names \`repositoryUuid\`.
 - \`branchName\` is no production gate: in a pull request it is the source branch. Bind a
-  \`deploymentEnvironmentUuid\` with deployment permissions.
+  \`deploymentEnvironmentUuid\` with deployment permissions, or add \`pipelineTarget\`.
+- \`pipelineTarget\` is \`branch\`, \`tag\`, \`pull_request\`, \`custom\` (started by hand, with a name of its own)
+  or \`commit\`. It is no claim: Bitbucket is asked for it at the login (\`bitbucket.token\`), and where that
+  can't be, the binding does not match.
+- \`commit\` of a role, over \`bitbucket.commit\`: changes to schema and roles (TRUNCATE too) need a verified
+  commit with \`required\`, from everybody who takes the role: people have none.
 - The username of a login is the role, or \`oidc\` where exactly one role is bound to the token.
 `;
 

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { CAPABILITIES, STATEMENT_KINDS, type StatementKind } from '../cql/statement.ts';
 import { ConfigFault } from '../errors.ts';
 import { AWS_CLAIMS, type IssuerConfig } from '../identity/issuers.ts';
-import type { Binding } from '../policy/bindings.ts';
+import { PIPELINE_TARGETS, type PipelineTarget } from '../identity/principal.ts';
+import { PIPELINE_TARGET, type Binding } from '../policy/bindings.ts';
+import { matchesGlob } from '../policy/glob.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
 import { ANY_ROLE, Policy } from '../policy/policy.ts';
 import { RELAXATIONS, type RoleDocument } from '../policy/role.ts';
@@ -18,15 +20,18 @@ export interface PolicyContext {
   readonly cassandraRoles: readonly string[];
   /** What the gate's logins are called in Cassandra; `serve` keeps the list true, since leases change. */
   readonly ownLogins: readonly string[];
+  /** Whether Bitbucket can be asked what a pipeline runs for. */
+  readonly knowsTargets?: boolean;
 }
 
-export function policyContext({ issuers, logins }: LoadedConfig): PolicyContext {
+export function policyContext({ issuers, logins, bitbucket }: LoadedConfig): PolicyContext {
   return {
     issuers,
     cassandraRoles: [...logins.keys()],
     ownLogins: [...logins.values()].flatMap((login) =>
       'username' in login ? [login.username] : [],
     ),
+    knowsTargets: bitbucket.token !== null,
   };
 }
 
@@ -54,7 +59,7 @@ export async function loadPolicy(file: string, context: PolicyContext): Promise<
   const version = createHash('sha256').update(yaml.content).digest('hex').slice(0, VERSION_LENGTH);
   return {
     policy: new Policy({ roles, bindings, ownLogins: context.ownLogins }, version),
-    warnings: warningsOf(roles, bindings),
+    warnings: warningsOf(roles, bindings, context),
   };
 }
 
@@ -108,6 +113,7 @@ function roleOf(
     capabilities: known('capabilities', CAPABILITIES, asIs, 'capability'),
     classes: role.classes,
     asCassandra: known('asCassandra', RELAXATIONS, asIs, 'relaxation'),
+    commit: role.commit,
   };
 }
 
@@ -182,12 +188,23 @@ function bindingOf(
       problems.push(`${at('where')}: ${name}: ${advice}`);
     }
   }
-  if (where.has('pipelineTarget')) {
-    problems.push(
-      `${at('where')}: ${name}: pipelineTarget is not enforced by this version; remove it`,
-    );
-  }
+  const problem = targetProblem(where);
+  if (problem !== null) problems.push(`${at('where', PIPELINE_TARGET)}: ${name}: ${problem}`);
   return { name, role: binding.role, issuer: binding.issuer, where };
+}
+
+/** A target that is none would bind nobody. */
+function targetProblem(where: Binding['where']): string | null {
+  if (where.has(`/${PIPELINE_TARGET}`)) {
+    return `${PIPELINE_TARGET} is no claim of the token; write it without the slash`;
+  }
+  const unknown = where.get(PIPELINE_TARGET)?.find((one) => targetsOf([one]).length === 0);
+  if (unknown === undefined) return null;
+  return `${PIPELINE_TARGET} '${unknown}' is none of ${PIPELINE_TARGETS.join(', ')}`;
+}
+
+function targetsOf(patterns: readonly string[]): PipelineTarget[] {
+  return PIPELINE_TARGETS.filter((target) => patterns.some((one) => matchesGlob(one, target)));
 }
 
 function hint(given: string, known: readonly string[]): string {
@@ -196,16 +213,37 @@ function hint(given: string, known: readonly string[]): string {
   return known.length === 0 ? '' : `; there are ${known.slice(0, 20).join(', ')}`;
 }
 
-/** A branch name is no production gate: in a pull request it is the source branch. */
-function warningsOf(roles: readonly RoleDocument[], bindings: readonly Binding[]): string[] {
+/** Why a binding binds more than it seems to, or nobody. */
+function warningsOf(
+  roles: readonly RoleDocument[],
+  bindings: readonly Binding[],
+  { issuers, knowsTargets = false }: PolicyContext,
+): string[] {
   const warnings: string[] = [];
   for (const binding of bindings) {
     const role = roles.find((one) => one.name === binding.role);
     const writes = role?.grants.some((grant) => grant.permissions.some((one) => one !== 'SELECT'));
-    const gated = binding.where.has('deploymentEnvironmentUuid');
+    const patterns = binding.where.get(PIPELINE_TARGET);
+    const gated =
+      binding.where.has('deploymentEnvironmentUuid') ||
+      (patterns !== undefined && !targetsOf(patterns).includes('pull_request'));
+    // A branch name is no production gate: in a pull request it is the source branch.
     if (writes === true && binding.where.has('branchName') && !gated) {
       warnings.push(
-        `binding ${binding.name}: more than SELECT hangs on branchName alone, which in a pull request is the source branch; bind a deploymentEnvironmentUuid with deployment permissions`,
+        `binding ${binding.name}: more than SELECT hangs on branchName alone, which in a pull request is the source branch; add pipelineTarget: branch, or bind a deploymentEnvironmentUuid with deployment permissions`,
+      );
+    }
+    if (patterns === undefined) continue;
+    const isPipeline = issuers.some(
+      ({ name, type }) => name === binding.issuer && type === 'bitbucket',
+    );
+    if (!isPipeline) {
+      warnings.push(
+        `binding ${binding.name} matches nobody: ${PIPELINE_TARGET} is known of tokens of bitbucket issuers only`,
+      );
+    } else if (!knowsTargets) {
+      warnings.push(
+        `binding ${binding.name} matches nobody: ${PIPELINE_TARGET} is asked of Bitbucket; set bitbucket.token in the configuration`,
       );
     }
   }

@@ -13,10 +13,21 @@ import {
   type CertificateFiles,
   type Certificates,
 } from '../tls/certificates.ts';
-import type { LoginSpec } from '../secrets/login.ts';
+import type { CommitMode } from '../policy/role.ts';
+import type { LocalSecretSpec, LoginSpec } from '../secrets/login.ts';
 import { durationMs } from './duration.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
+
+/** How commits are asked for. */
+export interface BitbucketAccess {
+  readonly apiUrl: string;
+  /** null: there is none, and nothing is asked. */
+  readonly token: LocalSecretSpec | null;
+  /** With it the token is an Atlassian API token. */
+  readonly username: string | null;
+  readonly commit: CommitMode;
+}
 
 export interface HostPort {
   readonly host: string;
@@ -35,6 +46,7 @@ export interface LoadedConfig {
   readonly maxSecretAgeMs: number;
   readonly contactPoints: readonly HostPort[];
   readonly peers: readonly HostPort[];
+  readonly bitbucket: BitbucketAccess;
   readonly limits: Limits;
   /** Absolute. */
   readonly policyFile: string;
@@ -76,6 +88,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
     maxSecretAgeMs: durationMs(config.maxSecretAge),
     contactPoints: config.cluster.contactPoints.map(hostPort),
     peers: (config.advertise?.peers ?? []).map(hostPort),
+    bitbucket: bitbucketOf(config),
     limits: resolveLimits(config.limits),
     policyFile: path.resolve(base, config.policy),
     auditDir: path.resolve(base, config.audit.dir),
@@ -134,6 +147,17 @@ async function loadTls(
             key: at(cluster.tls.key),
             ca: at(cluster.tls.ca),
           }),
+  };
+}
+
+/** With a token commits are required unless that is said otherwise. */
+function bitbucketOf({ bitbucket }: Config): BitbucketAccess {
+  const { apiUrl = '', token = null, username = null, commit } = bitbucket ?? {};
+  return {
+    apiUrl: apiUrl.replace(/\/+$/, ''),
+    token,
+    username,
+    commit: commit ?? (token === null ? 'off' : 'required'),
   };
 }
 
@@ -197,6 +221,12 @@ function warningsOf(yaml: YamlFile<Config>): string[] {
     warnings.push('listen.allowPlaintext means nothing where listen.tls is set: remove it');
   } else if (config.listen.allowPlaintext) {
     warnings.push('listen.allowPlaintext: tokens cross the network unencrypted');
+  }
+  const { token, commit } = config.bitbucket ?? {};
+  if (token === undefined && (commit === 'required' || commit === 'best-effort')) {
+    warnings.push(
+      `bitbucket.commit is ${commit} without bitbucket.token: only commits that a token names itself (commitSha) are known`,
+    );
   }
   for (const [name, role] of Object.entries(config.cassandraRoles)) {
     if ('open' in role) {

@@ -1,5 +1,6 @@
 // The policy file's shape. Grants, kinds and bindings are checked further in load-policy.ts.
 import { z } from 'zod';
+import { COMMIT_MODES } from '../policy/role.ts';
 
 const claim = z.union([z.string(), z.array(z.string()).min(1)], {
   error: 'a claim is compared with a string or a list of strings; quote numbers and booleans',
@@ -28,6 +29,9 @@ export const policySchema = z.strictObject({
         description:
           'Where the gate asks for more than Cassandra and this role is let off: `keyspaces`, `listing`, `traces`, `authorize`.',
       }),
+      commit: z.enum(COMMIT_MODES).optional().meta({
+        description: "Over the configuration's `bitbucket.commit`, for tokens of every issuer.",
+      }),
     }),
   ),
   bindings: z.array(
@@ -47,5 +51,4 @@ export const POLICY_NOT_YET: ReadonlySet<string> = new Set([
   'admins',
   'roles.*.session',
   'roles.*.limits',
-  'roles.*.commit',
 ]);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
 import { LIMITS, type LimitName } from '../limits.ts';
 import { durationPattern } from './duration.ts';
+import { COMMIT_MODES } from '../policy/role.ts';
 import { urlProblem } from '../outbound/url.ts';
 
 const hostPort = z
@@ -272,6 +273,29 @@ export const configSchema = z.strictObject({
       'Older secrets of cassandraRoles raise a warning in /readyz; leases are replaced before. A number with ms, s, m, h or d.',
   }),
   issuers: z.array(issuer).min(1).meta({ description: 'Who may issue tokens.' }),
+  bitbucket: z
+    .strictObject({
+      apiUrl: url
+        .default('https://api.bitbucket.org/2.0')
+        .meta({ description: "Bitbucket's REST API." }),
+      token: secret.optional().meta({
+        description:
+          'Access token that may read pipelines and repositories: `{env: NAME}` or `{file: path}`. Without one no commit is looked up.',
+      }),
+      username: z
+        .string()
+        .regex(/^[^:\s]+$/, "it is the account's email address")
+        .optional()
+        .meta({
+          description:
+            "Email address of the account, where the token is an Atlassian API token (scopes `read:pipeline:bitbucket`, `read:repository:bitbucket`) rather than a workspace's, project's or repository's access token.",
+        }),
+      commit: z.enum(COMMIT_MODES).optional().meta({
+        description:
+          "Changes to schema and roles by tokens of bitbucket issuers: `required` refuses them without a verified commit, `best-effort` looks it up and goes on, `off` does not look. A role's own `commit` goes before it. Default: `required` where a token is set, else `off`.",
+      }),
+    })
+    .optional(),
   policy: z
     .string()
     .min(1)
@@ -294,6 +318,5 @@ export const NOT_YET: ReadonlySet<string> = new Set([
   'workers',
   'cluster.localDatacenter',
   'cluster.keyspace',
-  'bitbucket',
   'audit.signingKey',
 ]);

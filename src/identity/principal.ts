@@ -18,7 +18,15 @@ export interface Principal {
   readonly isHuman: boolean;
   /** The `exp` claim in milliseconds since the epoch. */
   readonly expiresAtMs: number;
+  /**
+   * What the pipeline runs for, as Bitbucket's API says (src/vcs). It is no claim: what a token says
+   * under this name is not read. Missing where it was not asked for, or is not known.
+   */
+  readonly pipelineTarget?: PipelineTarget | null;
 }
+
+export const PIPELINE_TARGETS = ['branch', 'tag', 'pull_request', 'custom', 'commit'] as const;
+export type PipelineTarget = (typeof PIPELINE_TARGETS)[number];
 
 /** Fields of the principal that go into the audit record (DESIGN 4.5); absent claims are null. */
 export interface PrincipalRecord {

@@ -25,6 +25,11 @@ export const COUNTERS = {
     help: "Fetches of an issuer's keys that failed; those at hand serve on.",
     labels: ['issuer'],
   },
+  commit_lookups_total: {
+    help: 'Pipeline runs that Bitbucket was asked for, by result.',
+    labels: ['result'],
+  },
+  bitbucket_failures_total: { help: 'Requests to Bitbucket that failed.', labels: [] },
   token_expired_closes_total: { help: 'Sessions that ended with their token.', labels: [] },
   slow_client_closes_total: {
     help: 'Sessions that ended because the client did not read its answers.',

@@ -13,18 +13,33 @@ export interface Binding {
   readonly where: ReadonlyMap<string, readonly string[]>;
 }
 
+/** The one key that no claim answers: the gate finds it out itself, or it is missing. */
+export const PIPELINE_TARGET = 'pipelineTarget';
+
 export function bindingMatches(binding: Binding, principal: Principal): boolean {
   return mismatchOf(binding, principal) === null;
 }
 
+/** Whether only the pipeline's target is still to be found out for the binding to match. */
+export function hangsOnTarget(binding: Binding, principal: Principal): boolean {
+  return (
+    binding.where.has(PIPELINE_TARGET) && mismatchOf(binding, principal, PIPELINE_TARGET) === null
+  );
+}
+
 /** The first thing that keeps a binding from matching, for people; null where it matches. */
-export function mismatchOf(binding: Binding, principal: Principal): string | null {
+export function mismatchOf(
+  binding: Binding,
+  principal: Principal,
+  except: string | null = null,
+): string | null {
   if (binding.issuer !== principal.issuerName) return `it is for tokens of ${binding.issuer}`;
   if (binding.where.size === 0) return 'it names no claim';
   for (const [key, patterns] of binding.where) {
+    if (key === except) continue;
     const isUuid = key.endsWith('Uuid');
-    const claim = claimAt(principal.claims, key);
-    const matches = textsOf(claim).some((value) =>
+    const fact = factAt(principal, key);
+    const matches = textsOf(fact).some((value) =>
       patterns.some((pattern) =>
         isUuid
           ? matchesGlob(normalizeUuid(pattern), normalizeUuid(value))
@@ -32,10 +47,18 @@ export function mismatchOf(binding: Binding, principal: Principal): string | nul
       ),
     );
     if (matches) continue;
-    if (claim === undefined) return `the token has no ${key}`;
-    return `${key} is ${JSON.stringify(claim)}, not ${patterns.join(' or ')}`;
+    if (fact !== undefined)
+      return `${key} is ${JSON.stringify(fact)}, not ${patterns.join(' or ')}`;
+    return key === PIPELINE_TARGET
+      ? 'what its pipeline runs for is not known here'
+      : `the token has no ${key}`;
   }
   return null;
+}
+
+function factAt({ claims, pipelineTarget }: Principal, key: string): ClaimValue | undefined {
+  const isTarget = key === PIPELINE_TARGET || key === `/${PIPELINE_TARGET}`;
+  return isTarget ? pipelineTarget : claimAt(claims, key);
 }
 
 /** A claim by name, or by JSON Pointer (RFC 6901) where the key begins with `/`. */

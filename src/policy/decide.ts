@@ -39,7 +39,9 @@ export interface Denial {
     | 'capability_missing'
     | 'no_grant_in_keyspace'
     | 'own_login'
-    | 'class_not_allowed';
+    | 'class_not_allowed'
+    | 'commit_unverified'
+    | 'commit_unavailable';
   /** For the user: the role, what is missing, what to do. */
   readonly message: string;
   /** Needs that no grant covers, as `MODIFY ON TABLE ks.t`. */

@@ -1,7 +1,7 @@
 // A policy: roles, and who may take which. Immutable; a reload swaps the whole of it. Only here is
 // an Authority made, and without one there is nothing to decide by.
 import type { Principal } from '../identity/principal.ts';
-import { bindingMatches, mismatchOf, type Binding } from './bindings.ts';
+import { bindingMatches, hangsOnTarget, mismatchOf, type Binding } from './bindings.ts';
 import { Role, type RoleDocument } from './role.ts';
 
 export interface PolicyDocument {
@@ -78,6 +78,15 @@ export class Policy {
       binding,
       mismatch: mismatchOf(binding, principal),
     }));
+  }
+
+  /** Whether the wanted role may hang on what the principal's pipeline runs for. */
+  asksForTarget(principal: Principal, wantedRole: string): boolean {
+    return this.#bindings.some(
+      (binding) =>
+        (wantedRole === ANY_ROLE || wantedRole === binding.role) &&
+        hangsOnTarget(binding, principal),
+    );
   }
 
   /** Whether the gate itself logs in to the cluster as this Cassandra role. */

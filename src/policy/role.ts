@@ -11,6 +11,10 @@ import { GATE_KEYSPACE, isAlwaysReadable, SYSTEM_KEYSPACES, TRACES } from './sys
 export const RELAXATIONS = ['keyspaces', 'listing', 'traces', 'authorize'] as const;
 export type Relaxation = (typeof RELAXATIONS)[number];
 
+/** Whether a change to schema or roles needs the commit it came from to be verified. */
+export const COMMIT_MODES = ['required', 'best-effort', 'off'] as const;
+export type CommitMode = (typeof COMMIT_MODES)[number];
+
 export interface RoleDocument {
   readonly name: string;
   readonly cassandraRole: string;
@@ -20,6 +24,8 @@ export interface RoleDocument {
   /** Java classes that its schema statements may name, beyond Cassandra's own. */
   readonly classes: readonly string[];
   readonly asCassandra: readonly Relaxation[];
+  /** Over the configuration's own. */
+  readonly commit?: CommitMode | undefined;
 }
 
 /** Grants of Cassandra's list that every login holds without being given them. */
@@ -37,6 +43,7 @@ export class Role {
   readonly capabilities: ReadonlySet<Capability>;
   readonly classes: ReadonlySet<string>;
   readonly asCassandra: ReadonlySet<Relaxation>;
+  readonly commit: CommitMode | null;
   readonly #all: ByPermission = new Map();
   readonly #keyspaces = new Map<string, ByPermission>();
   readonly #allTables = new Map<string, ByPermission>();
@@ -57,6 +64,7 @@ export class Role {
     this.capabilities = new Set(document.capabilities);
     this.classes = new Set(document.classes);
     this.asCassandra = new Set(document.asCassandra);
+    this.commit = document.commit ?? null;
     for (const grant of document.grants) this.#add(grant);
   }
 

@@ -1,5 +1,5 @@
 // From a decoded request to its outcome: decide, record, find a connection, forward. What has to
-// wait (a ledger write, a connection) comes back to the first line and is decided anew, so that a
+// wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
 import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
 import { FrameFlag } from '../protocol/frame.ts';
@@ -11,6 +11,7 @@ import { answerTopology } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
+import { commitAsked } from './require-commit.ts';
 import { replies, replyToFault } from './replies.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 
@@ -42,6 +43,13 @@ export function carryOut(exchange: Exchange): Outcome {
     );
   }
   if (isWrittenAhead(exchange) && exchange.recordId === null) {
+    const commit = commitAsked(exchange, authority);
+    if (commit instanceof Promise)
+      return wait(
+        commit.then(() => exchange.again()),
+        exchange,
+      );
+    if (commit !== null) return deny(exchange, commit);
     return wait(writeAhead(exchange, decision), exchange);
   }
 

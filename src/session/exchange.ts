@@ -16,6 +16,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import type { Connection, InFlight } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
 import { carryOut } from './carry-out.ts';
 import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
@@ -73,6 +74,8 @@ export class Exchange implements InFlight {
   /** Its one answer was given, and what it held let go. */
   isDone = false;
   attempts = 0;
+  /** What the look-up of its commit ended with, where one was asked for. */
+  commitLookUp: LookUp | null = null;
   /** Id of the write-ahead decision record, once it is on disk. */
   recordId: string | null = null;
   schemaVersionBefore: string | null = null;

@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import type { CommitSource } from '../vcs/commit-source.ts';
 import type { Analyst } from './analyst.ts';
 import type { ByteAccount } from './in-flight.ts';
 import type { Exchange } from './exchange.ts';
@@ -38,6 +39,8 @@ export interface Gate extends ByteAccount {
   readonly activity: ActivityLog<Exchange>;
   readonly refusals: RefusalLog;
   readonly verifier: TokenVerifier;
+  /** The commit behind a job, and whether a change needs it. */
+  readonly commits: CommitSource;
   readonly admission: Admission;
   readonly advertising: Advertising;
   readonly limits: Limits;

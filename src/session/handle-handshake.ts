@@ -4,6 +4,7 @@ import { AuthFault } from '../errors.ts';
 import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/oauthbearer.ts';
 import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
+import { VCS } from '../limits.ts';
 import { ANY_ROLE, isAuthority, type Authority } from '../policy/policy.ts';
 import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -12,6 +13,7 @@ import { decodeRegister } from '../protocol/messages/register.ts';
 import { decodeStartup } from '../protocol/messages/startup.ts';
 import { checkOptions } from '../protocol/messages/supported.ts';
 import { hasBodyCompression } from '../protocol/versions.ts';
+import type { LookUp } from '../vcs/facts.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
@@ -66,7 +68,9 @@ export function handleAuthResponse(session: Session, frame: Frame): Outcome {
     const { username, password } = bearer ? credentialsOf(message) : decodePlain(message);
     // A driver's tenth connection: no signature is checked again, nothing has to wait.
     const known = session.gate.verifier.verifyCached(password);
-    if (known !== null) return logIn(session, to, known, username);
+    if (known !== null && !session.gate.policy.asksForTarget(known, username)) {
+      return logIn(session, to, known, username, null);
+    }
     return wait(verify(session, to, username, password, bearer), null, true);
   } catch (error) {
     return wait(refuse(session, to, error, bearer), null, true);
@@ -86,20 +90,44 @@ async function verify(
   bearer: boolean,
 ): Promise<Outcome> {
   try {
-    return logIn(session, to, await session.gate.verifier.verify(password), username);
+    const { gate } = session;
+    const principal = await gate.verifier.verify(password);
+    const lookUp = gate.policy.asksForTarget(principal, username)
+      ? await gate.commits.lookUp(principal, VCS.loginWaitMs)
+      : null;
+    return logIn(session, to, principal, username, lookUp);
   } catch (error) {
     return refuse(session, to, error, bearer);
   }
 }
 
-/** Throws AuthFault when no role is bound to the token. */
-function logIn(session: Session, to: To, principal: Principal, wantedRole: string): Outcome {
+/**
+ * Throws AuthFault when no role is bound to the token. Where what the pipeline runs for could not be
+ * found out, bindings that ask for it do not match, and the others decide.
+ */
+function logIn(
+  session: Session,
+  to: To,
+  token: Principal,
+  wantedRole: string,
+  lookUp: LookUp | null,
+): Outcome {
+  const facts = lookUp !== null && 'facts' in lookUp ? lookUp.facts : null;
+  const principal = facts === null ? token : { ...token, pipelineTarget: facts.target };
   const authority: Authority | { reason: string; message: string } = session.gate.policy.authorize(
     principal,
     wantedRole,
   );
-  if (!isAuthority(authority)) throw new AuthFault(authority.reason, authority.message);
-  session.loggedIn(authority);
+  if (!isAuthority(authority)) {
+    if (lookUp === null || 'facts' in lookUp) {
+      throw new AuthFault(authority.reason, authority.message);
+    }
+    throw new AuthFault(
+      'pipeline_unknown',
+      `A role of this token depends on what its pipeline runs for, and that is not known: ${lookUp.problem.reason}. Try again, and tell the operators of cqlgate if it lasts.`,
+    );
+  }
+  session.loggedIn(authority, facts);
   return reply(replies.authSuccess(to));
 }
 

@@ -7,12 +7,10 @@ import type {
   DecisionRecord,
   OutcomeRecord,
   StatementRecord,
-  VcsRecord,
 } from '../audit/record.ts';
 import { redactOnce } from '../audit/redact.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
-import type { Principal } from '../identity/principal.ts';
 import type { Denial, Permit } from '../policy/decide.ts';
 import { consistencyName } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -283,18 +281,5 @@ function outcomeRecord(
           schema_version_before: exchange.schemaVersionBefore,
           schema_version_after: schema.after,
         }),
-  };
-}
-
-/** A signed `commitSha` is taken where the issuer gives one; nothing a client says is. */
-export function vcsOf(principal: Principal | null): VcsRecord {
-  const commit = principal?.claims['commitSha'];
-  const signed = typeof commit === 'string' && /^[0-9a-f]{7,64}$/.test(commit) ? commit : null;
-  return {
-    commit: signed,
-    source: signed === null ? 'none' : 'token',
-    verified: signed !== null,
-    url: null,
-    build_url: null,
   };
 }

@@ -20,6 +20,7 @@ import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Pool } from '../upstream/pool.ts';
+import type { VcsFacts } from '../vcs/facts.ts';
 import type { Analysed } from './analyst.ts';
 import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
@@ -147,10 +148,11 @@ export class Session {
     this.#compression = compression;
   }
 
-  loggedIn(authority: Authority): void {
+  /** `facts` are given where the login itself needed them. */
+  loggedIn(authority: Authority, facts: VcsFacts | null): void {
     // The client may have gone while its token was checked.
     if (this.#state !== 'authenticating') return;
-    this.#standing.loggedIn(authority);
+    this.#standing.loggedIn(authority, facts);
     this.#ticket.succeeded();
     this.#state = 'ready';
     this.#inbox.loggedIn();
@@ -160,8 +162,12 @@ export class Session {
     // Only now: what strangers call themselves must not fill the bounded set of drivers.
     metrics.counter('drivers_total', driver ?? '', driver_version ?? '').value++;
     metrics.counter('client_protocol_version_total', `v${this.version}`).value++;
-    this.gate.telemetry?.loggedIn(this.id, this.#standing.client, authority);
+    this.gate.telemetry?.loggedIn(this, authority);
     this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
+  }
+
+  learned(facts: VcsFacts): void {
+    this.#standing.learned(facts);
   }
 
   loginFailed(reason: string): void {

@@ -5,8 +5,10 @@ import { principalRecord } from '../identity/claims.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { Pool } from '../upstream/pool.ts';
+import type { VcsFacts } from '../vcs/facts.ts';
+import { hintsOf, NO_HINTS } from '../vcs/hints.ts';
 import type { Gate } from './gate.ts';
-import { vcsOf } from './recording.ts';
+import { vcsRecord } from './vcs-record.ts';
 
 /** The fields that every record of a session has. */
 export type AuditBase = Pick<
@@ -20,6 +22,8 @@ export class Standing {
   #authority: Authority | null = null;
   #client: ClientRecord;
   #base: AuditBase | null = null;
+  #facts: VcsFacts | null = null;
+  #hints = NO_HINTS;
   #pool: Pool | null = null;
   #poolEpoch = -1;
 
@@ -52,10 +56,24 @@ export class Standing {
       driver_version: printable(options.get('DRIVER_VERSION')),
       protocol: version,
     };
+    this.#hints = hintsOf(options);
   }
 
-  loggedIn(authority: Authority): void {
+  loggedIn(authority: Authority, facts: VcsFacts | null): void {
     this.#authority = authority;
+    this.#facts = facts;
+    this.#base = null;
+  }
+
+  /** What its pipeline runs for, and of which commit: part of who it is from here on. */
+  learned(facts: VcsFacts): void {
+    const authority = this.#authority;
+    if (authority === null || this.#facts === facts) return;
+    this.#facts = facts;
+    this.#authority = {
+      ...authority,
+      principal: { ...authority.principal, pipelineTarget: facts.target },
+    };
     this.#base = null;
   }
 
@@ -98,7 +116,7 @@ export class Standing {
       role: authority?.role.name ?? null,
       binding: authority?.binding.name ?? null,
       client: this.#client,
-      vcs: vcsOf(authority?.principal ?? null),
+      vcs: vcsRecord(authority?.principal ?? null, this.#facts, this.#hints),
     };
     return this.#base;
   }

@@ -22,6 +22,6 @@ export interface Telemetry {
   refused(session: Session, caller: TraceContext | null, rule: string): void;
   /** The one end of a request that was permitted; `refused` where the gate itself had to. */
   ended(exchange: Exchange, ending: Ending | 'refused'): void;
-  loggedIn(sessionId: string, client: ClientRecord, authority: Authority): void;
+  loggedIn(session: Session, authority: Authority): void;
   loginFailed(sessionId: string, client: ClientRecord, reason: string): void;
 }

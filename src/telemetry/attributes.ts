@@ -2,7 +2,7 @@
 // and VCS, identity; what they have no word for is `cqlgate.*`. Never values or errors' texts.
 import type { Attributes } from '@opentelemetry/api';
 import { redactOnce } from '../audit/redact.ts';
-import type { ClientRecord } from '../audit/record.ts';
+import type { ClientRecord, VcsRecord } from '../audit/record.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Statement } from '../cql/statement.ts';
 import { principalRecord } from '../identity/claims.ts';
@@ -10,7 +10,6 @@ import type { Authority } from '../policy/policy.ts';
 import { consistencyName } from '../protocol/consistency.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import type { Exchange } from '../session/exchange.ts';
-import { vcsOf } from '../session/recording.ts';
 
 const SUMMARY_MAX_LENGTH = 255;
 
@@ -60,11 +59,17 @@ export function databaseAttributes(exchange: Exchange): Attributes {
   };
 }
 
-/** Of who asks: the same for all requests of a session under one policy. */
-export function identityAttributes(sessionId: string, authority: Authority): Attributes {
+/**
+ * Of who asks, and of which commit: the same for all requests of a session under one policy. A hint
+ * is no revision: whoever reads spans would take it for one.
+ */
+export function identityAttributes(
+  sessionId: string,
+  authority: Authority,
+  vcs: VcsRecord,
+): Attributes {
   const { principal, role, binding, policy } = authority;
   const record = principalRecord(principal);
-  const vcs = vcsOf(principal);
   return present({
     'session.id': sessionId,
     'enduser.id': record.subject,
@@ -81,7 +86,11 @@ export function identityAttributes(sessionId: string, authority: Authority): Att
     ...(record.repository_uuid === null ? {} : { 'vcs.provider.name': 'bitbucket' }),
     'vcs.ref.head.name': record.branch,
     ...(record.branch === null ? {} : { 'vcs.ref.head.type': 'branch' }),
-    'vcs.ref.head.revision': vcs.commit,
+    'vcs.ref.head.revision': vcs.verified ? vcs.commit : null,
+    'vcs.change.id': vcs.pull_request === null ? null : String(vcs.pull_request),
+    'cicd.pipeline.run.url.full': vcs.build_url,
+    'cqlgate.pipeline.target': principal.pipelineTarget ?? null,
+    'cqlgate.commit.source': vcs.source,
   });
 }
 

@@ -74,7 +74,8 @@ export class Spans implements Telemetry {
   }
 
   denied(exchange: Exchange, denial: Denial): RequestSpan {
-    const open = this.#open(exchange, true);
+    // Permitted at first, and refused after a wait: the same request, the same span.
+    const open = exchange.span instanceof OpenSpan ? exchange.span : this.#open(exchange, true);
     open.span.setAttributes({
       'cqlgate.decision': 'deny',
       'cqlgate.denied.reason': denial.reason,
@@ -121,8 +122,8 @@ export class Spans implements Telemetry {
     span.end();
   }
 
-  loggedIn(sessionId: string, client: ClientRecord, authority: Authority): void {
-    this.#login(client, identityAttributes(sessionId, authority)).end();
+  loggedIn(session: Session, authority: Authority): void {
+    this.#login(session.auditBase().client!, this.#identityOf(session, authority)).end();
   }
 
   loginFailed(sessionId: string, client: ClientRecord, reason: string): void {
@@ -199,7 +200,7 @@ export class Spans implements Telemetry {
   #identityOf(session: Session, authority: Authority): Attributes {
     let attributes = this.#identities.get(authority);
     if (attributes === undefined) {
-      attributes = identityAttributes(session.id, authority);
+      attributes = identityAttributes(session.id, authority, session.auditBase().vcs!);
       this.#identities.set(authority, attributes);
     }
     return attributes;

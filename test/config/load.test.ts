@@ -170,9 +170,19 @@ describe('the policy', () => {
     ],
     ['admins', `${POLICY}admins: []\n`, 'not enforced by this version'],
     [
-      'pipelineTarget',
-      POLICY.replace('"{2}"', '"{2}", pipelineTarget: branch'),
-      'not enforced by this version',
+      'a target that is none',
+      POLICY.replace('"{2}"', '"{2}", pipelineTarget: [branch, merge]'),
+      "pipelineTarget 'merge' is none of branch, tag, pull_request, custom, commit",
+    ],
+    [
+      'a target as a pointer into the claims',
+      POLICY.replace('"{2}"', '"{2}", /pipelineTarget: branch'),
+      'write it without the slash',
+    ],
+    [
+      'a commit mode that is none',
+      POLICY.replace('grants:', 'commit: always\n    grants:'),
+      'roles.migrator.commit',
     ],
     ['another version', POLICY.replace('version: 1', 'version: 2'), 'version must be 1'],
     ['a number as a claim', POLICY.replace('"{2}"', '2'), 'quote numbers'],
@@ -213,5 +223,81 @@ describe('a binding', () => {
     expect((await problemsOf(config, where('sub: a'))).join()).toContain(
       'secret holds no PEM certificates',
     );
+  });
+});
+
+describe('what is asked of Bitbucket', () => {
+  const WITH_TOKEN = `${CONFIG}bitbucket: {token: {file: secret}}\n`;
+
+  const accessOf = async (config: string) => {
+    files = await Files.create(config);
+    return (await loadConfig(files.config)).bitbucket;
+  };
+
+  it('is asked with a token of its own, and then commits are required', async () => {
+    expect(await accessOf(WITH_TOKEN)).toEqual({
+      apiUrl: 'https://api.bitbucket.org/2.0',
+      token: { file: 'secret' },
+      username: null,
+      commit: 'required',
+    });
+    await files.remove();
+    const basic = `${CONFIG}bitbucket: {apiUrl: "https://proxy/2.0/", token: {file: secret}, username: me@example.com, commit: best-effort}\n`;
+    expect(await accessOf(basic)).toEqual({
+      apiUrl: 'https://proxy/2.0',
+      token: { file: 'secret' },
+      username: 'me@example.com',
+      commit: 'best-effort',
+    });
+    await files.remove();
+    expect(await accessOf(CONFIG)).toMatchObject({ token: null, commit: 'off' });
+  });
+
+  it.each([
+    ['a literal token', '{token: hunter2}', 'a literal one is refused'],
+    ['a token that is not there', '{token: {file: nowhere}}', 'bitbucket.token: nowhere cannot'],
+    ['plain http', '{apiUrl: "http://api.example.com", token: {file: secret}}', 'is not https'],
+    ['an unknown mode', '{commit: always}', 'bitbucket.commit'],
+  ])('is refused with %s', async (_what, section, text) => {
+    const problems = (await problemsOf(`${CONFIG}bitbucket: ${section}\n`)).join('\n');
+    expect(problems).toContain(text);
+    expect(problems).not.toContain('hunter2');
+  });
+
+  const WRITES = POLICY.replace('SELECT ON KEYSPACE orders', '"SELECT, MODIFY ON KEYSPACE orders"');
+  const bound = (where: string, policy = WRITES) =>
+    policy.replace('repositoryUuid: "{2}"', `repositoryUuid: "{2}", ${where}`);
+  const BRANCH_ALONE = 'more than SELECT hangs on branchName alone';
+
+  it.each([
+    ['a branch alone', WITH_TOKEN, bound('branchName: main'), BRANCH_ALONE],
+    [
+      'a branch of a pull request',
+      WITH_TOKEN,
+      bound('branchName: main, pipelineTarget: "*"'),
+      BRANCH_ALONE,
+    ],
+    ['a branch and a target', WITH_TOKEN, bound('branchName: main, pipelineTarget: branch'), null],
+    [
+      'a branch and an environment',
+      WITH_TOKEN,
+      bound('branchName: main, deploymentEnvironmentUuid: "{3}"'),
+      null,
+    ],
+    ['a branch to read by', WITH_TOKEN, bound('branchName: main', POLICY), null],
+    ['a target that nobody can tell', CONFIG, bound('pipelineTarget: tag'), 'matches nobody'],
+    [
+      'a mode without a token',
+      `${CONFIG}bitbucket: {commit: required}\n`,
+      POLICY,
+      'without bitbucket.token',
+    ],
+  ])('warns, or not, of %s', async (_what, config, policy, warning) => {
+    files = await Files.create(config, policy);
+    const report = await checkConfig(files.config);
+    expect(report.problems).toEqual([]);
+    const warnings = report.warnings.filter((one) => !one.startsWith('advertise'));
+    if (warning === null) expect(warnings).toEqual([]);
+    else expect(warnings.join('\n')).toContain(warning);
   });
 });

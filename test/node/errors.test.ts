@@ -9,6 +9,12 @@ import { encodeFrame, type Frame, FrameFlag } from '../../src/protocol/frame.ts'
 import { decodeError } from '../../src/protocol/messages/error.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
+import {
+  API_TOKEN,
+  pipelineDocument,
+  startBitbucket,
+  type LocalBitbucket,
+} from '../support/bitbucket.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, direct, node, noNode } from '../support/nodes.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -48,6 +54,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>>
   no_connection: ['src/session/replies.ts', 'busy'],
 };
 
+let bitbucket: LocalBitbucket;
 let gate: TestGate;
 let scripted: ScriptedNode;
 let behind: TestGate;
@@ -140,6 +147,12 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
   unbound: async () => login({ repositoryUuid: '{11111111-1111-1111-1111-111111111111}' }),
   role_not_bound: async () => login({}, {}, 'admin'),
   several_roles: async () => login({}, {}, 'oidc'),
+  pipeline_unknown: async () => {
+    bitbucket.pipeline = pipelineDocument({ state: { name: 'COMPLETED' } });
+    const seen = await login({}, {}, 'tagger');
+    bitbucket.pipeline = pipelineDocument();
+    return seen;
+  },
   handshake_timeout: async () => {
     const client = await RawClient.connect(gate.port);
     return { answer: await client.next(), client };
@@ -154,6 +167,17 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
   kind_denied: async () => query('TRUNCATE mistakes.t'),
   capability_missing: async () => query("ADD IDENTITY 'x' TO ROLE 'y'"),
   no_grant_in_keyspace: async () => query('USE billing'),
+  commit_unverified: async () => {
+    bitbucket.pipeline = pipelineDocument({ state: { name: 'COMPLETED' } });
+    const seen = await create(1);
+    bitbucket.pipeline = pipelineDocument();
+    return seen;
+  },
+  commit_unavailable: async () => {
+    bitbucket.fault = 'rate limit';
+    bitbucket.retryAfter = '60';
+    return create(2);
+  },
   refused: async () =>
     query(
       "CREATE TABLE mistakes.u (k int PRIMARY KEY) WITH compaction = {'class': 'org.example.Evil'}",
@@ -268,6 +292,14 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
     }),
 };
 
+/** As the role that needs a commit, in a run of its own. */
+async function create(runNumber: number): Promise<Seen> {
+  const pipelineRunUuid = `{00000000-0000-4000-8000-00000000000${runNumber}}`;
+  const token = gate.issuer.mint({ pipelineRunUuid });
+  const client = await RawClient.login(gate.port, 'guest', token);
+  return { answer: await client.query('CREATE TABLE mistakes.v (k int PRIMARY KEY)'), client };
+}
+
 const ROLES = {
   clerk: {
     grants: [
@@ -276,7 +308,8 @@ const ROLES = {
     ],
     deny: ['TRUNCATE'],
   },
-  guest: { grants: ['SELECT ON KEYSPACE mistakes'] },
+  guest: { grants: ['SELECT, CREATE ON KEYSPACE mistakes'], commit: 'required' },
+  tagger: { grants: ['SELECT ON KEYSPACE mistakes'], where: { pipelineTarget: 'tag' } },
 };
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -300,10 +333,17 @@ describe.skipIf(noNode)('docs/ERRORS.md', () => {
     );
     await superuser.execute('CREATE TABLE IF NOT EXISTS mistakes.t (k int PRIMARY KEY)');
     await superuser.shutdown();
+    bitbucket = await startBitbucket();
     gate = await TestGate.start({
       contactPoint,
       roles: ROLES,
+      env: { BITBUCKET_API_TOKEN: API_TOKEN },
       config: {
+        bitbucket: {
+          apiUrl: bitbucket.apiUrl,
+          token: { env: 'BITBUCKET_API_TOKEN' },
+          commit: 'off',
+        },
         listen: { host: '0.0.0.0', port: 0 },
         limits: { maxFrameBytes: 200_000, batchStatements: 10, handshakeTimeoutMs: 700 },
       },
@@ -323,6 +363,7 @@ describe.skipIf(noNode)('docs/ERRORS.md', () => {
     await behind?.close();
     await scripted?.close();
     await gate?.close();
+    await bitbucket?.close();
   });
 
   it('has a trial for each row, and a row for each trial', () => {

@@ -88,6 +88,36 @@ describe('bindings', () => {
   });
 });
 
+describe('the target of a pipeline', () => {
+  const onBranch = binding({ repositoryUuid: '1', pipelineTarget: 'branch' });
+  const job = { repositoryUuid: '1' };
+
+  it('is never what the token says', () => {
+    for (const claims of [{ ...job, pipelineTarget: 'branch' }, job]) {
+      expect(bindingMatches(onBranch, principal(claims))).toBe(false);
+      const pointer = binding({ '/pipelineTarget': 'branch' });
+      expect(bindingMatches(pointer, principal(claims))).toBe(false);
+      const known = { ...principal(claims), pipelineTarget: 'pull_request' as const };
+      expect(bindingMatches(onBranch, known)).toBe(false);
+    }
+    expect(bindingMatches(onBranch, { ...principal(job), pipelineTarget: 'branch' })).toBe(true);
+    expect(bindingMatches(binding({ pipelineTarget: '*' }), principal(job))).toBe(false);
+    const unnamed = { ...principal(job), pipelineTarget: null };
+    expect(bindingMatches(binding({ pipelineTarget: '**' }), unnamed)).toBe(false);
+  });
+
+  it('is asked for only where everything else of a binding matches', () => {
+    const policy = new Policy({ roles: [], ownLogins: [], bindings: [onBranch] }, 'v');
+    expect(policy.asksForTarget(principal(job), 'oidc')).toBe(true);
+    expect(policy.asksForTarget(principal(job), 'r')).toBe(true);
+    expect(policy.asksForTarget(principal(job), 'another')).toBe(false);
+    expect(policy.asksForTarget(principal({ repositoryUuid: '2' }), 'r')).toBe(false);
+    expect(policy.asksForTarget({ ...principal(job), issuerName: 'other' }, 'r')).toBe(false);
+    const without = new Policy({ roles: [], ownLogins: [], bindings: [binding(job)] }, 'v');
+    expect(without.asksForTarget(principal(job), 'r')).toBe(false);
+  });
+});
+
 describe('roles by username', () => {
   const role = (name: string) => ({
     name,

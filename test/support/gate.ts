@@ -14,6 +14,9 @@ export interface TestRole {
   readonly grants: readonly string[];
   readonly deny?: readonly string[];
   readonly cassandraRole?: string;
+  readonly commit?: string;
+  /** What its binding asks for besides the repository. */
+  readonly where?: Readonly<Record<string, string>>;
 }
 
 export interface GateOptions {
@@ -161,14 +164,15 @@ export class TestGate {
             cassandraRole: role.cassandraRole ?? 'ci',
             grants: role.grants,
             ...(role.deny === undefined ? {} : { deny: role.deny }),
+            ...(role.commit === undefined ? {} : { commit: role.commit }),
           },
         ]),
       ),
-      bindings: Object.keys(roles).map((role) => ({
+      bindings: Object.entries(roles).map(([role, { where }]) => ({
         name: `${role} of the test repository`,
         role,
         issuer: 'pipelines',
-        where: { repositoryUuid: REPOSITORY_UUID },
+        where: { repositoryUuid: REPOSITORY_UUID, ...where },
       })),
     };
     await writeFile(path.join(this.dir, 'policy.yaml'), stringify(policy));

@@ -1,0 +1,174 @@
+// The commit of a pipeline run, asked of Bitbucket when somebody first needs it: one request in flight
+// for a run, answers kept, failures kept briefly. What is not verified is told as a reason.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Principal } from '../identity/principal.ts';
+import { VCS } from '../limits.ts';
+import type { CommitMode } from '../policy/role.ts';
+import type { AskPipeline } from './bitbucket.ts';
+import { checked, runOf, type LookUp, type PipelineRun, type VcsFacts } from './facts.ts';
+import { Pause, type PauseOptions } from './pause.ts';
+import { Slots } from './slots.ts';
+
+/** How a look-up ended, for metrics. */
+export type LookUpResult = 'verified' | 'unverified' | 'unavailable';
+
+export interface CommitSourceOptions extends PauseOptions {
+  /** null: no token for Bitbucket's API is configured. */
+  readonly ask: AskPipeline | null;
+  /** Names of the issuers whose tokens are of pipelines. */
+  readonly issuers: ReadonlySet<string>;
+  /** For these issuers' tokens, where the role does not say otherwise. */
+  readonly mode: CommitMode;
+  readonly onLookUp?: (result: LookUpResult) => void;
+  /** One request failed; the text is for the log. */
+  readonly onFailed?: (detail: string) => void;
+}
+
+interface Known {
+  readonly lookUp: LookUp;
+  /** When Bitbucket said so. */
+  readonly saidAtMs: number;
+  readonly freshUntilMs: number;
+}
+
+export class CommitSource {
+  readonly #options: CommitSourceOptions;
+  readonly #nowMs: () => number;
+  readonly #pause: Pause;
+  readonly #slots = new Slots(VCS.requestsAtOnce);
+  /** In order of arrival; the oldest goes. */
+  readonly #known = new Map<string, Known>();
+  readonly #underWay = new Map<string, Promise<LookUp>>();
+
+  constructor(options: CommitSourceOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#pause = new Pause(options);
+  }
+
+  /** What is asked for a change: the role's own word, else the configuration's. */
+  modeFor(principal: Principal, own: CommitMode | null): CommitMode {
+    if (own !== null) return own;
+    return this.#options.issuers.has(principal.issuerName) ? this.#options.mode : 'off';
+  }
+
+  /** What was found before and is still good, without asking. */
+  known(principal: Principal): VcsFacts | null {
+    const run = this.#runOf(principal);
+    const known = run === null ? undefined : this.#known.get(keyOf(run));
+    if (known === undefined || known.freshUntilMs <= this.#nowMs()) return null;
+    return 'facts' in known.lookUp ? known.lookUp.facts : null;
+  }
+
+  /** Never rejects. After `waitMs` the caller is told to come again; the look-up itself goes on. */
+  async lookUp(principal: Principal, waitMs: number): Promise<LookUp> {
+    const run = this.#runOf(principal);
+    if (run === null) return none(`tokens of ${principal.issuerName} name no Bitbucket pipeline`);
+    const { ask } = this.#options;
+    if (ask === null) return none("cqlgate has no token for Bitbucket's API (bitbucket.token)");
+    const key = keyOf(run);
+    const known = this.#known.get(key);
+    if (known !== undefined && known.freshUntilMs > this.#nowMs()) return known.lookUp;
+    let answer = this.#underWay.get(key);
+    if (answer === undefined) {
+      if (this.#underWay.size >= VCS.runsUnderWay) return unavailable('too many look-ups at once');
+      answer = this.#begin(key, run, ask);
+    }
+    return within(answer, waitMs);
+  }
+
+  /** null for tokens that are not of pipelines: their claims of these names mean nothing. */
+  #runOf(principal: Principal): PipelineRun | null {
+    return this.#options.issuers.has(principal.issuerName) ? runOf(principal) : null;
+  }
+
+  #begin(key: string, run: PipelineRun, ask: AskPipeline): Promise<LookUp> {
+    const deadlineMs = this.#nowMs() + VCS.lookUpMs;
+    const answer = this.#slots
+      .run(async () => this.#ask(run, ask, deadlineMs))
+      .then((lookUp) => this.#keep(key, lookUp))
+      .finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, answer);
+    return answer;
+  }
+
+  async #ask(run: PipelineRun, ask: AskPipeline, deadlineMs: number): Promise<LookUp> {
+    for (;;) {
+      const { leftMs } = this.#pause;
+      if (this.#nowMs() + leftMs >= deadlineMs) return unavailable(this.#pause.reason);
+      if (leftMs > 0) await delay(leftMs, undefined, { ref: false });
+      const startedAtMs = this.#nowMs();
+      const answer = await ask(run);
+      if (answer.type === 'failed') {
+        this.#options.onFailed?.(answer.detail);
+        this.#pause.failed(startedAtMs, answer.reason, answer.retryAfterMs);
+        continue;
+      }
+      this.#pause.succeeded();
+      if (answer.type === 'pipeline') return checked(answer.pipeline, run);
+      return { problem: { kind: answer.kind, reason: answer.reason } };
+    }
+  }
+
+  /** Keeps an answer, and says what holds: what was known before, while there is none. */
+  #keep(key: string, lookUp: LookUp): LookUp {
+    const nowMs = this.#nowMs();
+    const result = 'facts' in lookUp ? 'verified' : resultOf(lookUp.problem.kind);
+    this.#options.onLookUp?.(result);
+    const before = this.#known.get(key);
+    const holds =
+      result === 'unavailable' &&
+      before !== undefined &&
+      'facts' in before.lookUp &&
+      nowMs - before.saidAtMs < VCS.staleMs;
+    const known: Known = {
+      lookUp: holds ? before.lookUp : lookUp,
+      saidAtMs: holds ? before.saidAtMs : nowMs,
+      freshUntilMs: nowMs + KEPT_MS[result],
+    };
+    this.#known.delete(key);
+    this.#known.set(key, known);
+    if (this.#known.size > VCS.runsKept) {
+      const oldest = this.#known.keys().next();
+      if (oldest.done !== true) this.#known.delete(oldest.value);
+    }
+    return known.lookUp;
+  }
+}
+
+const KEPT_MS: Readonly<Record<LookUpResult, number>> = {
+  verified: VCS.recheckMs,
+  unverified: VCS.unverifiedMs,
+  unavailable: VCS.unavailableMs,
+};
+
+function resultOf(kind: 'unverified' | 'unavailable' | 'none'): LookUpResult {
+  return kind === 'unverified' ? 'unverified' : 'unavailable';
+}
+
+/** Branch and commit too: tokens of one run that differ there are checked each for itself. */
+function keyOf(run: PipelineRun): string {
+  const { repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit } = run;
+  return JSON.stringify([repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit]);
+}
+
+async function within(answer: Promise<LookUp>, waitMs: number): Promise<LookUp> {
+  const waited = new AbortController();
+  try {
+    const late = delay(waitMs, unavailable('Bitbucket takes long to answer'), {
+      signal: waited.signal,
+    });
+    late.catch(() => undefined);
+    return await Promise.race([answer, late]);
+  } finally {
+    waited.abort();
+  }
+}
+
+function none(reason: string): LookUp {
+  return { problem: { kind: 'none', reason } };
+}
+
+function unavailable(reason: string): LookUp {
+  return { problem: { kind: 'unavailable', reason } };
+}

@@ -1,0 +1,291 @@
+// Look-ups against Bitbucket's double: how often it is asked, what is kept, what a failure does, and
+// how long anyone waits.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
+import { VCS } from '../../src/limits.ts';
+import { OutboundClient } from '../../src/outbound/client.ts';
+import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bitbucket.ts';
+import { CommitSource, type LookUpResult } from '../../src/vcs/commit-source.ts';
+import { runOf } from '../../src/vcs/facts.ts';
+import { Pause } from '../../src/vcs/pause.ts';
+import { Slots } from '../../src/vcs/slots.ts';
+import { API_TOKEN, COMMIT, pipelineDocument, startBitbucket } from '../support/bitbucket.ts';
+import type { BitbucketFault, LocalBitbucket } from '../support/bitbucket.ts';
+import { PIPELINE_UUID, REPOSITORY_UUID, WORKSPACE_UUID } from '../support/issuer.ts';
+
+let bitbucket: LocalBitbucket;
+let nowMs: number;
+let results: LookUpResult[];
+let failures: string[];
+let source: CommitSource;
+
+const job = (claims: Record<string, ClaimValue> = {}, issuerName = 'pipelines'): Principal => ({
+  issuerName,
+  issuer: 'https://issuer',
+  subject: 'me',
+  claims: {
+    workspaceUuid: WORKSPACE_UUID,
+    repositoryUuid: REPOSITORY_UUID,
+    pipelineUuid: PIPELINE_UUID,
+    branchName: 'main',
+    ...claims,
+  },
+  isHuman: false,
+  tokenSha256: '',
+  expiresAtMs: Infinity,
+});
+
+function sourceWith(authorization: string | null): CommitSource {
+  const outbound = new OutboundClient();
+  return new CommitSource({
+    ask:
+      authorization === null
+        ? null
+        : bitbucketPipelines({
+            apiUrl: bitbucket.apiUrl,
+            authorization: async () => Promise.resolve(authorization),
+            outbound,
+          }),
+    issuers: new Set(['pipelines']),
+    mode: 'required',
+    nowMs: () => nowMs,
+    random: () => 0,
+    onLookUp: (result) => results.push(result),
+    onFailed: (detail) => failures.push(detail),
+  });
+}
+
+/** Looked up by a caller that waits as long as it takes. */
+const lookUp = async (principal = job(), waitMs = 60_000) => source.lookUp(principal, waitMs);
+
+const found = (commit = COMMIT) =>
+  expect.objectContaining({ facts: expect.objectContaining({ commit }) }) as unknown;
+
+const problem = (kind: string, reason: string) => ({
+  problem: { kind, reason: expect.stringContaining(reason) as string },
+});
+
+beforeEach(async () => {
+  bitbucket = await startBitbucket();
+  nowMs = Date.now();
+  results = [];
+  failures = [];
+  source = sourceWith(`Bearer ${API_TOKEN}`);
+});
+
+afterEach(async () => bitbucket.close());
+
+describe('a look-up', () => {
+  it('asks by UUIDs out of the token, encoded, and once for all who want the same run', async () => {
+    const many = await Promise.all(Array.from({ length: 50 }, async () => lookUp()));
+    for (const one of many) expect(one).toEqual(found());
+    expect(await lookUp()).toEqual(found());
+    expect(source.known(job())?.commit).toBe(COMMIT);
+    expect(bitbucket.paths).toEqual([
+      `/2.0/repositories/${encodeURIComponent(WORKSPACE_UUID)}/${encodeURIComponent(REPOSITORY_UUID)}/pipelines/${encodeURIComponent(PIPELINE_UUID)}`,
+    ]);
+    expect(pipelineUrl('x', runOf(job())!)).toContain('%7B');
+  });
+
+  it('is made for each run by itself', async () => {
+    await lookUp(job({ pipelineRunUuid: '{00000000-0000-4000-8000-000000000001}' }));
+    await lookUp(job({ pipelineRunUuid: '{00000000-0000-4000-8000-000000000002}' }));
+    expect(bitbucket.paths).toHaveLength(2);
+  });
+
+  it('is checked against each token of a run', async () => {
+    expect(await lookUp()).toEqual(found());
+    expect(await lookUp(job({ branchName: 'feature' }))).toEqual(
+      problem('unverified', 'another branch'),
+    );
+  });
+
+  it('is not made for tokens of other issuers, nor without a token', async () => {
+    expect(await lookUp(job({}, 'people'))).toEqual(problem('none', 'name no Bitbucket pipeline'));
+    source = sourceWith(null);
+    expect(await lookUp()).toEqual(problem('none', 'bitbucket.token'));
+    expect(bitbucket.paths).toEqual([]);
+  });
+
+  it('is made anew after a while, since a run ends', async () => {
+    await lookUp();
+    bitbucket.pipeline = pipelineDocument({ state: { name: 'COMPLETED' } });
+    nowMs += VCS.recheckMs - 1;
+    expect(await lookUp()).toEqual(found());
+    nowMs += 1;
+    expect(source.known(job())).toBeNull();
+    expect(await lookUp()).toEqual(problem('unverified', 'COMPLETED'));
+  });
+
+  it('holds while Bitbucket is down, but not for ever', async () => {
+    let ask = bitbucketPipelines({
+      apiUrl: bitbucket.apiUrl,
+      authorization: async () => Promise.resolve(`Bearer ${API_TOKEN}`),
+      outbound: new OutboundClient(),
+    });
+    source = new CommitSource({
+      ask: async (run) => ask(run),
+      issuers: new Set(['pipelines']),
+      mode: 'required',
+      nowMs: () => nowMs,
+    });
+    expect(await lookUp()).toEqual(found());
+    ask = async () => Promise.resolve({ type: 'refused', kind: 'unavailable', reason: 'down' });
+    nowMs += VCS.recheckMs;
+    expect(await lookUp()).toEqual(found());
+    nowMs += VCS.staleMs;
+    expect(await lookUp()).toEqual(problem('unavailable', 'down'));
+  });
+});
+
+describe('a failure', () => {
+  it.each<[BitbucketFault, RegExp]>([
+    ['error', /answered 500/],
+    ['garbage', /documented shape/],
+    ['other shape', /documented shape/],
+    ['oversize', /more than/],
+    ['redirect', /redirect/],
+  ])('by %s is tried again, and passes', async (fault, reason) => {
+    bitbucket.fault = fault;
+    const asked = lookUp();
+    await vi.waitFor(() => expect(failures.length).toBeGreaterThan(0));
+    expect(failures[0]).toMatch(reason);
+    bitbucket.fault = 'none';
+    expect(await asked).toEqual(found());
+    expect(results).toEqual(['verified']);
+  });
+
+  it('that lasts is told, kept for a moment, and not asked for again by who tries again', async () => {
+    bitbucket.fault = 'error';
+    const asked = lookUp();
+    // Its time runs out while it waits for the next try.
+    await vi.waitFor(() => expect(failures.length).toBe(2));
+    nowMs += VCS.lookUpMs;
+    expect(await asked).toEqual(problem('unavailable', 'answers 500'));
+    const requests = bitbucket.paths.length;
+    for (let i = 0; i < 20; i++) expect('problem' in (await lookUp())).toBe(true);
+    expect(bitbucket.paths).toHaveLength(requests);
+    expect(results).toEqual(['unavailable']);
+    bitbucket.fault = 'none';
+    nowMs += VCS.unavailableMs + VCS.pauseMaxMs;
+    expect(await lookUp()).toEqual(found());
+  });
+
+  it('keeps nobody waiting longer than they said; the answer comes for who asks again', async () => {
+    bitbucket.fault = 'slow';
+    const startMs = performance.now();
+    expect(await lookUp(job(), 100)).toEqual(problem('unavailable', 'takes long'));
+    expect(performance.now() - startMs).toBeLessThan(2_000);
+    bitbucket.fault = 'none';
+    expect(await lookUp()).toEqual(found());
+  });
+
+  it('by rate limit stops all look-ups for as long as Bitbucket says', async () => {
+    bitbucket.fault = 'rate limit';
+    bitbucket.retryAfter = '600';
+    expect(await lookUp()).toEqual(problem('unavailable', 'limit of requests'));
+    const other = job({ pipelineRunUuid: '{00000000-0000-4000-8000-000000000001}' });
+    expect(await lookUp(other)).toEqual(problem('unavailable', 'limit of requests'));
+    expect(bitbucket.paths).toHaveLength(1);
+    bitbucket.fault = 'none';
+    nowMs += 599_000;
+    expect('problem' in (await lookUp(job({ branchName: null }), 50))).toBe(true);
+    nowMs += 2_000;
+    expect(await lookUp()).toEqual(found());
+  });
+
+  it.each([
+    ['a token that Bitbucket refuses', 'Bearer another', 'unavailable', 'own token'],
+    ['a pipeline that is not there', `Bearer ${API_TOKEN}`, 'unverified', 'no such pipeline'],
+  ])('of %s is told at once, and names no secret', async (what, authorization, kind, reason) => {
+    source = sourceWith(authorization);
+    const gone = what.startsWith('a pipeline') ? { pipelineUuid: WORKSPACE_UUID } : {};
+    const answer = await lookUp(job(gone));
+    expect(answer).toEqual(problem(kind, reason));
+    await lookUp(job(gone));
+    expect(bitbucket.paths).toHaveLength(1);
+    expect(JSON.stringify([answer, failures])).not.toContain(API_TOKEN);
+  });
+
+  it('at a dead address is one, and its text for the log has no secret', async () => {
+    await bitbucket.close();
+    expect(await lookUp(job(), 300)).toEqual(problem('unavailable', 'takes long'));
+    expect(failures.join()).toContain('could not be asked');
+    expect(failures.join()).not.toContain(API_TOKEN);
+    bitbucket = await startBitbucket();
+  });
+});
+
+describe('Retry-After', () => {
+  const NOW = Date.parse('2025-11-25T02:00:00Z');
+  it.each([
+    ['120', 120_000],
+    ['Tue, 25 Nov 2025 02:01:00 GMT', 60_000],
+    ['Tue, 25 Nov 2025 01:00:00 GMT', 0],
+    ['-5', 0],
+    ['soon', null],
+    ['', null],
+    [undefined, null],
+  ])('%s is %s ms', (header, expected) => {
+    expect(retryAfterOf(header, NOW)).toBe(expected);
+  });
+});
+
+describe('the pause after failures', () => {
+  const paused = (random = 0) => new Pause({ nowMs: () => nowMs, random: () => random });
+
+  it('doubles up to a bound, with jitter, and ends with a success', () => {
+    const pause = paused();
+    const seen: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      pause.failed(nowMs, 'down', null);
+      seen.push(pause.leftMs);
+      nowMs += pause.leftMs;
+    }
+    expect(seen.slice(0, 3)).toEqual([250, 500, 1_000]);
+    expect(seen.at(-1)).toBe(VCS.pauseMaxMs / 2);
+    pause.succeeded();
+    pause.failed(nowMs, 'down', null);
+    expect(pause.leftMs).toBe(250);
+    const late = paused(0.5);
+    late.failed(nowMs, 'down', null);
+    expect(late.leftMs).toBe(375);
+  });
+
+  it('counts what failed together once', () => {
+    const pause = paused();
+    const startedAtMs = nowMs;
+    for (let i = 0; i < 16; i++) pause.failed(startedAtMs, 'down', null);
+    nowMs += 10;
+    for (let i = 0; i < 16; i++) pause.failed(startedAtMs, 'down', null);
+    expect(pause.leftMs).toBe(250);
+  });
+
+  it('is what was asked for, but no longer than an hour, and a success does not lift it', () => {
+    const pause = paused();
+    pause.failed(nowMs, 'limit', 60_000);
+    pause.succeeded();
+    expect(pause.leftMs).toBe(60_000);
+    pause.failed(nowMs, 'limit', 1e12);
+    expect(pause.leftMs).toBe(VCS.retryAfterMaxMs);
+  });
+});
+
+describe('slots', () => {
+  it('are never more than there are, and come back from failures', async () => {
+    const slots = new Slots(2);
+    let running = 0;
+    let most = 0;
+    const work = async (index: number): Promise<number> =>
+      slots.run(async () => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        running--;
+        if (index % 3 === 0) throw new Error('failed');
+        return index;
+      });
+    const all = await Promise.allSettled(Array.from({ length: 20 }, async (_none, i) => work(i)));
+    expect(most).toBe(2);
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(13);
+  });
+});

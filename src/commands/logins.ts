@@ -60,6 +60,6 @@ export function recordLogin(
 export function refusedLogins(cluster: Cluster): string[] {
   return cluster.refusedLogins.map(
     (name) =>
-      `the cluster does not let in the new login of Cassandra role ${name}; the one before serves on`,
+      `the new login of Cassandra role ${name} is refused by the cluster, or does not reach it; the one before serves on`,
   );
 }

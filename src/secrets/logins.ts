@@ -91,25 +91,27 @@ export class Logins {
     if (problems.length > 0) throw new ConfigFault(problems);
   }
 
-  /** Age of each secret in ms. */
+  /** Age in ms of each secret that was read. */
   ages(nowMs: number): [cassandraRole: string, ageMs: number][] {
-    return [...this.#secrets].map(([name, source]) => [name, source.ageMs(nowMs)]);
+    return [...this.#secrets].flatMap(([name, source]) => {
+      const ageMs = source.ageMs(nowMs);
+      return ageMs === null ? [] : [[name, ageMs] as [string, number]];
+    });
   }
 
   /** What an operator should look after while the gate works on. */
   warnings(nowMs: number): string[] {
     const { maxSecretAgeMs } = this.#options;
-    return [...this.#secrets].flatMap(([name, source]) => {
-      const hours = Math.floor(source.ageMs(nowMs) / 3_600_000);
-      return [
-        ...(source.ageMs(nowMs) > maxSecretAgeMs
-          ? [`the secret of Cassandra role ${name} is ${hours} h old; rotate it (maxSecretAge)`]
-          : []),
-        ...(source.problem === null
-          ? []
-          : [`the secret of Cassandra role ${name} cannot be read: ${source.problem}`]),
-      ];
-    });
+    const old = this.ages(nowMs)
+      .filter(([, ageMs]) => ageMs > maxSecretAgeMs)
+      .map(
+        ([name, ageMs]) =>
+          `the secret of Cassandra role ${name} is ${Math.floor(ageMs / 3_600_000)} h old; rotate it (maxSecretAge)`,
+      );
+    const unread = [...this.#secrets].flatMap(([name, { problem }]) =>
+      problem === null ? [] : [`the secret of Cassandra role ${name} cannot be read: ${problem}`],
+    );
+    return [...old, ...unread];
   }
 
   /** Revokes leases and the gate's own token; bounded in time, and never rejects. */
@@ -179,9 +181,9 @@ async function startOf(name: string, source: SecretSource, deadlineAtMs: number)
       await source.start();
       return;
     } catch (error) {
-      const waitMs = backoffMs(failures);
+      const leftMs = deadlineAtMs - Date.now();
       const mayPass = error instanceof SecretFault && error.mayPass;
-      if (mayPass && Date.now() + waitMs < deadlineAtMs) await delay(waitMs);
+      if (mayPass && leftMs > 0) await delay(Math.min(backoffMs(failures), leftMs));
       else throw new SecretFault(`the secret of Cassandra role ${name}: ${messageOf(error)}`);
     }
   }

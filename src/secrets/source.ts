@@ -17,7 +17,7 @@ export class SecretSource implements LoginSource {
   readonly #reader: Reader;
   readonly #listener: SecretListener;
   #login: Login | null = null;
-  #sinceMs = 0;
+  #sinceMs: number | null = null;
   #reading: Promise<Login> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
@@ -49,9 +49,9 @@ export class SecretSource implements LoginSource {
     return this.#read('refused');
   }
 
-  /** Milliseconds since the secret was made or last changed. */
-  ageMs(nowMs: number): number {
-    return nowMs - this.#sinceMs;
+  /** Milliseconds since the secret was made or last changed; null before it was read. */
+  ageMs(nowMs: number): number | null {
+    return this.#sinceMs === null ? null : nowMs - this.#sinceMs;
   }
 
   /** Why it could not be read the last time; null where it could. */

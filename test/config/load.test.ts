@@ -17,6 +17,8 @@ async function problemsOf(config: string, policy = POLICY): Promise<readonly str
   );
 }
 
+const VAULT = `${CONFIG}vault: {address: "https://vault:8200", auth: {token: {file: secret}}}\n`;
+
 describe('the configuration', () => {
   it('is taken with its paths made absolute, and its secrets left where they are', async () => {
     files = await Files.create();
@@ -69,6 +71,32 @@ describe('the configuration', () => {
       CONFIG.replace('file: secret', 'env: NOT_SET_HERE'),
       'NOT_SET_HERE is not set',
     ],
+    [
+      'a login from Vault without Vault',
+      CONFIG.replace(
+        '{username: ci, password: {file: secret}}',
+        '{vault: {path: database/creds/ci}}',
+      ),
+      'cassandraRoles.ci comes from Vault, but vault: is not configured',
+    ],
+    [
+      'a lease at a path that gives none',
+      CONFIG.replace('{username: ci, password: {file: secret}}', '{vault: {path: secret/data/ci}}'),
+      'username and password come from database/creds/<role>',
+    ],
+    [
+      'a path that leaves its place',
+      CONFIG.replace('{file: secret}', '{vault: {path: secret/data/../../sys/x, field: a}}'),
+      'write a path as in the API',
+    ],
+    ['Vault over http', VAULT.replace('https://vault', 'http://vault'), 'is not https'],
+    [
+      'a literal token for Vault',
+      VAULT.replace('token: {file: secret}', 'token: hvs.canary'),
+      'the way to log in to Vault is one of',
+    ],
+    ['an unknown key of Vault', VAULT.replace('auth:', 'auths:'), 'did you mean auth?'],
+    ['an age that is no duration', `${CONFIG}maxSecretAge: 1 day\n`, 'write a duration as 30s'],
     ['a bad contact point', CONFIG.replace('127.0.0.1:9043', 'nohost'), 'host:port'],
     ['a negative limit', `${CONFIG}limits: {sessions: -1}\n`, 'limits.sessions'],
     ['an unknown limit', `${CONFIG}limits: {session: 1}\n`, 'did you mean sessions?'],
@@ -85,6 +113,27 @@ describe('the configuration', () => {
     ['nothing', '', 'expected object'],
   ])('refuses %s', async (_name, config, text) => {
     expect((await problemsOf(config)).join('\n')).toContain(text);
+  });
+
+  it('takes logins from Vault without asking it, and says that they are not checked', async () => {
+    const config = VAULT.replace(
+      'ci: {username: ci, password: {file: secret}}',
+      'ci: {vault: {path: database/creds/ci}}\n  kv: {username: kv, password: {vault: {path: secret/data/kv, field: pw}}}\n  open: {open: true}',
+    );
+    expect(await problemsOf(config)).toEqual([]);
+    const { notChecked } = await checkConfig(files.config);
+    expect(notChecked.map((text) => text.split(':')[0])).toEqual([
+      'cassandraRoles.ci',
+      'cassandraRoles.kv',
+    ]);
+  });
+
+  it('tells secrets that are missing and problems of the policy at once', async () => {
+    const problems = await problemsOf(
+      CONFIG.replace('file: secret', 'env: NOT_SET_HERE'),
+      POLICY.replace('cassandraRole: ci', 'cassandraRole: cj'),
+    );
+    expect(problems).toHaveLength(2);
   });
 
   it('says that a file is missing', async () => {

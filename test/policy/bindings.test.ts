@@ -159,3 +159,14 @@ describe('roles by username', () => {
     expect(policy.authorize(principal({}), 'oidc')).toMatchObject({ reason: 'unbound' });
   });
 });
+
+describe('logins of the gate itself', () => {
+  it('are those of the list as it is now: users of leases come and go', () => {
+    const ownLogins = ['v_first'];
+    const policy = new Policy({ roles: [], ownLogins, bindings: [] }, 'v');
+    ownLogins.push('v_second');
+    expect(policy.isOwnLogin('v_first') && policy.isOwnLogin('v_second')).toBe(true);
+    ownLogins.shift();
+    expect(policy.isOwnLogin('v_first')).toBe(false);
+  });
+});

@@ -208,7 +208,7 @@ export const VCS = {
   unavailableMs: 5_000,
   /** Pause of all look-ups after a failure, doubled with each until one succeeds. */
   pauseMinMs: 500,
-  pauseMaxMs: 30_000,
+  pauseMaxMs: 10_000,
   /** A Retry-After is believed up to this: Bitbucket counts by the hour. */
   retryAfterMaxMs: 3_600_000,
   /** Names that clients and Bitbucket send, as recorded. */

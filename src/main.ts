@@ -124,7 +124,8 @@ function commands(): Command {
       const { policy, verifier } = await policyOf(config);
       const inspection = await inspectToken(token, verifier, policy);
       printJson(inspection);
-      if (inspection.roles.length === 0) process.exitCode = EXIT.refused;
+      if (inspection.roles.length + inspection.rolesByPipelineTarget.length === 0)
+        process.exitCode = EXIT.refused;
     });
 
   program

@@ -16,6 +16,8 @@ export interface Inspection {
     readonly role: string;
     readonly mismatch: string | null;
   }[];
+  /** Roles it may take too, if its pipeline runs for what their bindings say; not asked for here. */
+  readonly rolesByPipelineTarget: readonly string[];
   readonly problem: string | null;
 }
 
@@ -30,6 +32,9 @@ export async function inspectToken(
   try {
     const principal = await verifier.verify(token);
     const roles = policy.roleNames.filter((name) => isAuthority(policy.authorize(principal, name)));
+    const rolesByPipelineTarget = policy.roleNames.filter(
+      (name) => !roles.includes(name) && policy.asksForTarget(principal, name),
+    );
     const any = policy.authorize(principal, ANY_ROLE);
     const problem = isAuthority(any) ? null : any.message;
     const bindings = policy.explainBindings(principal).map(({ binding, mismatch }) => ({
@@ -38,10 +43,25 @@ export async function inspectToken(
       mismatch,
     }));
     const { issuerName: issuer, isHuman } = principal;
-    return { ...seen, valid: true, issuer, isHuman, roles, bindings, problem };
+    return {
+      ...seen,
+      valid: true,
+      issuer,
+      isHuman,
+      roles,
+      rolesByPipelineTarget,
+      bindings,
+      problem,
+    };
   } catch (error) {
     if (!(error instanceof AuthFault)) throw error;
-    const nobody = { issuer: null, isHuman: false, roles: [], bindings: [] };
+    const nobody = {
+      issuer: null,
+      isHuman: false,
+      roles: [],
+      rolesByPipelineTarget: [],
+      bindings: [],
+    };
     return { ...seen, valid: false, ...nobody, problem: error.message };
   }
 }

@@ -6,6 +6,7 @@ import type { IssuerConfig } from '../../src/identity/issuers.ts';
 import { urlProblem } from '../../src/outbound/url.ts';
 import { inspectToken } from '../../src/commands/token-inspect.ts';
 import { Policy } from '../../src/policy/policy.ts';
+import { roleDocument } from '../support/policy.ts';
 import {
   AUDIENCE,
   REPOSITORY_UUID,
@@ -234,6 +235,27 @@ describe('token inspect', () => {
     const seen = await inspectToken(token, verifier, policy);
     expect(seen).toMatchObject({ valid: true, issuer: 'pipelines', roles: ['r'], problem: null });
     expect(JSON.stringify(seen)).not.toContain(token.split('.')[2]);
+  });
+
+  it('names apart the roles that hang on what the pipeline runs for', async () => {
+    const where = new Map([
+      ['repositoryUuid', ['*']],
+      ['pipelineTarget', ['branch']],
+    ]);
+    const hanging = new Policy(
+      {
+        roles: [roleDocument({ name: 'release' }), roleDocument({ name: 'other' })],
+        ownLogins: [],
+        bindings: [{ name: 'b', role: 'release', issuer: 'pipelines', where }],
+      },
+      'v',
+    );
+    const token = issuer.mint({ pipelineTarget: 'branch' });
+    expect(await inspectToken(token, verifier, hanging)).toMatchObject({
+      valid: true,
+      roles: [],
+      rolesByPipelineTarget: ['release'],
+    });
   });
 
   it('says why not', async () => {

@@ -195,20 +195,21 @@ describe.skipIf(noNode)('the commit of a schema change', () => {
       await lenient.execute(`CREATE TABLE committed.${table}_all_the_same (k int PRIMARY KEY)`);
       const [made] = await recordsOf(`${table}_all_the_same`);
       expect(made.vcs).toMatchObject({ commit: null, source: 'none', verified: false });
-
-      bitbucket.fault = 'none';
-      const deadline = Date.now() + 60_000;
-      const again = await job('migrator');
-      for (let made = false; !made && Date.now() < deadline;) {
-        made = await again.execute(`CREATE TABLE committed.${table} (k int PRIMARY KEY)`).then(
-          () => true,
-          () => false,
-        );
-        if (!made) await new Promise((resolve) => setTimeout(resolve, 500));
-      }
-      expect(await tablesOf(again)).toContain(table);
     },
   );
+
+  it('is found again when Bitbucket is back', async () => {
+    const deadline = Date.now() + 60_000;
+    const again = await job('migrator');
+    for (let made = false; !made && Date.now() < deadline;) {
+      made = await again.execute('CREATE TABLE committed.back (k int PRIMARY KEY)').then(
+        () => true,
+        () => false,
+      );
+      if (!made) await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(await tablesOf(again)).toContain('back');
+  });
 
   it('is kept as a hint where only the client names it, and changes nothing', async () => {
     bitbucket.fault = 'error';

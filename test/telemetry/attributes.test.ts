@@ -15,6 +15,7 @@ const authority: Authority = {
     issuer: 'https://issuer',
     subject: 'me',
     claims: { repositoryUuid: REPOSITORY_UUID, pipelineUuid: PIPELINE_UUID, branchName: 'main' },
+    isHuman: false,
     tokenSha256: '',
     expiresAtMs: 1e12,
     pipelineTarget: 'pull_request',

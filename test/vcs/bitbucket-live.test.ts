@@ -29,7 +29,7 @@ describe.skipIf(missing.length > 0)('the real Bitbucket', () => {
   it('answers for a pipeline by UUIDs, in the shape that is read', async () => {
     const ask = bitbucketPipelines({
       apiUrl: 'https://api.bitbucket.org/2.0',
-      authorization: authorization(),
+      authorization: async () => Promise.resolve(authorization()),
       outbound: new OutboundClient(),
     });
     const answer = await ask({

@@ -1,6 +1,6 @@
 // The upstream login changes while sessions work: nobody notices, and connections of the login before
 // are gone. The long run is test/full/rotation.test.ts.
-import { writeFile } from 'node:fs/promises';
+import { utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,6 +21,10 @@ const admin = { host: '127.0.0.1', port: 0 };
 async function readiness(gate: TestGate): Promise<{ ready: boolean; warnings?: string[] }> {
   const response = await fetch(`http://127.0.0.1:${gate.adminPort}/readyz`);
   return (await response.json()) as { ready: boolean };
+}
+
+async function metrics(gate: TestGate): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${gate.adminPort}/metrics`)).text();
 }
 
 describe.skipIf(noNode)('a rotation of the upstream login', () => {
@@ -81,6 +85,31 @@ describe.skipIf(noNode)('a rotation of the upstream login', () => {
       expect(workers.requests).toBeGreaterThan(1_000);
       expect((await portsOf(superuser, login)).length).toBeGreaterThan(1);
       expect(gate.output.join('')).not.toMatch(/first|second|third/);
+
+      const changes = (await gate.records()).filter(
+        ({ reason }) => reason === 'upstream login changed',
+      );
+      expect(changes).toHaveLength(2);
+      expect(changes[0].detail).toEqual({ cassandra_role: 'ci', username: login });
+      const text = await metrics(gate);
+      expect(text).toContain('cqlgate_login_changes_total{cassandra_role="ci"} 2');
+    });
+
+    it('is ready with a secret that is too old, and names it', async () => {
+      expect((await readiness(gate)).warnings).toBeUndefined();
+      const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+      await utimes(file, twoDaysAgo, twoDaysAgo);
+      await expect
+        .poll(async () => readiness(gate), { timeout: 5_000 })
+        .toEqual({
+          ready: true,
+          reasons: [],
+          warnings: ['the secret of Cassandra role ci is 48 h old; rotate it (maxSecretAge)'],
+        });
+      const age = /cqlgate_secret_age_seconds\{cassandra_role="ci"\} (\S+)/.exec(
+        await metrics(gate),
+      )?.[1];
+      expect(Number(age)).toBeGreaterThan(2 * 86_400 - 1);
     });
   });
 

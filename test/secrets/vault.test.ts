@@ -302,20 +302,37 @@ describe('while Vault is ill', () => {
   });
 });
 
-const realVault = process.env['VAULT_ADDR'] ?? '';
-const realToken = process.env['VAULT_TOKEN'] ?? '';
-const realPath = process.env['CQLGATE_TEST_VAULT_KV'] ?? '';
-const missing = realVault === '' || realToken === '' || realPath === '';
+const real = {
+  address: process.env['VAULT_ADDR'] ?? '',
+  token: process.env['VAULT_TOKEN'] ?? '',
+  /** For instance secret/data/cqlgate, with a field `password`. */
+  kv: process.env['CQLGATE_TEST_VAULT_KV'] ?? '',
+  /** For instance database/creds/cqlgate. */
+  creds: process.env['CQLGATE_TEST_VAULT_CREDS'] ?? '',
+};
+const isThere = real.address !== '' && real.token !== '';
 
-// Needs a secret with a field `password` at, for instance, CQLGATE_TEST_VAULT_KV=secret/data/cqlgate.
-describe.skipIf(missing)(
-  'a real Vault (skipped unless VAULT_ADDR, VAULT_TOKEN, CQLGATE_TEST_VAULT_KV are set)',
-  () => {
-    it('gives a secret of KV version 2', async () => {
-      await writeFile(path.join(dir, 'token'), realToken);
-      const spec = { username: 'ci', password: { vault: { path: realPath, field: 'password' } } };
-      const login = await start(spec, TOKEN, { address: realVault });
+describe('a real Vault', () => {
+  beforeEach(async () => writeFile(path.join(dir, 'token'), real.token));
+
+  it.skipIf(!isThere || real.kv === '')(
+    'gives a secret of KV version 2 (needs VAULT_ADDR, VAULT_TOKEN, CQLGATE_TEST_VAULT_KV)',
+    async () => {
+      const spec = { username: 'ci', password: { vault: { path: real.kv, field: 'password' } } };
+      const login = await start(spec, TOKEN, { address: real.address });
       expect(login().password).not.toBe('');
-    });
-  },
-);
+    },
+  );
+
+  it.skipIf(!isThere || real.creds === '')(
+    'gives leases and takes them back (needs VAULT_ADDR, VAULT_TOKEN, CQLGATE_TEST_VAULT_CREDS)',
+    async () => {
+      const spec = { vault: { path: real.creds } };
+      const login = await start(spec, TOKEN, { address: real.address });
+      const first = login();
+      expect(first.lease!.endsAtMs).toBeGreaterThan(Date.now());
+      await expect(logins!.sources.get('ci')!.refresh()).resolves.not.toBe(first);
+      await logins!.close();
+    },
+  );
+});

@@ -124,6 +124,8 @@ export const TOKENS = {
   checksUnderWay: 512,
   /** Tokens whose verification is remembered until they expire. */
   verifiedKept: 10_000,
+  /** Longest grace of a role, and how long an expired token is remembered as one that was good here. */
+  graceMaxMs: 24 * 3_600_000,
   /** How far a clock may be off before `nbf` and `iat` are believed to lie in the future. */
   clockSkewMs: 60_000,
 } as const;
@@ -215,6 +217,21 @@ export const VCS = {
   textLength: 128,
 } as const;
 
+/** The fleet's revocations. */
+export const REVOCATION = {
+  /** With the sessions' own tick this is in force everywhere within two seconds. */
+  pollMs: 1_000,
+  /** While there is no table. */
+  absentPollMs: 30_000,
+  /** A value or reason that is given to the admin API. */
+  textLength: 512,
+} as const;
+
+/** The admin API. */
+export const ADMIN = {
+  bodyBytes: 16 * KIB,
+} as const;
+
 /** Connections that have not logged in. */
 export const ADMISSION = {
   /** Failures of a source that are answered at once. */
@@ -300,6 +317,17 @@ export const LIMITS = {
     default: 512,
     unit: 'count',
     reason: 'Connections to the cluster, all pools together.',
+  },
+  machineSessionMs: {
+    default: 24 * 3_600_000,
+    unit: 'ms',
+    reason:
+      "A session of a job or service lasts at most this long; a role's `session.max` goes before.",
+  },
+  humanSessionMs: {
+    default: 12 * 3_600_000,
+    unit: 'ms',
+    reason: 'The same for people: a working day.',
   },
   readTimeoutMs: {
     default: 12_000,

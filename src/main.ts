@@ -7,6 +7,7 @@ import { checkConfig } from './commands/check-config.ts';
 import { junit } from './commands/junit.ts';
 import { explain } from './commands/policy-explain.ts';
 import { testPolicy } from './commands/policy-test.ts';
+import { revoke, type RevokeOptions } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
 import { inspectToken } from './commands/token-inspect.ts';
 import { loadConfig } from './config/load.ts';
@@ -127,6 +128,22 @@ function commands(): Command {
       if (inspection.roles.length + inspection.rolesByPipelineTarget.length === 0)
         process.exitCode = EXIT.refused;
     });
+
+  program
+    .command('revoke')
+    .description(
+      'end tokens before they expire, on all gates of the fleet; by the admin API, as an operator; exit code 1 where refused',
+    )
+    .option('--subject <subject>', 'tokens of this subject')
+    .option('--pipeline <uuid>', 'tokens of this pipeline')
+    .option('--step <uuid>', 'the token of this step')
+    .option('--token-sha256 <hex>', 'this token, as records name it')
+    .option('--issuer <name>', 'only of this issuer; by itself: all its tokens')
+    .option('--reason <text>', 'why, for the record and for who is refused')
+    .option('--list', 'print what is revoked')
+    .option('--url <url>', 'the admin port', 'http://127.0.0.1:9180')
+    .option('--token-file <file>', 'your token; else from the variable CQLGATE_TOKEN')
+    .action(async (options: RevokeOptions) => printJson(await revoke(options)));
 
   program
     .command('audit')

@@ -1,9 +1,11 @@
 // The admin port: whether the process lives, whether it should get traffic and why not, and its
-// metrics. These are open to whoever reaches the port; nothing here changes anything.
+// metrics, which are open to whoever reaches the port; and the API (api.ts), which is not.
 import { serve, type ServerType } from '@hono/node-server';
-import { Hono } from 'hono';
+import { getConnInfo } from '@hono/node-server/conninfo';
+import { Hono, type Context } from 'hono';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '../metrics/metrics.ts';
+import { adminApi, type AdminControl } from './api.ts';
 import { prometheusRegistry } from './prometheus.ts';
 
 export interface AdminOptions {
@@ -12,6 +14,8 @@ export interface AdminOptions {
   readonly metrics: Metrics;
   /** Why the gate is not ready; empty when it is. */
   readonly notReady: () => readonly string[];
+  /** null: there is no API. */
+  readonly control: AdminControl | null;
   /** What should be looked after while it is ready; told only where there is any. */
   readonly warnings: () => readonly string[];
 }
@@ -36,6 +40,10 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   app.get('/metrics', async (context) =>
     context.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );
+  if (options.control !== null) {
+    const sourceOf = (context: Context): string => getConnInfo(context).remote.address ?? '';
+    app.route('/api/v1', adminApi(options.control, sourceOf));
+  }
   const server = await new Promise<ServerType>((resolve, reject) => {
     const { host, port } = options;
     const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made));

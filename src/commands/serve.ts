@@ -19,8 +19,10 @@ import type { Exchange } from '../session/exchange.ts';
 import type { Advertising, Gate, Log } from '../session/gate.ts';
 import { Analyst } from '../session/analyst.ts';
 import { Listener } from '../session/listener.ts';
+import { Revocations } from '../revocation/revocations.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
+import { adminControl, revocationFeed } from './admin-control.ts';
 import { gateTls } from './gate-tls.ts';
 import { commitSource } from './commits.ts';
 import { readGauges } from './gauges.ts';
@@ -104,6 +106,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
       },
     }),
     commits: await commitSource(loaded, metrics, log),
+    revocations: new Revocations(),
     admission: new Admission(limits),
     advertising: await advertisingOf(loaded),
     limits,
@@ -116,6 +119,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     policy,
     bytesInFlight: 0,
   };
+  const feed = revocationFeed(gate);
   readGauges(gate, { ledger, readiness, sessions: () => listener?.sessions ?? 0 });
   readiness.watch(
     'the control connection to the cluster is down',
@@ -149,6 +153,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
   const close = async (): Promise<void> => {
     watcher.close();
     await listener?.close();
+    feed.close();
     cluster.close();
     await logins.close();
     await analyst.close();
@@ -172,11 +177,13 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
       // Before the cluster is there: /readyz says that it is not.
       const notReady = () => readiness.reasons();
       const warnings = () => readiness.warnings();
-      admin = await startAdmin({ ...config.admin, metrics, notReady, warnings });
+      const control = adminControl(gate, feed, () => listener, config.admin.hosts);
+      admin = await startAdmin({ ...config.admin, metrics, notReady, warnings, control });
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
     await logins.start();
     await cluster.start();
+    await feed.start();
     listener = new Listener(gate, certificates.door);
     const port = await listener.listen(config.listen.host, config.listen.port);
     readiness.started();

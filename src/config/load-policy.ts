@@ -6,10 +6,13 @@ import { AWS_CLAIMS, type IssuerConfig } from '../identity/issuers.ts';
 import { PIPELINE_TARGETS, type PipelineTarget } from '../identity/principal.ts';
 import { PIPELINE_TARGET, type Binding } from '../policy/bindings.ts';
 import { matchesGlob } from '../policy/glob.ts';
+import type { AdminBinding } from '../policy/admins.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
 import { ANY_ROLE, Policy } from '../policy/policy.ts';
 import { RELAXATIONS, type RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
+import { TOKENS } from '../limits.ts';
+import { durationMs } from './duration.ts';
 import { POLICY_NOT_YET, policySchema, type PolicyFile } from './policy-schema.ts';
 import type { LoadedConfig } from './load.ts';
 import { nearestOf, readYaml, type YamlFile } from './yaml-file.ts';
@@ -55,10 +58,13 @@ export async function loadPolicy(file: string, context: PolicyContext): Promise<
   const bindings = yaml.value.bindings.map((binding, index) =>
     bindingOf(yaml, binding, index, context, problems),
   );
+  const admins = yaml.value.admins.map((admin, index) =>
+    adminOf(yaml, admin, index, context, problems),
+  );
   if (problems.length > 0) throw new ConfigFault(problems);
   const version = createHash('sha256').update(yaml.content).digest('hex').slice(0, VERSION_LENGTH);
   return {
-    policy: new Policy({ roles, bindings, ownLogins: context.ownLogins }, version),
+    policy: new Policy({ roles, bindings, admins, ownLogins: context.ownLogins }, version),
     warnings: warningsOf(roles, bindings, context),
   };
 }
@@ -79,6 +85,12 @@ function roleOf(
   if (!context.cassandraRoles.includes(role.cassandraRole)) {
     problems.push(
       `${at('cassandraRole')}: roles.${name}.cassandraRole: ${role.cassandraRole} is not in cassandraRoles of the configuration${hint(role.cassandraRole, context.cassandraRoles)}`,
+    );
+  }
+  const { grace } = role.session ?? {};
+  if (grace !== undefined && durationMs(grace) > TOKENS.graceMaxMs) {
+    problems.push(
+      `${at('session', 'grace')}: roles.${name}.session.grace: at most 24h; an expired token is not remembered for longer`,
     );
   }
   const grants: Grant[] = [];
@@ -114,6 +126,10 @@ function roleOf(
     classes: role.classes,
     asCassandra: known('asCassandra', RELAXATIONS, asIs, 'relaxation'),
     commit: role.commit,
+    session: {
+      graceMs: role.session?.grace === undefined ? 0 : durationMs(role.session.grace),
+      maxMs: role.session?.max === undefined ? null : durationMs(role.session.max),
+    },
   };
 }
 
@@ -158,18 +174,43 @@ function bindingOf(
   problems: string[],
 ): Binding {
   const name = binding.name ?? `bindings[${index}]`;
-  const at = (...path: PropertyKey[]): string => yaml.place(['bindings', index, ...path]);
-  const issuer = context.issuers.find((one) => one.name === binding.issuer);
   const roleNames = Object.keys(yaml.value.roles);
+  if (!roleNames.includes(binding.role)) {
+    problems.push(
+      `${yaml.place(['bindings', index, 'role'])}: ${name}: no role is called ${binding.role}${hint(binding.role, roleNames)}`,
+    );
+  }
+  const at = (...path: PropertyKey[]): string => yaml.place(['bindings', index, ...path]);
+  const where = conditionsOf(binding, name, at, context, problems);
+  return { name, role: binding.role, issuer: binding.issuer, where };
+}
+
+function adminOf(
+  yaml: YamlFile<PolicyFile>,
+  admin: PolicyFile['admins'][number],
+  index: number,
+  context: PolicyContext,
+  problems: string[],
+): AdminBinding {
+  const name = `admins[${index}]`;
+  const at = (...path: PropertyKey[]): string => yaml.place(['admins', index, ...path]);
+  const where = conditionsOf(admin, name, at, context, problems);
+  return { name, role: admin.level, issuer: admin.issuer, where };
+}
+
+/** The conditions of a binding, checked against its issuer. */
+function conditionsOf(
+  binding: Pick<PolicyFile['bindings'][number], 'issuer' | 'where'>,
+  name: string,
+  at: (...path: PropertyKey[]) => string,
+  context: PolicyContext,
+  problems: string[],
+): Binding['where'] {
+  const issuer = context.issuers.find((one) => one.name === binding.issuer);
   if (issuer === undefined) {
     const names = context.issuers.map((one) => one.name);
     problems.push(
       `${at('issuer')}: ${name}: no issuer is called ${binding.issuer}${hint(binding.issuer, names)}`,
-    );
-  }
-  if (!roleNames.includes(binding.role)) {
-    problems.push(
-      `${at('role')}: ${name}: no role is called ${binding.role}${hint(binding.role, roleNames)}`,
     );
   }
   const where = new Map(
@@ -190,7 +231,7 @@ function bindingOf(
   }
   const problem = targetProblem(where);
   if (problem !== null) problems.push(`${at('where', PIPELINE_TARGET)}: ${name}: ${problem}`);
-  return { name, role: binding.role, issuer: binding.issuer, where };
+  return where;
 }
 
 /** A target that is none would bind nobody. */

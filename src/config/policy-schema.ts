@@ -1,10 +1,16 @@
 // The policy file's shape. Grants, kinds and bindings are checked further in load-policy.ts.
 import { z } from 'zod';
+import { ADMIN_LEVELS } from '../policy/admins.ts';
 import { COMMIT_MODES } from '../policy/role.ts';
+import { durationPattern } from './duration.ts';
 
 const claim = z.union([z.string(), z.array(z.string()).min(1)], {
   error: 'a claim is compared with a string or a list of strings; quote numbers and booleans',
 });
+
+const duration = z
+  .string()
+  .regex(durationPattern, 'write a duration as a number with ms, s, m, h or d, for instance 10m');
 
 export const policySchema = z.strictObject({
   version: z.literal(1, { error: 'version must be 1' }),
@@ -29,6 +35,15 @@ export const policySchema = z.strictObject({
         description:
           'Where the gate asks for more than Cassandra and this role is let off: `keyspaces`, `listing`, `traces`, `authorize`.',
       }),
+      session: z
+        .strictObject({
+          grace: duration.optional().meta({
+            description:
+              'How long a session goes on after its token expired, and may reconnect with it; at most 24h.',
+          }),
+          max: duration.optional().meta({ description: 'Longest session, from its login.' }),
+        })
+        .optional(),
       commit: z.enum(COMMIT_MODES).optional().meta({
         description: "Over the configuration's `bitbucket.commit`, for tokens of every issuer.",
       }),
@@ -42,13 +57,21 @@ export const policySchema = z.strictObject({
       where: z.record(z.string(), claim),
     }),
   ),
+  admins: z
+    .array(
+      z.strictObject({
+        level: z.enum(ADMIN_LEVELS).meta({
+          description: '`viewer` sees sessions and revocations; `operator` revokes, too.',
+        }),
+        issuer: z.string().min(1),
+        where: z.record(z.string(), claim),
+      }),
+    )
+    .default([])
+    .meta({ description: 'Who may use the admin API; without any it is off.' }),
 });
 
 export type PolicyFile = z.infer<typeof policySchema>;
 
 /** Keys of the design that this version does not enforce yet. */
-export const POLICY_NOT_YET: ReadonlySet<string> = new Set([
-  'admins',
-  'roles.*.session',
-  'roles.*.limits',
-]);
+export const POLICY_NOT_YET: ReadonlySet<string> = new Set(['roles.*.limits']);

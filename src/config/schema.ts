@@ -208,7 +208,10 @@ export const configSchema = z.strictObject({
       host: z.string().default('127.0.0.1').meta({ description: 'Address of the admin port.' }),
       port: port.default(9180).meta({
         description:
-          'Port of /healthz, /readyz and /metrics, which are open; 0 takes any free one.',
+          'Port of /healthz, /readyz and /metrics, which are open, and of the API, which is not; 0 takes any free one.',
+      }),
+      hosts: z.array(z.string().min(1).toLowerCase()).default([]).meta({
+        description: 'Names by which the API may be called, beside localhost, 127.0.0.1 and [::1].',
       }),
     })
     .optional(),
@@ -248,6 +251,16 @@ export const configSchema = z.strictObject({
     gateRole: z.string().optional().meta({
       description: "Entry of cassandraRoles for the gate's own queries; default: the first.",
     }),
+    keyspace: z
+      .strictObject({
+        name: z.literal('cqlgate', { error: "the gate's own keyspace is called cqlgate" }),
+        replication: z.record(z.string(), z.union([z.string(), z.int()])).meta({
+          description:
+            'As in CREATE KEYSPACE, for instance `{class: NetworkTopologyStrategy, dc1: 3}`; `cqlgate provision` makes it.',
+        }),
+      })
+      .optional()
+      .meta({ description: "The gate's own keyspace, shared by the fleet: revocations." }),
     allowUntested: z
       .boolean()
       .default(false)
@@ -317,6 +330,5 @@ export const NOT_YET: ReadonlySet<string> = new Set([
   'listen.proxyProtocol',
   'workers',
   'cluster.localDatacenter',
-  'cluster.keyspace',
   'audit.signingKey',
 ]);

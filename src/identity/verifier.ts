@@ -61,14 +61,31 @@ export class TokenVerifier {
 
   /** A token that was verified before and is still good, without any work; else null. */
   verifyCached(token: string): Principal | null {
+    const principal = this.#remembered(token);
+    return principal === null || principal.expiresAtMs <= this.#nowMs() ? null : principal;
+  }
+
+  /** A token that was good here before it expired; whether that is forgiven is for its role to say. */
+  recall(token: string): Principal | null {
+    const principal = this.#remembered(token);
+    if (principal === null) return null;
+    const agoMs = this.#nowMs() - principal.expiresAtMs;
+    return agoMs >= 0 && agoMs < TOKENS.graceMaxMs ? principal : null;
+  }
+
+  #remembered(token: string): Principal | null {
     if (token.length > TOKENS.maxLength) return null;
     const hash = sha256(token);
     const principal = this.#verified.get(hash);
     if (principal === undefined) return null;
     this.#verified.delete(hash);
-    if (principal.expiresAtMs <= this.#nowMs()) return null;
     this.#verified.set(hash, principal);
     return principal;
+  }
+
+  /** How a user of this principal's issuer comes by a fresh token. */
+  renewalFor(principal: Principal): string {
+    return this.#issuers.get(principal.issuer)?.issuer.renewal ?? '';
   }
 
   /** Rejects with AuthFault. */

@@ -30,7 +30,10 @@ export const COUNTERS = {
     labels: ['result'],
   },
   bitbucket_failures_total: { help: 'Requests to Bitbucket that failed.', labels: [] },
-  token_expired_closes_total: { help: 'Sessions that ended with their token.', labels: [] },
+  token_expired_closes_total: {
+    help: 'Sessions that ended with their token, by expiry, revocation or their longest time.',
+    labels: [],
+  },
   slow_client_closes_total: {
     help: 'Sessions that ended because the client did not read its answers.',
     labels: [],
@@ -85,6 +88,10 @@ export const GAUGES = {
   issuer_keys_age_seconds: {
     help: "Since an issuer's keys were last fetched; they serve on for a day while it is down.",
     labels: ['issuer'],
+  },
+  revocations_age_seconds: {
+    help: "Since the fleet's revocations were last read; absent where they are not shared.",
+    labels: [],
   },
   certificate_expiry_seconds: {
     help: 'Until a certificate of this gate ends: of `listen` or `cluster`.',

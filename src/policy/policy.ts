@@ -1,12 +1,14 @@
 // A policy: roles, and who may take which. Immutable; a reload swaps the whole of it. Only here is
 // an Authority made, and without one there is nothing to decide by.
 import type { Principal } from '../identity/principal.ts';
+import { adminLevelOf, type AdminBinding, type AdminLevel } from './admins.ts';
 import { bindingMatches, hangsOnTarget, mismatchOf, type Binding } from './bindings.ts';
 import { Role, type RoleDocument } from './role.ts';
 
 export interface PolicyDocument {
   readonly roles: readonly RoleDocument[];
   readonly bindings: readonly Binding[];
+  readonly admins?: readonly AdminBinding[];
   /**
    * Names of the gate's upstream logins in Cassandra: no statement changes them. The list is the
    * caller's: logins from Vault come and go under one policy.
@@ -35,12 +37,14 @@ export class Policy {
   readonly version: string;
   readonly #roles: ReadonlyMap<string, Role>;
   readonly #bindings: readonly Binding[];
+  readonly #admins: readonly AdminBinding[];
   readonly #ownLogins: readonly string[];
 
   constructor(document: PolicyDocument, version: string) {
     this.version = version;
     this.#roles = new Map(document.roles.map((role) => [role.name, new Role(role)]));
     this.#bindings = document.bindings;
+    this.#admins = document.admins ?? [];
     this.#ownLogins = document.ownLogins;
   }
 
@@ -87,6 +91,16 @@ export class Policy {
         (wantedRole === ANY_ROLE || wantedRole === binding.role) &&
         hangsOnTarget(binding, principal),
     );
+  }
+
+  /** Whether anybody may use the admin API. */
+  get hasAdmins(): boolean {
+    return this.#admins.length > 0;
+  }
+
+  /** What a principal may do with the admin API; null for nothing. */
+  adminLevel(principal: Principal): AdminLevel | null {
+    return adminLevelOf(this.#admins, principal);
   }
 
   /** Whether the gate itself logs in to the cluster as this Cassandra role. */

@@ -26,7 +26,18 @@ export interface RoleDocument {
   readonly asCassandra: readonly Relaxation[];
   /** Over the configuration's own. */
   readonly commit?: CommitMode | undefined;
+  readonly session?: SessionBounds | undefined;
 }
+
+/** How long sessions last. */
+export interface SessionBounds {
+  /** Beyond the token's expiry. */
+  readonly graceMs: number;
+  /** From the login; null: as the configuration says. */
+  readonly maxMs: number | null;
+}
+
+const NO_GRACE: SessionBounds = { graceMs: 0, maxMs: null };
 
 /** Grants of Cassandra's list that every login holds without being given them. */
 const ALWAYS_READABLE = 'SELECT on system tables that every login may read';
@@ -44,6 +55,7 @@ export class Role {
   readonly classes: ReadonlySet<string>;
   readonly asCassandra: ReadonlySet<Relaxation>;
   readonly commit: CommitMode | null;
+  readonly session: SessionBounds;
   readonly #all: ByPermission = new Map();
   readonly #keyspaces = new Map<string, ByPermission>();
   readonly #allTables = new Map<string, ByPermission>();
@@ -65,6 +77,7 @@ export class Role {
     this.classes = new Set(document.classes);
     this.asCassandra = new Set(document.asCassandra);
     this.commit = document.commit ?? null;
+    this.session = document.session ?? NO_GRACE;
     for (const grant of document.grants) this.#add(grant);
   }
 

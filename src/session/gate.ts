@@ -8,6 +8,7 @@ import type { TokenVerifier } from '../identity/verifier.ts';
 import type { Limits } from '../limits.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { Revocations } from '../revocation/revocations.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { CommitSource } from '../vcs/commit-source.ts';
@@ -41,6 +42,7 @@ export interface Gate extends ByteAccount {
   readonly verifier: TokenVerifier;
   /** The commit behind a job, and whether a change needs it. */
   readonly commits: CommitSource;
+  readonly revocations: Revocations;
   readonly admission: Admission;
   readonly advertising: Advertising;
   readonly limits: Limits;

@@ -17,6 +17,7 @@ import type { LookUp } from '../vcs/facts.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
+import { revokedText } from './standing.ts';
 
 export function handleOptions(session: Session, frame: Frame): Outcome {
   checkOptions(frame);
@@ -67,7 +68,8 @@ export function handleAuthResponse(session: Session, frame: Frame): Outcome {
   try {
     const { username, password } = bearer ? credentialsOf(message) : decodePlain(message);
     // A driver's tenth connection: no signature is checked again, nothing has to wait.
-    const known = session.gate.verifier.verifyCached(password);
+    const { verifier } = session.gate;
+    const known = verifier.verifyCached(password) ?? verifier.recall(password);
     if (known !== null && !session.gate.policy.asksForTarget(known, username)) {
       return logIn(session, to, known, username, null);
     }
@@ -91,7 +93,7 @@ async function verify(
 ): Promise<Outcome> {
   try {
     const { gate } = session;
-    const principal = await gate.verifier.verify(password);
+    const principal = gate.verifier.recall(password) ?? (await gate.verifier.verify(password));
     const lookUp = gate.policy.asksForTarget(principal, username)
       ? await gate.commits.lookUp(principal, VCS.loginWaitMs)
       : null;
@@ -127,8 +129,22 @@ function logIn(
       `A role of this token depends on what its pipeline runs for, and that is not known: ${lookUp.problem.reason}. Try again, and tell the operators of cqlgate if it lasts.`,
     );
   }
+  checkStanding(session, authority);
   session.loggedIn(authority, facts);
   return reply(replies.authSuccess(to));
+}
+
+/** Throws AuthFault for a token that was revoked, or expired beyond the grace of its role. */
+function checkStanding({ gate }: Session, { principal, role }: Authority): void {
+  const revocation = gate.revocations.find(principal);
+  if (revocation !== null) throw new AuthFault('revoked', revokedText(revocation));
+  const agoMs = Date.now() - principal.expiresAtMs;
+  if (agoMs < role.session.graceMs) return;
+  const minutes = Math.round(agoMs / 60_000);
+  throw new AuthFault(
+    'token_expired',
+    `The token expired ${minutes} min ago. ${gate.verifier.renewalFor(principal)}`,
+  );
 }
 
 /** A failing source is slowed, never banned: behind NAT all jobs of a company are one source. */

@@ -7,6 +7,7 @@ import type { SchemaChange } from '../protocol/messages/event.ts';
 import type { TlsDoor } from '../tls/door.ts';
 import type { Gate } from './gate.ts';
 import { Session } from './session.ts';
+import type { SessionInfo } from './standing.ts';
 import { plaintextProblem } from './transport.ts';
 
 /** A connection on its way through the TLS handshake. */
@@ -44,6 +45,11 @@ export class Listener {
 
   get sessions(): number {
     return this.#sessions.size;
+  }
+
+  /** Who is logged in. */
+  list(): SessionInfo[] {
+    return [...this.#sessions].flatMap((session) => session.info() ?? []);
   }
 
   schemaChanged(change: SchemaChange): void {

@@ -30,7 +30,7 @@ import { InFlightRequests, type BufferCharge } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import { replies } from './replies.ts';
-import { Standing, type AuditBase } from './standing.ts';
+import { Standing, type AuditBase, type SessionInfo } from './standing.ts';
 import { transportOf } from './transport.ts';
 
 /** Version of answers to bytes that came before any version was agreed on. */
@@ -120,6 +120,11 @@ export class Session {
 
   authority(): Authority | string {
     return this.#standing.authority();
+  }
+
+  /** null before its login. */
+  info(): SessionInfo | null {
+    return this.#standing.info();
   }
 
   /** For a frame that waits for something of ours before it is carried out. */
@@ -225,9 +230,8 @@ export class Session {
       return;
     }
     if (this.#state !== 'ready') return;
-    if (this.#standing.isExpired(nowMs) && this.#inFlight.count === 0) {
-      this.#end(null, 'token expired');
-    }
+    const over = this.#standing.over(nowMs);
+    if (over !== null && this.#inFlight.count === 0) this.#end(null, over);
   }
 
   /** Ends the session once what is in flight was answered. */
@@ -424,7 +428,7 @@ export class Session {
     this.#state = 'closed';
     this.#ticket.release();
     if (wasLoggedIn) {
-      if (this.#standing.isExpired(Date.now())) {
+      if (this.#standing.over(Date.now()) !== null) {
         this.gate.metrics.counter('token_expired_closes_total').value++;
       }
       this.gate.activity.flushSession(this);

@@ -3,6 +3,7 @@
 import type { AuditEntry, ClientRecord } from '../audit/record.ts';
 import { principalRecord } from '../identity/claims.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
+import type { Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { Pool } from '../upstream/pool.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
@@ -16,6 +17,25 @@ export type AuditBase = Pick<
   'session' | 'principal' | 'role' | 'binding' | 'client' | 'vcs'
 >;
 
+/** A session as an operator sees it. */
+export interface SessionInfo {
+  readonly id: string;
+  readonly client: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly role: string;
+  readonly since: string;
+  /** Of the token. */
+  readonly expires: string;
+}
+
+const EXPIRED = 'the token of this session has expired; connect again with a fresh one';
+const TOO_LONG = 'this session has lasted as long as its role allows; connect again';
+
+export function revokedText({ reason }: Revocation): string {
+  return `The token was revoked: ${reason}. Ask the operators of cqlgate.`;
+}
+
 export class Standing {
   readonly #gate: Gate;
   readonly #sessionId: string;
@@ -24,6 +44,11 @@ export class Standing {
   #base: AuditBase | null = null;
   #facts: VcsFacts | null = null;
   #hints = NO_HINTS;
+  #loggedInAtMs = 0;
+  #endsAtMs = Infinity;
+  #endText = '';
+  #revocationEpoch = -1;
+  #revocation: Revocation | null = null;
   #pool: Pool | null = null;
   #poolEpoch = -1;
 
@@ -45,8 +70,27 @@ export class Standing {
     return this.#client;
   }
 
-  isExpired(nowMs: number): boolean {
-    return this.#authority !== null && nowMs >= this.#authority.principal.expiresAtMs;
+  /** Why the session is over, though its client did nothing; null while it is not. */
+  over(nowMs: number): string | null {
+    if (this.#authority === null) return null;
+    if (this.#revocationEpoch !== this.#gate.revocations.epoch) {
+      this.#revocationEpoch = this.#gate.revocations.epoch;
+      this.#revocation = this.#gate.revocations.find(this.#authority.principal);
+    }
+    if (this.#revocation !== null) return revokedText(this.#revocation);
+    return nowMs < this.#endsAtMs ? null : this.#endText;
+  }
+
+  /** When it ends by itself, and what is said then. */
+  #bound({ principal, role }: Authority): void {
+    const { limits } = this.#gate;
+    const { graceMs, maxMs } = role.session;
+    const longestMs =
+      maxMs ?? (principal.isHuman ? limits.humanSessionMs : limits.machineSessionMs);
+    const expiryMs = principal.expiresAtMs + graceMs;
+    const maxAtMs = this.#loggedInAtMs + longestMs;
+    this.#endsAtMs = Math.min(expiryMs, maxAtMs);
+    this.#endText = expiryMs <= maxAtMs ? EXPIRED : TOO_LONG;
   }
 
   started(version: number, options: ReadonlyMap<string, string>): void {
@@ -61,6 +105,8 @@ export class Standing {
 
   loggedIn(authority: Authority, facts: VcsFacts | null): void {
     this.#authority = authority;
+    this.#loggedInAtMs = Date.now();
+    this.#bound(authority);
     this.#facts = facts;
     this.#base = null;
   }
@@ -84,14 +130,14 @@ export class Standing {
   authority(): Authority | string {
     const authority = this.#authority;
     if (authority === null) return 'not logged in';
-    if (this.isExpired(Date.now())) {
-      return 'the token of this session has expired; connect again with a fresh one';
-    }
+    const over = this.over(Date.now());
+    if (over !== null) return over;
     const { policy } = this.#gate;
     if (authority.policy === policy) return authority;
     const renewed = policy.authorize(authority.principal, authority.role.name);
     if (!isAuthority(renewed)) return `the policy changed: ${renewed.message}`;
     this.#authority = renewed;
+    this.#bound(renewed);
     this.#base = null;
     this.#pool = null;
     return renewed;
@@ -106,6 +152,20 @@ export class Standing {
     this.#poolEpoch = cluster.epoch;
     if (this.#pool !== null) return this.#pool;
     throw new UpstreamFault('login_refused', `no login is configured for Cassandra role ${role}`);
+  }
+
+  info(): SessionInfo | null {
+    if (this.#authority === null) return null;
+    const { principal, role } = this.#authority;
+    return {
+      id: this.#sessionId,
+      client: this.#client.address,
+      issuer: principal.issuerName,
+      subject: principal.subject,
+      role: role.name,
+      since: new Date(this.#loggedInAtMs).toISOString(),
+      expires: new Date(principal.expiresAtMs).toISOString(),
+    };
   }
 
   auditBase(): AuditBase {

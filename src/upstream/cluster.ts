@@ -115,6 +115,7 @@ export class Cluster implements ControlListener {
 
   get control(): Pick<
     ControlConnection,
+    | 'ask'
     | 'systemTable'
     | 'schemaVersion'
     | 'refreshSchema'

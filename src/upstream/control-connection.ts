@@ -52,7 +52,7 @@ export interface ControlOptions {
 }
 
 /** The protocol version of the control connection: spoken by every supported release. */
-const CONTROL_VERSION = 4;
+export const CONTROL_VERSION = 4;
 
 export class ControlConnection {
   readonly #options: ControlOptions;
@@ -304,16 +304,21 @@ export class ControlConnection {
     this.schema = new SchemaSnapshot(this.schema.version + 1, rows, this.#options.unmasks);
   }
 
-  async #query(query: string): Promise<Frame> {
+  /** A query of the gate's own login; resolves with the node's answer, an error too. */
+  async ask(query: string, consistency: number): Promise<Frame> {
     const connection = this.#connection;
     if (connection === null) {
       throw new UpstreamFault('unreachable', 'the control connection is down');
     }
     return connection.request(
       Opcode.QUERY,
-      encodeQuery({ query, consistency: Consistency.ONE, version: CONTROL_VERSION }),
+      encodeQuery({ query, consistency, version: CONTROL_VERSION }),
       UPSTREAM.controlTimeoutMs,
     );
+  }
+
+  async #query(query: string): Promise<Frame> {
+    return this.ask(query, Consistency.ONE);
   }
 
   #event(frame: Frame): void {

@@ -1,0 +1,66 @@
+// What the admin API of a running gate reads and does.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AdminControl } from '../admin/api.ts';
+import type { Gate } from '../session/gate.ts';
+import type { Listener } from '../session/listener.ts';
+import { RevocationFeed } from '../upstream/revocation-feed.ts';
+import { RevocationTable } from '../upstream/revocation-table.ts';
+import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
+
+/** Reads and writes the fleet's revocations over the control connection. */
+export function revocationFeed({ cluster, revocations, metrics, log }: Gate): RevocationFeed {
+  const table = new RevocationTable(GATE_KEYSPACE, async (query, consistency) =>
+    cluster.control.ask(query, consistency),
+  );
+  const feed = new RevocationFeed(table, revocations, {
+    shared: (isShared) => {
+      if (isShared) log.info({}, 'revocations are shared with the fleet');
+      else {
+        log.warn(
+          {},
+          `keyspace ${GATE_KEYSPACE} has no table of revocations that the gate's login may read: they hold in this gate only, until it ends; 'cqlgate provision' makes it`,
+        );
+      }
+    },
+    failed: (error) => log.warn({ reason: error.message }, 'revocations could not be shared'),
+  });
+  metrics.gauge('revocations_age_seconds', () =>
+    feed.ageSeconds === null ? [] : [[[], feed.ageSeconds]],
+  );
+  return feed;
+}
+
+export function adminControl(
+  gate: Gate,
+  feed: RevocationFeed,
+  listener: () => Listener | null,
+  hosts: readonly string[],
+): AdminControl {
+  return {
+    policy: () => gate.policy,
+    verify: async (token) => gate.verifier.verify(token),
+    sessions: () => listener()?.list() ?? [],
+    revocations: () => gate.revocations.all,
+    isRevoked: (principal) => gate.revocations.find(principal) !== null,
+    revoke: async (revocation) => {
+      const { id, what, value, issuer, reason, revokedBy: by } = revocation;
+      gate.audit.append({
+        kind: 'config',
+        session: null,
+        reason: 'tokens revoked',
+        detail: { id, what, value, issuer, reason, by },
+      });
+      gate.log.info({ id, what, by }, 'tokens revoked');
+      return feed.revoke(revocation);
+    },
+    refused: async (reason, source) => {
+      gate.metrics.counter('auth_failures_total', reason).value++;
+      gate.refusals.failedLogin(source, { kind: 'auth', session: null, reason });
+      const ticket = gate.admission.admit(source, () => undefined);
+      const waitMs = ticket.failed();
+      if (waitMs > 0) await delay(waitMs);
+      ticket.release();
+    },
+    hosts,
+  };
+}

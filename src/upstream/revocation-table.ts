@@ -1,0 +1,79 @@
+// The fleet's revocations, in the gate's own keyspace: what one gate writes the others read.
+import { CqlErrorCode } from '../errors.ts';
+import { quoteIfNeeded } from '../cql/resource.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { Consistency } from '../protocol/consistency.ts';
+import { decodeError } from '../protocol/messages/error.ts';
+import { decodeRows } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';
+import { UpstreamFault } from './faults.ts';
+import { CONTROL_VERSION } from './control-connection.ts';
+
+/** A query as the gate's own login; resolves with the node's answer, an error too. */
+export type OwnQuery = (query: string, consistency: number) => Promise<Frame>;
+
+const COLUMNS = 'id, what, issuer, value, reason, revoked_by, revoked_at';
+
+export class RevocationTable {
+  readonly #table: string;
+  readonly #query: OwnQuery;
+
+  constructor(keyspace: string, query: OwnQuery) {
+    this.#table = `${quoteIfNeeded(keyspace)}.revocations`;
+    this.#query = query;
+  }
+
+  /** null where there is no such table. Rejects with UpstreamFault. */
+  async read(): Promise<Revocation[] | null> {
+    const query = `SELECT ${COLUMNS} FROM ${this.#table} WHERE list = 0`;
+    const answer = await this.#query(query, Consistency.LOCAL_QUORUM);
+    if (answer.opcode !== Opcode.ERROR) {
+      return decodeRows(answer, CONTROL_VERSION).rows.flatMap((row) => revocationOf(row) ?? []);
+    }
+    const { code, message } = decodeError(answer);
+    // The gate's login may not even be told that the table is missing.
+    if (code === CqlErrorCode.INVALID || code === CqlErrorCode.UNAUTHORIZED) return null;
+    throw new UpstreamFault('unreachable', `the revocations could not be read: ${message}`);
+  }
+
+  /** Rejects with UpstreamFault where it is not known to be written. */
+  async write(revocation: Revocation): Promise<void> {
+    const { id, what, issuer, value, reason, revokedBy, revokedAtMs } = revocation;
+    const values = [
+      id,
+      ...[what, issuer ?? '', value, reason, revokedBy].map(literal),
+      String(revokedAtMs),
+    ];
+    const query = `INSERT INTO ${this.#table} (list, ${COLUMNS}) VALUES (0, ${values.join(', ')})`;
+    const answer = await this.#query(query, Consistency.QUORUM);
+    if (answer.opcode !== Opcode.ERROR) return;
+    const { message } = decodeError(answer);
+    throw new UpstreamFault('unreachable', `the revocation could not be written: ${message}`);
+  }
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** null where the row is of a later version. */
+function revocationOf(row: readonly (Buffer | null)[]): Revocation | null {
+  const [id, what, issuer, value, reason, revokedBy, revokedAt] = row;
+  const kind = REVOCABLES.find((one) => one === what?.toString('utf8'));
+  if (id?.length !== 16 || kind === undefined || revokedAt?.length !== 8) return null;
+  const text = (cell: Buffer | null | undefined): string => cell?.toString('utf8') ?? '';
+  return {
+    id: uuidText(id),
+    what: kind satisfies Revocable,
+    value: text(value),
+    issuer: text(issuer) === '' ? null : text(issuer),
+    reason: text(reason),
+    revokedBy: text(revokedBy),
+    revokedAtMs: Number(revokedAt.readBigInt64BE(0)),
+  };
+}
+
+function uuidText(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}

@@ -203,9 +203,19 @@ describe('the policy', () => {
     ],
     ['a grant on JMX', POLICY.replace('SELECT ON KEYSPACE orders', 'SELECT ON ALL MBEANS'), 'JMX'],
     [
-      'session',
-      POLICY.replace('grants:', 'session: {max: 8h}\n    grants:'),
+      "a role's limits",
+      POLICY.replace('grants:', 'limits: {connections: 2}\n    grants:'),
       'not enforced by this version',
+    ],
+    [
+      'a grace beyond a day',
+      POLICY.replace('grants:', 'session: {grace: 25h}\n    grants:'),
+      'at most 24h',
+    ],
+    [
+      'a duration that is none',
+      POLICY.replace('grants:', 'session: {max: forever}\n    grants:'),
+      'write a duration',
     ],
     [
       'a capability',
@@ -217,7 +227,21 @@ describe('the policy', () => {
       POLICY.replace('grants:', 'asCassandra: [keyspace]\n    grants:'),
       "'keyspace' is no relaxation; did you mean keyspaces?",
     ],
-    ['admins', `${POLICY}admins: []\n`, 'not enforced by this version'],
+    [
+      'an admin of no claim',
+      `${POLICY}admins: [{level: operator, issuer: pipelines, where: {}}]\n`,
+      'admins[0]: where is empty',
+    ],
+    [
+      'an admin of no level',
+      `${POLICY}admins: [{level: root, issuer: pipelines, where: {a: b}}]\n`,
+      'admins.0.level',
+    ],
+    [
+      'an admin of no issuer',
+      `${POLICY}admins: [{level: viewer, issuer: pipeline, where: {a: b}}]\n`,
+      'did you mean pipelines?',
+    ],
     [
       'a target that is none',
       POLICY.replace('"{2}"', '"{2}", pipelineTarget: [branch, merge]'),

@@ -15,6 +15,7 @@ export interface TestRole {
   readonly deny?: readonly string[];
   readonly cassandraRole?: string;
   readonly commit?: string;
+  readonly session?: Readonly<Record<string, string>>;
   /** What its binding asks for besides the repository. */
   readonly where?: Readonly<Record<string, string>>;
 }
@@ -28,6 +29,10 @@ export interface GateOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Writes what the configuration refers to into its directory. */
   readonly prepare?: (dir: string) => Promise<void>;
+  /** As the policy has them. */
+  readonly admins?: readonly unknown[];
+  /** Another gate's, so that both take the same tokens. */
+  readonly issuer?: LocalIssuer;
   /** Merged over the configuration. */
   readonly config?: Record<string, unknown>;
 }
@@ -57,7 +62,7 @@ export class TestGate {
   /** With its files, and not started yet. */
   static async prepare(options: GateOptions): Promise<TestGate> {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-gate-'));
-    const gate = new TestGate(dir, await startIssuer(), options);
+    const gate = new TestGate(dir, options.issuer ?? (await startIssuer()), options);
     await options.prepare?.(dir);
     await gate.writePolicy(options.roles);
     await gate.#writeConfig();
@@ -123,7 +128,7 @@ export class TestGate {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.issuer.close();
+    if (this.#options.issuer === undefined) await this.issuer.close();
     await rm(this.dir, { recursive: true, force: true });
   }
 
@@ -165,6 +170,7 @@ export class TestGate {
             grants: role.grants,
             ...(role.deny === undefined ? {} : { deny: role.deny }),
             ...(role.commit === undefined ? {} : { commit: role.commit }),
+            ...(role.session === undefined ? {} : { session: role.session }),
           },
         ]),
       ),
@@ -174,6 +180,7 @@ export class TestGate {
         issuer: 'pipelines',
         where: { repositoryUuid: REPOSITORY_UUID, ...where },
       })),
+      admins: this.#options.admins ?? [],
     };
     await writeFile(path.join(this.dir, 'policy.yaml'), stringify(policy));
   }

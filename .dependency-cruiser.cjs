@@ -14,6 +14,7 @@ const rooms = {
   config: ['cql', 'identity', 'policy', 'outbound', 'tls', 'secrets'],
   upstream: ['protocol', 'cql', 'policy', 'config', 'secrets', 'revocation'],
   topology: ['protocol', 'cql'],
+  provision: ['cql', 'policy', 'config', 'secrets', 'upstream'],
   metrics: [],
   revocation: ['identity'],
   admin: ['metrics', 'identity', 'policy', 'revocation'],
@@ -56,6 +57,12 @@ const forbidden = [
     severity: 'error',
     from: { pathNot: '^src/outbound/' },
     to: { path: 'node_modules/undici' },
+  },
+  {
+    name: 'driver-only-in-provision',
+    severity: 'error',
+    from: { pathNot: '^src/provision/cluster\\.ts$' },
+    to: { path: 'node_modules/cassandra-driver' },
   },
   {
     name: 'opentelemetry-only-in-telemetry',

@@ -375,3 +375,20 @@ export const FILES = {
   /** A changed policy is seen within this, and taken when it is read the same once more. */
   policyPollMs: 500,
 } as const;
+
+/** `cqlgate provision`, towards the cluster. */
+export const PROVISION = {
+  connectTimeoutMs: 10_000,
+  /** A role or a keyspace is made on every node before the answer comes. */
+  statementTimeoutMs: 60_000,
+  /** A page of the schema or of rights: 40 bytes a row or so. */
+  pageRows: 2_000,
+} as const;
+
+/** `cqlgate policy suggest`. */
+export const SUGGEST = {
+  /** From this many tables of a keyspace on, or keyspaces of a prefix, one grant for all is offered beside. */
+  groupFrom: 3,
+  /** Distinct refusals that are listed for a role: whoever probes must not fill the answer. */
+  denialsListed: 50,
+} as const;

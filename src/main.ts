@@ -7,6 +7,7 @@ import { checkConfig } from './commands/check-config.ts';
 import { junit } from './commands/junit.ts';
 import { explain } from './commands/policy-explain.ts';
 import { testPolicy } from './commands/policy-test.ts';
+import { provision, type ProvisionOptions } from './commands/provision.ts';
 import { revoke, type RevokeOptions } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
 import { inspectToken } from './commands/token-inspect.ts';
@@ -109,6 +110,28 @@ function commands(): Command {
     .option(...JSON_FLAG)
     .option('--junit <file>', 'write the results as JUnit XML too')
     .action(async (file: string, options: TestOptions) => testCommand(file, options));
+
+  program
+    .command('provision')
+    .description(
+      "the policy's grants as Cassandra's own, so that the cluster is a second wall: printed as CQL, or with --apply carried out; exit code 1 where the cluster is not as the policy wants it",
+    )
+    .option(...CONFIG)
+    .option(
+      '--username <name>',
+      'an admin login of the cluster; without it the cluster is not asked',
+    )
+    .option('--password-file <file>', 'its password; default: CQLGATE_ADMIN_PASSWORD')
+    .option('--apply', 'carry the statements out')
+    .option('--revoke', 'take back what the policy does not give')
+    .option('--check', 'only say what is missing, wider or a superuser')
+    .option(...JSON_FLAG)
+    .action(async ({ json, ...options }: ProvisionOptions & { json?: boolean }) => {
+      const done = await provision(options);
+      if (json === true) printJson(done.json);
+      else print(done.text);
+      process.exitCode = done.exitCode;
+    });
 
   program
     .command('token')

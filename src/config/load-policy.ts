@@ -40,6 +40,8 @@ export function policyContext({ issuers, logins, bitbucket }: LoadedConfig): Pol
 
 export interface LoadedPolicy {
   readonly policy: Policy;
+  /** What the policy was made of, for those who do something else with it than decide. */
+  readonly roles: readonly RoleDocument[];
   readonly warnings: readonly string[];
 }
 
@@ -65,6 +67,7 @@ export async function loadPolicy(file: string, context: PolicyContext): Promise<
   const version = createHash('sha256').update(yaml.content).digest('hex').slice(0, VERSION_LENGTH);
   return {
     policy: new Policy({ roles, bindings, admins, ownLogins: context.ownLogins }, version),
+    roles,
     warnings: warningsOf(roles, bindings, context),
   };
 }

@@ -1,0 +1,165 @@
+// `cqlgate provision`: the policy's grants as Cassandra's own, so that the cluster is a second wall.
+// Prints the statements, carries them out, or says where the cluster holds something else.
+import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import { loadPolicy, policyContext } from '../config/load-policy.ts';
+import { ConfigFault } from '../errors.ts';
+import type { OwnKeyspace } from '../upstream/own-keyspace.ts';
+import {
+  carryOut,
+  connect,
+  readExisting,
+  readHeld,
+  requireSight,
+  type Admin,
+} from '../provision/cluster.ts';
+import {
+  creationText,
+  differenceOf,
+  isDrift,
+  stepsOf,
+  vaultRoles,
+  type Held,
+  type Step,
+} from '../provision/plan.ts';
+import { cqlText, driftText, reportJson, type Report } from '../provision/report.ts';
+import { wantedOf, type Existing, type Wanted } from '../provision/wanted.ts';
+import { readLocal } from '../secrets/local.ts';
+import type { LoginSpec } from '../secrets/login.ts';
+import { Logins } from '../secrets/logins.ts';
+
+export interface ProvisionOptions {
+  readonly config: string;
+  readonly apply?: boolean;
+  readonly check?: boolean;
+  readonly revoke?: boolean;
+  /** The administrator's login; without it the cluster is not asked. */
+  readonly username?: string;
+  readonly passwordFile?: string;
+}
+
+export interface Provisioned {
+  /** 0; 1 where the cluster is, or stays, not as the policy wants it. */
+  readonly exitCode: 0 | 1;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** Where the administrator's password is taken from, unless a file is named. */
+const ADMIN_PASSWORD = 'CQLGATE_ADMIN_PASSWORD';
+
+/** Rejects with ConfigFault. */
+export async function provision(options: ProvisionOptions): Promise<Provisioned> {
+  const loaded = await loadConfig(options.config);
+  const { roles } = await loadPolicy(loaded.policyFile, policyContext(loaded));
+  const wantedWith = (existing: Existing | null): Wanted =>
+    wantedOf({
+      logins: loaded.logins,
+      gateRole: loaded.gateRole,
+      roles,
+      ownKeyspace: ownKeyspaceOf(loaded),
+      existing,
+    });
+  const admin = await adminOf(options);
+  if (admin === null) {
+    const report = reportOf(wantedWith(null), null, options);
+    return { exitCode: 0, text: cqlText(report), json: reportJson(report) };
+  }
+  const client = await connect(loaded, admin);
+  try {
+    await requireSight(client, admin);
+    const look = async (): Promise<Report> => {
+      const wanted = wantedWith(await readExisting(client));
+      const names = wanted.roles.map(({ role }) => role);
+      return reportOf(wanted, await readHeld(client, names), options);
+    };
+    const before = await look();
+    if (options.check === true) {
+      const exitCode = before.differences.some(isDrift) ? 1 : 0;
+      return { exitCode, text: driftText(before), json: reportJson(before) };
+    }
+    if (options.apply !== true) {
+      return { exitCode: 0, text: cqlText(before), json: reportJson(before) };
+    }
+    // All secrets first: a login that is made must not stay without its rights for want of the next.
+    const passwords = await passwordsOf(loaded, before.steps);
+    for (const { text, passwordOf } of before.steps) {
+      if (passwordOf === null) await carryOut(client, text, false);
+      else {
+        const { role } = roleOf(before, passwordOf);
+        await carryOut(client, creationText(role, passwords.get(passwordOf)!), true);
+      }
+    }
+    const after = await look();
+    return {
+      exitCode: after.differences.some(isDrift) ? 1 : 0,
+      text: `${cqlText(before)}\n\n-- ${driftText(after).replaceAll('\n', '\n-- ')}`,
+      json: { applied: before.steps.map(({ text }) => text), after: reportJson(after) },
+    };
+  } finally {
+    await client.shutdown();
+  }
+}
+
+function reportOf(wanted: Wanted, held: Held | null, { revoke }: ProvisionOptions): Report {
+  const differences = wanted.roles.map((role) => differenceOf(role, held));
+  return {
+    wanted,
+    differences,
+    steps: stepsOf(wanted, differences, { revoke: revoke === true }),
+    vault: vaultRoles(wanted),
+  };
+}
+
+function roleOf({ wanted }: Report, entry: string): { readonly role: string } {
+  return wanted.roles.find(({ entries }) => entries.includes(entry))!;
+}
+
+function ownKeyspaceOf({ config }: LoadedConfig): OwnKeyspace | null {
+  return 'keyspace' in config.cluster ? (config.cluster.keyspace as OwnKeyspace) : null;
+}
+
+async function adminOf(options: ProvisionOptions): Promise<Admin | null> {
+  const { username, passwordFile, apply, check, revoke } = options;
+  if (apply === true && check === true) {
+    throw new ConfigFault(['--apply and --check exclude each other: run one after the other']);
+  }
+  if (username === undefined) {
+    if (apply !== true && check !== true && revoke !== true) return null;
+    throw new ConfigFault([
+      `--apply, --check and --revoke ask the cluster: name an admin login with --username, and its password in ${ADMIN_PASSWORD} or by --password-file`,
+    ]);
+  }
+  const spec = passwordFile === undefined ? { env: ADMIN_PASSWORD } : { file: passwordFile };
+  const { value } = await readLocal(spec, process.cwd());
+  return { username, password: value };
+}
+
+/** By entry of `cassandraRoles`, of those that are made now; wherever they come from. */
+async function passwordsOf(
+  { config, logins, base, maxSecretAgeMs }: LoadedConfig,
+  steps: readonly Step[],
+): Promise<ReadonlyMap<string, string>> {
+  const entries = steps.flatMap(({ passwordOf }) => passwordOf ?? []);
+  const resolved = await Logins.create({
+    specs: Object.fromEntries(entries.map((entry) => [entry, logins.get(entry)!])),
+    vault: entries.some((entry) => isInVault(logins.get(entry))) ? config.vault : undefined,
+    base,
+    maxSecretAgeMs,
+    listener: {
+      changed: () => undefined,
+      failed: () => undefined,
+      vaultFailed: () => undefined,
+    },
+  });
+  try {
+    await resolved.start();
+    const found = entries.map((entry) => resolved.sources.get(entry)!.current());
+    return new Map(found.flatMap((one) => (one.open ? [] : [[one.name, one.password]])));
+  } finally {
+    await resolved.close();
+  }
+}
+
+function isInVault(spec: LoginSpec | undefined): boolean {
+  return spec !== undefined && 'password' in spec && 'vault' in spec.password;
+}

@@ -6,6 +6,7 @@ import { auditVerify, reportText } from './commands/audit-verify.ts';
 import { checkConfig } from './commands/check-config.ts';
 import { junit } from './commands/junit.ts';
 import { explain } from './commands/policy-explain.ts';
+import { suggest, suggestedYaml, type SuggestOptions } from './commands/policy-suggest.ts';
 import { testPolicy } from './commands/policy-test.ts';
 import { provision, type ProvisionOptions } from './commands/provision.ts';
 import { revoke, type RevokeOptions } from './commands/revoke.ts';
@@ -111,6 +112,23 @@ function commands(): Command {
     .option('--junit <file>', 'write the results as JUnit XML too')
     .action(async (file: string, options: TestOptions) => testCommand(file, options));
 
+  policy
+    .command('suggest')
+    .description('the least grants for what a ledger says was done, as YAML for the policy')
+    .requiredOption('--dir <dir>', 'the directory of the ledger')
+    .option('--role <name>', 'one role of the policy only')
+    .option('--since <duration>', 'leave out what is older, as in 30d')
+    .option('--by <what>', 'a list for each role or for each binding', 'role')
+    .option('--unused', "list the present policy's grants that nothing used too")
+    .option(...CONFIG)
+    .option(...JSON_FLAG)
+    .action(async (options: SuggestCommand) => {
+      const roles = options.unused === true ? (await policyOf(options.config)).roles : null;
+      const found = await suggest(options, roles);
+      if (options.json === true) printJson(found);
+      else print(suggestedYaml(found));
+    });
+
   program
     .command('provision')
     .description(
@@ -207,6 +225,12 @@ async function explainCommand(text: string, options: ExplainOptions): Promise<vo
     if (found.note !== null) print(`  note: ${found.note}`);
   }
   if (found.result === 'deny') process.exitCode = EXIT.refused;
+}
+
+interface SuggestCommand extends SuggestOptions {
+  readonly config: string;
+  readonly unused?: boolean;
+  readonly json?: boolean;
 }
 
 interface TestOptions {

@@ -41,6 +41,8 @@ export interface StatementRecord {
   readonly kind: string | null;
   readonly keyspace: string | null;
   readonly resources: readonly string[];
+  /** What the policy was asked for, as `SELECT ON TABLE ks.t`; not of a text that was not understood. */
+  readonly needs?: readonly string[];
   /** Redacted (redact.ts), at most 8 KiB; null where the text does not lex. */
   readonly text: string | null;
   readonly sha256: string | null;

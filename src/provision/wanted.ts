@@ -1,7 +1,7 @@
 // What each Cassandra role must hold so that the policy's roles can work, and no more than Cassandra
 // forces on it: the union over the policy's roles that share a login. What stays wider is put in words.
 import { formatResource } from '../cql/resource.ts';
-import type { Need, Resource } from '../cql/statement.ts';
+import type { Need, Permission, Resource } from '../cql/statement.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE, SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
@@ -133,10 +133,7 @@ function wantedRole(role: string, entries: readonly string[], options: WantedOpt
 /** What Cassandra takes of a grant of the policy: it knows no prefixes, and its keyspaces are its own. */
 function needsOfGrant(grant: Grant, role: RoleDocument, existing: Existing | null): Need[] {
   const { resource } = grant;
-  const permissions = grant.permissions.filter(
-    (permission) =>
-      permission !== 'AUTHORIZE' || !grant.isAll || role.asCassandra.includes('authorize'),
-  );
+  const permissions = permissionsOf(grant, role);
   if (resource.type === 'KEYSPACE PREFIX') {
     const keyspaces = keyspacesOf(resource.prefix, existing);
     const needs: Need[] = keyspaces.flatMap((keyspace) =>
@@ -149,6 +146,14 @@ function needsOfGrant(grant: Grant, role: RoleDocument, existing: Existing | nul
   return permissions
     .filter((permission) => !isCassandras || permission === 'SELECT' || permission === 'ALTER')
     .map((permission) => ({ permission, resource }));
+}
+
+/** What a grant of this role gives: by ALL not AUTHORIZE, unless the role has it as in Cassandra. */
+export function permissionsOf(grant: Grant, role: RoleDocument): Permission[] {
+  return grant.permissions.filter(
+    (permission) =>
+      permission !== 'AUTHORIZE' || !grant.isAll || role.asCassandra.includes('authorize'),
+  );
 }
 
 /** Of these Cassandra gives SELECT and ALTER only (GrantPermissionsStatement); virtual ones are open. */

@@ -9,8 +9,9 @@ import type {
   StatementRecord,
 } from '../audit/record.ts';
 import { redactOnce } from '../audit/redact.ts';
-import { formatResource } from '../cql/resource.ts';
-import type { Statement, Unanalysable } from '../cql/statement.ts';
+import { needsOf } from '../cql/needs.ts';
+import { formatNeed, formatResource } from '../cql/resource.ts';
+import type { Schema, Statement, Unanalysable } from '../cql/statement.ts';
 import type { Denial, Permit } from '../policy/decide.ts';
 import { consistencyName } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -167,7 +168,7 @@ function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): vo
     session.gate.audit.append({
       ...base,
       statement: {
-        ...recordOf(part.statement, part.text, part.preparedId),
+        ...recordOf(part.statement, part.text, part.preparedId, session.gate.cluster.schema),
         consistency: consistencyName(request.consistency),
         batch: { type, index, size: statements.length },
       },
@@ -185,7 +186,7 @@ export const activityEntry: ActivitySource<Exchange> = (exchange, statement) => 
     statement:
       part === undefined
         ? statementRecord(exchange)
-        : recordOf(part.statement, part.text, part.preparedId),
+        : recordOf(part.statement, part.text, part.preparedId, session.gate.cluster.schema),
     decision: permitted(session.gate.policy.version, exchange.grant ?? ''),
   };
 };
@@ -203,13 +204,14 @@ function traceRecord({ span, caller }: Exchange): TraceRecord {
 /** Where there is no one text, or none that may be recorded. */
 const UNREDACTED = { text: null, sha256: null, fingerprint: null };
 
-function statementRecord({ request }: Exchange): StatementRecord {
+function statementRecord({ request, session }: Exchange): StatementRecord {
   const { statement, text, prepared, opcode, consistency, parts } = request;
+  const { schema } = session.gate.cluster;
   if (parts !== null) {
     return {
       kind: 'BATCH',
       keyspace: statement.keyspace,
-      resources: resourcesOf(statement),
+      ...needsRecord(statement, schema),
       ...UNREDACTED,
       consistency: consistencyName(consistency),
       lwt: statement.lwt,
@@ -217,16 +219,21 @@ function statementRecord({ request }: Exchange): StatementRecord {
     };
   }
   return {
-    ...recordOf(statement, text ?? '', prepared[0]?.id ?? null),
+    ...recordOf(statement, text ?? '', prepared[0]?.id ?? null, schema),
     ...(opcode === Opcode.PREPARE ? {} : { consistency: consistencyName(consistency) }),
   };
 }
 
-function recordOf(statement: Statement, text: string, preparedId: Buffer | null): StatementRecord {
+function recordOf(
+  statement: Statement,
+  text: string,
+  preparedId: Buffer | null,
+  schema: Schema,
+): StatementRecord {
   return {
     kind: statement.kind,
     keyspace: statement.keyspace,
-    resources: resourcesOf(statement),
+    ...needsRecord(statement, schema),
     ...redactOnce(text, statement),
     // The id is an MD5 of the text: of a role statement it would let a password be guessed.
     ...(preparedId === null || statement.family === 'role'
@@ -236,8 +243,15 @@ function recordOf(statement: Statement, text: string, preparedId: Buffer | null)
   };
 }
 
-function resourcesOf(statement: Statement): string[] {
-  return [...new Set(statement.needs.map((need) => formatResource(need.resource)))];
+/** What it names, and what was asked of the policy: the schema adds base tables, views and overloads. */
+function needsRecord(
+  statement: Statement,
+  schema: Schema,
+): Pick<StatementRecord, 'resources' | 'needs'> {
+  return {
+    resources: [...new Set(statement.needs.map((need) => formatResource(need.resource)))],
+    needs: [...new Set(needsOf(statement, schema).map(formatNeed))],
+  };
 }
 
 function permitted(policyVersion: string, grant: string): DecisionRecord {

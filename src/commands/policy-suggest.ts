@@ -1,0 +1,128 @@
+// `cqlgate policy suggest`: reads a ledger and proposes the least grants for what it says was done. How
+// a team leaves a shared password: first one wide role, then for each binding what it really uses.
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { parseLine } from '../audit/chain.ts';
+import { ledgerFiles } from '../audit/ledger-files.ts';
+import type { AuditEntry } from '../audit/record.ts';
+import { verifyLedger } from '../audit/verify.ts';
+import { durationMs, durationPattern } from '../config/duration.ts';
+import { ConfigFault } from '../errors.ts';
+import { linesOf } from '../lines.ts';
+import type { RoleDocument } from '../policy/role.ts';
+import {
+  gather,
+  suggestions,
+  unusedGrants,
+  type Gathering,
+  type Suggestion,
+  type Use,
+} from '../provision/suggest.ts';
+
+export interface SuggestOptions {
+  readonly dir: string;
+  readonly role?: string;
+  /** As `30d`: records older than that are left out. */
+  readonly since?: string;
+  readonly by?: string;
+}
+
+export interface Suggested {
+  readonly suggestions: readonly Suggestion[];
+  /** By role of the policy; null where no policy was given. */
+  readonly unused: Readonly<Record<string, readonly string[]>> | null;
+}
+
+/** `roles` is the present policy, for what of it nobody used. Rejects with ConfigFault. */
+export async function suggest(
+  options: SuggestOptions,
+  roles: readonly RoleDocument[] | null,
+  nowMs = Date.now(),
+): Promise<Suggested> {
+  const { dir, role, since, by = 'role' } = options;
+  if (by !== 'role' && by !== 'binding') {
+    throw new ConfigFault([`--by is role or binding, not ${by}`]);
+  }
+  if (since !== undefined && !durationPattern.test(since)) {
+    throw new ConfigFault([`--since is a number with ms, s, m, h or d, as in 30d; not ${since}`]);
+  }
+  const fromMs = since === undefined ? -Infinity : nowMs - durationMs(since);
+  // Grants made of records that somebody changed would be grants that somebody chose.
+  const { result, records, findings } = await verifyLedger(dir).catch((error: unknown) => {
+    throw new ConfigFault([`${dir} cannot be read: ${String(error)}`]);
+  });
+  if (result === 'tampered') {
+    const first = findings[0];
+    throw new ConfigFault([
+      `the ledger's chain does not hold (${first?.file}:${first?.line}: ${first?.problem}); see cqlgate audit verify`,
+    ]);
+  }
+  if (records === 0) throw new ConfigFault([`there is no ledger in ${dir}`]);
+  const gathering: Gathering = new Map();
+  for (const file of await ledgerFiles(dir)) {
+    for await (const { line } of linesOf(createReadStream(path.join(dir, file)))) {
+      const parsed = parseLine(line);
+      if (parsed === null || Date.parse(parsed.time) < fromMs) continue;
+      const use = useOf(parsed.record as unknown as AuditEntry, by);
+      if (use !== null && (role === undefined || use.role === role)) gather(gathering, use);
+    }
+  }
+  const asked = roles?.filter((one) => role === undefined || one.name === role) ?? null;
+  return {
+    suggestions: suggestions(gathering),
+    unused:
+      asked === null
+        ? null
+        : Object.fromEntries(asked.map((one) => [one.name, unusedGrants(one, gathering)])),
+  };
+}
+
+/** null for records that are of no statement, and for outcomes: their decision was counted. */
+function useOf(record: AuditEntry, by: 'role' | 'binding'): Use | null {
+  const { kind, role, binding, statement, decision, count } = record;
+  if (kind !== 'decision' && kind !== 'activity') return null;
+  const isPermitted = decision?.result !== 'deny';
+  if (typeof role !== 'string' || decision === undefined) return null;
+  // Refusals past a session's limit are counted only, without the statement.
+  if (statement === undefined && isPermitted) return null;
+  return {
+    by: by === 'role' ? role : (binding ?? '(no binding)'),
+    role,
+    kind: statement?.kind ?? null,
+    keyspace: statement?.keyspace ?? null,
+    needs: statement?.needs ?? null,
+    isPermitted,
+    missing: decision.missing,
+    reason: decision.reason,
+    count: count ?? 1,
+  };
+}
+
+/** YAML for the policy, with all that is no grant in comments. */
+export function suggestedYaml({ suggestions: found, unused }: Suggested): string {
+  const lines = found.flatMap((one) => [
+    comment(`${one.by}: ${one.statements} statements, as ${one.roles.join(', ')}`),
+    ...yamlOf(one),
+    ...one.alternatives.map((text) => comment(`  or wider: ${text}`)),
+    ...one.refused.map(({ what, count }) => comment(`  was refused: ${what} (${count})`)),
+    ...one.notes.map((text) => comment(`  ${text}`)),
+    '',
+  ]);
+  for (const [role, texts] of Object.entries(unused ?? {})) {
+    lines.push(...texts.map((text) => comment(`unused in ${role}: ${text}`)));
+  }
+  return lines.join('\n').trimEnd();
+}
+
+function yamlOf({ by, grants, capabilities }: Suggestion): string[] {
+  const role = { grants, ...(capabilities.length === 0 ? {} : { capabilities }) };
+  return stringify({ [by]: role }, { lineWidth: 0 })
+    .trimEnd()
+    .split('\n');
+}
+
+/** Names come from ledger and policy: no line end of theirs ends a comment. */
+function comment(text: string): string {
+  return `# ${text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`;
+}

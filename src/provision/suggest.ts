@@ -1,0 +1,250 @@
+// The least grants for what a ledger says was done: a list for each role or binding, with what could be
+// widened, what was refused and what nobody uses beside it.
+import { formatNeed, quoteIfNeeded } from '../cql/resource.ts';
+import type { Capability, Need, Resource } from '../cql/statement.ts';
+import { SUGGEST } from '../limits.ts';
+import { parseGrant, type Grant } from '../policy/grant.ts';
+import type { RoleDocument } from '../policy/role.ts';
+import { hasReadableTables, isAlwaysReadable, TRACES } from '../policy/system-keyspaces.ts';
+import {
+  compareTexts,
+  covers,
+  grantTexts,
+  rightsOf,
+  sorted,
+  widerOf,
+  type Rights,
+} from './rights.ts';
+import { permissionsOf } from './wanted.ts';
+
+/** One record of the ledger, as far as it says what was asked for. */
+export interface Use {
+  /** Whose grants: a role of the policy, or a binding of it. */
+  readonly by: string;
+  readonly role: string;
+  readonly kind: string | null;
+  readonly keyspace: string | null;
+  /** null where the record does not say: it is of an older version. */
+  readonly needs: readonly string[] | null;
+  readonly isPermitted: boolean;
+  readonly missing: readonly string[];
+  readonly reason: string | null;
+  readonly count: number;
+}
+
+export interface Suggestion {
+  readonly by: string;
+  /** Roles of the policy that were taken. */
+  readonly roles: readonly string[];
+  readonly statements: number;
+  readonly grants: readonly string[];
+  readonly capabilities: readonly Capability[];
+  /** Wider grants, each instead of several of the others. */
+  readonly alternatives: readonly string[];
+  readonly refused: readonly { readonly what: string; readonly count: number }[];
+  /** What grants can't be made of. */
+  readonly notes: readonly string[];
+}
+
+const CAPABILITY_OF: Readonly<Record<string, Capability>> = {
+  'CREATE TRIGGER': 'triggers',
+  'DROP TRIGGER': 'triggers',
+  'ADD IDENTITY': 'identities',
+  'DROP IDENTITY': 'identities',
+};
+
+/** What was done in one role or binding, gathered record by record in bounded memory. */
+interface Gathered {
+  readonly roles: Set<string>;
+  statements: number;
+  readonly needs: Map<string, Need>;
+  readonly made: Set<string>;
+  readonly opened: Set<string>;
+  readonly capabilities: Set<Capability>;
+  readonly refused: Map<string, number>;
+  describesAll: boolean;
+  unread: number;
+}
+
+export type Gathering = Map<string, Gathered>;
+
+export function gather(into: Gathering, use: Use): void {
+  let at = into.get(use.by);
+  if (at === undefined) {
+    at = {
+      roles: new Set(),
+      statements: 0,
+      needs: new Map(),
+      made: new Set(),
+      opened: new Set(),
+      capabilities: new Set(),
+      refused: new Map(),
+      describesAll: false,
+      unread: 0,
+    };
+    into.set(use.by, at);
+  }
+  at.roles.add(use.role);
+  if (use.isPermitted) gatherPermitted(at, use);
+  else gatherRefused(at, use);
+}
+
+function gatherPermitted(at: Gathered, { kind, keyspace, needs, count }: Use): void {
+  at.statements += count;
+  const capability = CAPABILITY_OF[kind ?? ''];
+  if (capability !== undefined) at.capabilities.add(capability);
+  if (needs === null) {
+    at.unread += count;
+    return;
+  }
+  if (kind === 'CREATE KEYSPACE' && keyspace !== null) {
+    at.made.add(keyspace);
+    return;
+  }
+  if (kind === 'DESCRIBE' && keyspace === null) at.describesAll = true;
+  if ((kind === 'USE' || kind === 'DESCRIBE') && keyspace !== null) at.opened.add(keyspace);
+  for (const text of needs) {
+    if (at.needs.has(text)) continue;
+    const grant = parseGrant(text);
+    if ('problem' in grant || grant.resource.type === 'KEYSPACE PREFIX') at.unread += count;
+    else at.needs.set(text, { permission: grant.permissions[0]!, resource: grant.resource });
+  }
+}
+
+function gatherRefused(at: Gathered, { kind, missing, reason, count }: Use): void {
+  const whats = missing.length > 0 ? missing : [`${kind ?? 'a text'} (${reason ?? 'refused'})`];
+  for (const what of whats) {
+    const known = at.refused.get(what);
+    if (known === undefined && at.refused.size >= SUGGEST.denialsListed) continue;
+    at.refused.set(what, (known ?? 0) + count);
+  }
+}
+
+export function suggestions(gathering: Gathering): Suggestion[] {
+  return [...gathering]
+    .sort(([a], [b]) => compareTexts(a, b))
+    .map(([by, gathered]) => suggestionOf(by, gathered));
+}
+
+function suggestionOf(by: string, gathered: Gathered): Suggestion {
+  const needs = [...gathered.needs.values()].filter((need) => !isFree(need));
+  // What a wider need covers is not asked for twice.
+  const held = rightsOf(needs);
+  const least = needs.filter((need) => !isCovered(need, held));
+  const made = [...gathered.made].sort(compareTexts);
+  return {
+    by,
+    roles: [...gathered.roles].sort(compareTexts),
+    statements: gathered.statements,
+    grants: [...grantTexts(least), ...made.map(creationGrant)],
+    capabilities: [...gathered.capabilities].sort(compareTexts),
+    alternatives: [...tablesTogether(least), ...prefixesTogether(made)],
+    refused: [...gathered.refused]
+      .map(([what, count]) => ({ what, count }))
+      .sort((a, b) => b.count - a.count || compareTexts(a.what, b.what)),
+    notes: notesOf(gathered, least, made),
+  };
+}
+
+function isCovered({ permission, resource }: Need, held: Rights): boolean {
+  const wider = widerOf(resource);
+  return wider !== null && covers(held, { permission, resource: wider });
+}
+
+/** Of what every login may read no grant speaks. */
+function isFree({ permission, resource }: Need): boolean {
+  if (permission !== 'SELECT' || resource.type !== 'TABLE') return false;
+  if (resource.keyspace === TRACES.keyspace) return false;
+  return isAlwaysReadable(resource.keyspace, resource.table);
+}
+
+/** CREATE KEYSPACE is by prefix, of which the whole name is the narrowest. */
+function creationGrant(keyspace: string): string {
+  return isPrefix(keyspace) ? `CREATE ON KEYSPACE ${keyspace}*` : 'CREATE ON ALL KEYSPACES';
+}
+
+function isPrefix(name: string): boolean {
+  return /^[a-z][a-z0-9_]*$/.test(name);
+}
+
+function tablesTogether(needs: readonly Need[]): string[] {
+  const tables = new Map<string, { readonly need: Need; count: number }>();
+  for (const { permission, resource } of needs) {
+    if (resource.type !== 'TABLE') continue;
+    const need: Need = { permission, resource: { type: 'KEYSPACE', keyspace: resource.keyspace } };
+    const known = tables.get(formatNeed(need)) ?? { need, count: 0 };
+    known.count++;
+    tables.set(formatNeed(need), known);
+  }
+  const many = [...tables.values()].filter(({ count }) => count >= SUGGEST.groupFrom);
+  return sorted(many.map(({ need }) => need)).map(
+    (need) => `${formatNeed(need)} (${tables.get(formatNeed(need))!.count} tables)`,
+  );
+}
+
+/** Keyspaces made for a run have names like ci_orders_1, ci_orders_2. */
+function prefixesTogether(made: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const name of made.filter(isPrefix)) {
+    const end = name.lastIndexOf('_') + 1;
+    if (end > 1) counts.set(name.slice(0, end), (counts.get(name.slice(0, end)) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([, count]) => count >= SUGGEST.groupFrom)
+    .map(([prefix, count]) => `CREATE ON KEYSPACE ${prefix}* (${count} keyspaces)`)
+    .sort(compareTexts);
+}
+
+function notesOf(gathered: Gathered, least: readonly Need[], made: readonly string[]): string[] {
+  const reached = new Set(made);
+  for (const { resource } of least) if ('keyspace' in resource) reached.add(resource.keyspace);
+  const hasAll = least.some(({ resource }) => resource.type === 'ALL KEYSPACES');
+  const closed = [...gathered.opened]
+    .filter((name) => !hasAll && !reached.has(name) && !hasReadableTables(name))
+    .sort(compareTexts);
+  return [
+    ...closed.map(
+      (name) =>
+        `USE or DESCRIBE of ${quoteIfNeeded(name)} needs some grant in it, or asCassandra: [keyspaces]`,
+    ),
+    ...(gathered.describesAll && !hasAll
+      ? [
+          'DESCRIBE of the whole cluster needs a grant on ALL KEYSPACES, or asCassandra: [keyspaces]',
+        ]
+      : []),
+    ...(gathered.unread > 0
+      ? [`${gathered.unread} statements are left out: their records do not say what they needed`]
+      : []),
+  ];
+}
+
+/** Permissions of a role's grants that nothing in the ledger needed: `MODIFY ON KEYSPACE ks`. */
+export function unusedGrants(role: RoleDocument, gathering: Gathering): string[] {
+  const taken = [...gathering.values()].filter(({ roles }) => roles.has(role.name));
+  const needs = taken.flatMap(({ needs: used }) => [...used.values()]);
+  const made = taken.flatMap((one) => [...one.made]);
+  return role.grants.flatMap((grant) =>
+    permissionsOf(grant, role)
+      .filter((permission) => {
+        const used = needs.some(
+          (need) => need.permission === permission && reaches(grant, need.resource),
+        );
+        return !used && !(permission === 'CREATE' && made.some((name) => makes(grant, name)));
+      })
+      .map((permission) => `${permission} of '${grant.text}'`),
+  );
+}
+
+function reaches({ resource }: Grant, used: Resource): boolean {
+  if (resource.type === 'KEYSPACE PREFIX') {
+    return 'keyspace' in used && used.keyspace.startsWith(resource.prefix);
+  }
+  // Which permission it is was compared before; here any will do.
+  const permission = 'ALTER';
+  return covers(rightsOf([{ permission, resource }]), { permission, resource: used });
+}
+
+function makes({ resource }: Grant, keyspace: string): boolean {
+  if (resource.type === 'KEYSPACE PREFIX') return keyspace.startsWith(resource.prefix);
+  return resource.type === 'ALL KEYSPACES';
+}

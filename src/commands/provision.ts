@@ -130,7 +130,11 @@ async function adminOf(options: ProvisionOptions): Promise<Admin | null> {
     ]);
   }
   const spec = passwordFile === undefined ? { env: ADMIN_PASSWORD } : { file: passwordFile };
-  const { value } = await readLocal(spec, process.cwd());
+  const { value } = await readLocal(spec, process.cwd()).catch((error: unknown) => {
+    throw new ConfigFault([
+      `the password of ${username}: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
+  });
   return { username, password: value };
 }
 

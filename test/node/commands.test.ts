@@ -29,7 +29,15 @@ describe('cqlgate', () => {
   it('tells of its commands', async () => {
     const { code, stdout } = await run(['--help']);
     expect(code).toBe(0);
-    for (const name of ['serve', 'check-config', 'analyse', 'policy', 'token', 'audit']) {
+    for (const name of [
+      'serve',
+      'check-config',
+      'analyse',
+      'policy',
+      'provision',
+      'token',
+      'audit',
+    ]) {
       expect(stdout).toContain(name);
       expect((await run([name, '--help'])).code).toBe(0);
     }

@@ -1,8 +1,10 @@
 // The cluster as second wall: what `provision` makes, tried at the node itself, without a gate between.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { auth, Client } from 'cassandra-driver';
+import { parse, stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
 import { TestGate } from '../support/gate.ts';
@@ -35,8 +37,12 @@ describe.skipIf(noNode)('provision', () => {
   let gate: TestGate;
   let login: Client;
 
-  const run = async (args: readonly string[], env: Record<string, string> = {}) => {
-    const child = spawn(process.execPath, [MAIN, 'provision', '-c', gate.configFile, ...args], {
+  const run = async (
+    args: readonly string[],
+    env: Record<string, string> = {},
+    config = gate.configFile,
+  ) => {
+    const child = spawn(process.execPath, [MAIN, 'provision', '-c', config, ...args], {
       env: {
         ...process.env,
         CQLGATE_ADMIN_PASSWORD: 'cassandra',
@@ -99,7 +105,7 @@ describe.skipIf(noNode)('provision', () => {
     for (const name of ['orders', 'stock', 'ci_1', 'ci_2', 'other']) {
       await admin.execute(`DROP KEYSPACE IF EXISTS prov_${name}`);
     }
-    for (const name of ['prov_shared', 'prov_nobody', 'prov_dba']) {
+    for (const name of ['prov_shared', 'prov_nobody', 'prov_dba', 'shared_group']) {
       await admin.execute(`DROP ROLE IF EXISTS ${name}`);
     }
     await admin?.shutdown();
@@ -126,6 +132,11 @@ describe.skipIf(noNode)('provision', () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('lets cassandra in');
     expect(refused.stderr).not.toContain('wr0ng');
+    const without = await run(['--username', 'cassandra', '--check'], {
+      CQLGATE_ADMIN_PASSWORD: '',
+    });
+    expect(without).toMatchObject({ code: 1 });
+    expect(without.stderr).toContain('CQLGATE_ADMIN_PASSWORD is not set');
     await admin.execute("CREATE ROLE prov_nobody WITH PASSWORD = 'x' AND LOGIN = true");
     const blind = await run(['--username', 'prov_nobody', '--check'], {
       CQLGATE_ADMIN_PASSWORD: 'x',
@@ -236,6 +247,44 @@ describe.skipIf(noNode)('provision', () => {
     await failure(login.execute('DROP KEYSPACE prov_orders'));
   });
 
+  it('gives the users of Vault their rights by a group, so that the next lease has them too', async () => {
+    const config = parse(await readFile(gate.configFile, 'utf8')) as Record<string, unknown>;
+    const leased = path.join(gate.dir, 'leased.yaml');
+    await writeFile(
+      leased,
+      stringify({
+        ...config,
+        vault: { address: 'http://127.0.0.1:1', auth: { token: { env: 'PROV_PASSWORD' } } },
+        cassandraRoles: { shared: { vault: { path: 'database/creds/shared' } } },
+      }),
+    );
+    // Vault itself is not asked: a read there would make a user.
+    const applied = await run(['--username', 'cassandra', '--apply', '--json'], {}, leased);
+    expect(applied).toMatchObject({ code: 0 });
+    const { after } = JSON.parse(applied.stdout) as { after: { vault: any[] } };
+    for (const username of ['prov_lease_1', 'prov_lease_2']) {
+      for (const text of after.vault[0].creation_statements as string[]) {
+        await admin.execute(
+          text.replaceAll('{{username}}', username).replaceAll('{{password}}', 'le4se'),
+        );
+      }
+      const user = new Client({
+        contactPoints: [`127.0.0.1:${node!.port}`],
+        localDataCenter: 'datacenter1',
+        authProvider: new auth.PlainTextAuthProvider(username, 'le4se'),
+      });
+      await user.connect();
+      await user.execute('SELECT v FROM prov_orders.t');
+      await user.execute('INSERT INTO prov_stock.items (k) VALUES (3)');
+      const refused = await failure(user.execute('SELECT * FROM prov_other.t'));
+      expect(refused.code).toBe(CqlErrorCode.UNAUTHORIZED);
+      await user.shutdown();
+      for (const text of after.vault[0].revocation_statements as string[]) {
+        await admin.execute(text.replaceAll('{{username}}', username));
+      }
+    }
+  });
+
   it('has exit code 0 where no login drifts, and 1 with a superuser among them', async () => {
     expect((await asAdmin('--check')).code).toBe(1);
     const own = await TestGate.start({
@@ -247,10 +296,7 @@ describe.skipIf(noNode)('provision', () => {
         cassandraRoles: { shared: { username: 'prov_shared', password: { env: 'GATE_PASSWORD' } } },
       },
     });
-    const before = gate;
-    gate = own;
-    const checked = await asAdmin('--check');
-    gate = before;
+    const checked = await run(['--username', 'cassandra', '--check'], {}, own.configFile);
     // And the gate starts and works with that login alone.
     const reader = await through(own, 'prov-reader');
     await reader.execute('SELECT v FROM prov_orders.t');

@@ -227,6 +227,15 @@ export const REVOCATION = {
   textLength: 512,
 } as const;
 
+/** `cqlgate login` (RFC 8628). */
+export const DEVICE_FLOW = {
+  /** Between two questions, where the issuer does not say. */
+  intervalMs: 5_000,
+  /** Added when it asks to be asked less often. */
+  slowDownMs: 5_000,
+  longestMs: 15 * 60_000,
+} as const;
+
 /** The admin API. */
 export const ADMIN = {
   bodyBytes: 16 * KIB,

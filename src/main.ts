@@ -5,6 +5,8 @@ import { analyseLines } from './commands/analyse.ts';
 import { auditVerify, reportText } from './commands/audit-verify.ts';
 import { checkConfig } from './commands/check-config.ts';
 import { junit } from './commands/junit.ts';
+import { DEFAULT_CREDENTIALS, login } from './commands/login.ts';
+import { loginIssuer } from './commands/login-issuer.ts';
 import { explain } from './commands/policy-explain.ts';
 import { suggest, suggestedYaml, type SuggestOptions } from './commands/policy-suggest.ts';
 import { testPolicy } from './commands/policy-test.ts';
@@ -16,6 +18,7 @@ import { loadConfig } from './config/load.ts';
 import { loadExpectations } from './config/expectations.ts';
 import { loadPolicy, policyContext, type LoadedPolicy } from './config/load-policy.ts';
 import { ConfigFault } from './errors.ts';
+import { OutboundClient } from './outbound/client.ts';
 import { TokenVerifier } from './identity/verifier.ts';
 
 /** Exit codes of all commands; those of `audit verify` are in its own file. */
@@ -171,6 +174,21 @@ function commands(): Command {
     });
 
   program
+    .command('login')
+    .description(
+      'sign in in the browser (Okta and others with a device flow) and write a credentials file for cqlsh; needs no gate on this machine',
+    )
+    .option('-c, --config <file>', 'take issuer and client from this configuration')
+    .option('--issuer <name>', 'row of the configuration; default: the only one with a clientId')
+    .option('--issuer-url <url>', 'without a configuration: the issuer')
+    .option('--client-id <id>', 'without a configuration: its public client')
+    .option('--scope <scopes>', 'what to ask for', 'openid profile')
+    .option('--role <name>', 'username for cqlsh', 'oidc')
+    .option('--file <file>', 'where the credentials go', DEFAULT_CREDENTIALS)
+    .option(...JSON_FLAG)
+    .action(async (options: LoginFlags) => loginCommand(options));
+
+  program
     .command('revoke')
     .description(
       'end tokens before they expire, on all gates of the fleet; by the admin API, as an operator; exit code 1 where refused',
@@ -231,6 +249,31 @@ interface SuggestCommand extends SuggestOptions {
   readonly config: string;
   readonly unused?: boolean;
   readonly json?: boolean;
+}
+
+interface LoginFlags {
+  readonly config?: string;
+  readonly issuer?: string;
+  readonly issuerUrl?: string;
+  readonly clientId?: string;
+  readonly scope: string;
+  readonly role: string;
+  readonly file: string;
+  readonly json?: boolean;
+}
+
+async function loginCommand({ scope, role, file, json, ...from }: LoginFlags): Promise<void> {
+  const { issuer, clientId, ca } = await loginIssuer(from);
+  const outbound = new OutboundClient({ ca });
+  // The terminal's other stream: what is printed at the end may be read by a script.
+  const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+  const done = await login({ issuer, clientId, scope, role, file, outbound, tell });
+  await outbound.close();
+  if (json === true) printJson(done);
+  else {
+    print(`signed in as ${done.subject} until ${done.expires}`);
+    print(`cqlsh HOST PORT --credentials ${done.file}`);
+  }
 }
 
 interface TestOptions {

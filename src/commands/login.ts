@@ -1,0 +1,167 @@
+// `cqlgate login`: a person signs in in the browser (device flow, RFC 8628), and the token goes into a
+// file that cqlsh reads, never onto the screen.
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import { ConfigFault } from '../errors.ts';
+import { DEVICE_FLOW } from '../limits.ts';
+import type { OutboundClient } from '../outbound/client.ts';
+
+export interface LoginOptions {
+  /** The `iss` of the tokens. */
+  readonly issuer: string;
+  /** Of a public client: there is no secret. */
+  readonly clientId: string;
+  readonly scope: string;
+  /** Username for cqlsh: the role that is wanted, or `oidc`. */
+  readonly role: string;
+  readonly file: string;
+  readonly outbound: OutboundClient;
+  /** What the person has to do. */
+  readonly tell: (text: string) => void;
+  readonly wait?: (ms: number) => Promise<void>;
+}
+
+export interface SignedIn {
+  readonly subject: string;
+  readonly expires: string;
+  readonly file: string;
+}
+
+const discoverySchema = z.object({
+  issuer: z.string(),
+  device_authorization_endpoint: z.string(),
+  token_endpoint: z.string(),
+});
+
+const deviceSchema = z.object({
+  device_code: z.string().min(1),
+  user_code: z.string().min(1).max(64),
+  verification_uri: z.string(),
+  verification_uri_complete: z.string().optional(),
+  expires_in: z.number().positive(),
+  interval: z
+    .number()
+    .positive()
+    .max(60)
+    .default(DEVICE_FLOW.intervalMs / 1000),
+});
+
+const tokenSchema = z.object({
+  access_token: z.string().optional(),
+  id_token: z.string().optional(),
+});
+
+const claimsSchema = z.object({ sub: z.string(), exp: z.number() });
+
+export const DEFAULT_CREDENTIALS = path.join(os.homedir(), '.cassandra', 'cqlgate-credentials');
+
+/** Rejects with ConfigFault, or OutboundFault where the issuer can't be asked. */
+export async function login(options: LoginOptions): Promise<SignedIn> {
+  const { issuer, file, role } = options;
+  const endpoints = await discover(options);
+  const device = await begin(options, endpoints.device_authorization_endpoint);
+  options.tell(
+    `Open ${device.verification_uri_complete ?? device.verification_uri} and enter the code ${printable(device.user_code)}`,
+  );
+  const tokens = await poll(options, endpoints.token_endpoint, device);
+  const token = passwordOf(tokens, issuer);
+  const { sub, exp } = claimsOf(token);
+  await writeCredentials(file, role, token);
+  return { subject: sub, expires: new Date(exp * 1000).toISOString(), file };
+}
+
+async function discover({ issuer, outbound }: LoginOptions) {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const { data } = discoverySchema.safeParse((await outbound.ask(url)).json);
+  if (data?.issuer === issuer) return data;
+  throw new ConfigFault([
+    data === undefined
+      ? `${url} offers no device flow; turn the grant type "Device Authorization" on at the issuer`
+      : `${url} is of ${data.issuer}, not of this issuer`,
+  ]);
+}
+
+async function begin({ clientId, scope, outbound }: LoginOptions, url: string) {
+  const form = { client_id: clientId, scope };
+  const { status, json } = await outbound.ask(url, { method: 'POST', form });
+  const { data } = deviceSchema.safeParse(json);
+  if (status === 200 && data !== undefined) return data;
+  throw new ConfigFault([`the issuer began no login: ${errorOf(json) ?? `it answered ${status}`}`]);
+}
+
+/** Asks until the person is done (RFC 8628 section 3.5). */
+async function poll(
+  { clientId, outbound, wait = async (ms) => delay(ms) }: LoginOptions,
+  url: string,
+  device: z.infer<typeof deviceSchema>,
+): Promise<z.infer<typeof tokenSchema>> {
+  const form = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+    device_code: device.device_code,
+    client_id: clientId,
+  };
+  let intervalMs = device.interval * 1000;
+  const lifeMs = Math.min(device.expires_in * 1000, DEVICE_FLOW.longestMs);
+  for (let waitedMs = 0; waitedMs < lifeMs; waitedMs += intervalMs) {
+    await wait(intervalMs);
+    const { status, json } = await outbound.ask(url, { method: 'POST', form });
+    if (status === 200) return tokenSchema.parse(json);
+    const error = errorOf(json);
+    if (error === 'authorization_pending' || status >= 500) continue;
+    if (error !== 'slow_down') {
+      throw new ConfigFault([
+        ENDS[error ?? ''] ?? `the issuer refused the login: ${error ?? status}`,
+      ]);
+    }
+    intervalMs += DEVICE_FLOW.slowDownMs;
+  }
+  throw new ConfigFault([ENDS['expired_token']!]);
+}
+
+const ENDS: Readonly<Record<string, string>> = {
+  expired_token: 'nobody entered the code in time; run the command again',
+  access_denied: 'the login was refused in the browser',
+};
+
+/** An access token is the password where it is one of ours to read; Okta's org server has only ID tokens. */
+function passwordOf(tokens: z.infer<typeof tokenSchema>, issuer: string): string {
+  const isOrgServer = /\.okta(?:preview|-emea)?\.com\/?$/.test(issuer);
+  const { access_token: access, id_token: id } = tokens;
+  const candidates = isOrgServer ? [id] : [access, id];
+  const token = candidates.find((one) => one?.split('.').length === 3);
+  if (token !== undefined) return token;
+  throw new ConfigFault([
+    'the issuer gave no token that cqlgate can verify; ask for the scope openid, or use a custom authorization server',
+  ]);
+}
+
+function claimsOf(token: string): z.infer<typeof claimsSchema> {
+  try {
+    const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+    return claimsSchema.parse(JSON.parse(payload));
+  } catch {
+    throw new ConfigFault(['the issuer gave a token without subject or expiry']);
+  }
+}
+
+/** As cqlsh --credentials reads it; swapped whole, and for its owner's eyes only. */
+async function writeCredentials(file: string, role: string, token: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  const next = `${file}.${process.pid}`;
+  const content = `[PlainTextAuthProvider]\nusername = ${role}\npassword = ${token}\n`;
+  await writeFile(next, content, { mode: 0o600, flag: 'wx' });
+  await rename(next, file);
+}
+
+function errorOf(json: unknown): string | null {
+  const error = (json as { error?: unknown } | null)?.error;
+  return typeof error === 'string' ? printable(error) : null;
+}
+
+/** What an issuer sends, as it may stand in a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 128);
+}

@@ -3,7 +3,6 @@
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { loadPolicy, policyContext } from '../config/load-policy.ts';
 import { ConfigFault } from '../errors.ts';
-import type { OwnKeyspace } from '../upstream/own-keyspace.ts';
 import {
   carryOut,
   connect,
@@ -56,7 +55,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
       logins: loaded.logins,
       gateRole: loaded.gateRole,
       roles,
-      ownKeyspace: ownKeyspaceOf(loaded),
+      ownKeyspace: loaded.config.cluster.keyspace ?? null,
       existing,
     });
   const admin = await adminOf(options);
@@ -112,10 +111,6 @@ function reportOf(wanted: Wanted, held: Held | null, { revoke }: ProvisionOption
 
 function roleOf({ wanted }: Report, entry: string): { readonly role: string } {
   return wanted.roles.find(({ entries }) => entries.includes(entry))!;
-}
-
-function ownKeyspaceOf({ config }: LoadedConfig): OwnKeyspace | null {
-  return 'keyspace' in config.cluster ? (config.cluster.keyspace as OwnKeyspace) : null;
 }
 
 async function adminOf(options: ProvisionOptions): Promise<Admin | null> {

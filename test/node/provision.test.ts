@@ -105,9 +105,10 @@ describe.skipIf(noNode)('provision', () => {
     for (const name of ['orders', 'stock', 'ci_1', 'ci_2', 'other']) {
       await admin.execute(`DROP KEYSPACE IF EXISTS prov_${name}`);
     }
-    for (const name of ['prov_shared', 'prov_nobody', 'prov_dba', 'shared_group']) {
+    for (const name of ['prov_shared', 'prov_nobody', 'prov_dba', 'prov_gate', 'shared_group']) {
       await admin.execute(`DROP ROLE IF EXISTS ${name}`);
     }
+    await admin.execute('DROP KEYSPACE IF EXISTS cqlgate');
     await admin?.shutdown();
   });
 
@@ -283,6 +284,43 @@ describe.skipIf(noNode)('provision', () => {
         await admin.execute(text.replaceAll('{{username}}', username));
       }
     }
+  });
+
+  it("makes the gate's own keyspace and login, which reaches that and nothing else", async () => {
+    const config = parse(await readFile(gate.configFile, 'utf8')) as Record<string, any>;
+    const own = path.join(gate.dir, 'own.yaml');
+    await writeFile(
+      own,
+      stringify({
+        ...config,
+        cluster: {
+          ...config['cluster'],
+          gateRole: 'gate',
+          keyspace: {
+            name: 'cqlgate',
+            replication: { class: 'SimpleStrategy', replication_factor: 1 },
+          },
+        },
+        cassandraRoles: {
+          gate: { username: 'prov_gate', password: { env: 'PROV_PASSWORD' } },
+          shared: { username: 'prov_shared', password: { env: 'PROV_PASSWORD' } },
+        },
+      }),
+    );
+    expect(await run(['--username', 'cassandra', '--apply'], {}, own)).toMatchObject({ code: 0 });
+    const user = new Client({
+      contactPoints: [`127.0.0.1:${node!.port}`],
+      localDataCenter: 'datacenter1',
+      authProvider: new auth.PlainTextAuthProvider('prov_gate', PASSWORD),
+    });
+    await user.connect();
+    await user.execute("INSERT INTO cqlgate.revocations (list, id, what) VALUES (9, uuid(), 'x')");
+    await user.execute('SELECT * FROM cqlgate.revocations WHERE list = 9');
+    await user.execute('DELETE FROM cqlgate.revocations WHERE list = 9');
+    for (const text of ['DROP TABLE cqlgate.revocations', 'SELECT v FROM prov_orders.t']) {
+      expect((await failure(user.execute(text))).code, text).toBe(CqlErrorCode.UNAUTHORIZED);
+    }
+    await user.shutdown();
   });
 
   it('has exit code 0 where no login drifts, and 1 with a superuser among them', async () => {

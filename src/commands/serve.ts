@@ -7,6 +7,7 @@ import { Readiness } from '../admin/readiness.ts';
 import { startAdmin, type AdminServer } from '../admin/server.ts';
 import { ActivityLog } from '../audit/activity.ts';
 import { Ledger } from '../audit/ledger.ts';
+import { pastLogins } from '../audit/past-logins.ts';
 import { RefusalLog } from '../audit/refusals.ts';
 import { StatementCache } from '../cql/statement-cache.ts';
 import { loadConfig, type HostPort, type LoadedConfig } from '../config/load.ts';
@@ -120,6 +121,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     bytesInFlight: 0,
   };
   const feed = revocationFeed(gate);
+  gate.verifier.sawBefore(await pastLogins(loaded.auditDir, Date.now() - policy.longestGraceMs));
   readGauges(gate, { ledger, readiness, sessions: () => listener?.sessions ?? 0 });
   readiness.watch(
     'the control connection to the cluster is down',

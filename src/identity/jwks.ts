@@ -91,9 +91,15 @@ export class KeySet {
       throw new Error(`${uri} is no key set`);
     }
     const keys = new Map<string, JWK>();
+    const twice = new Set<string>();
     for (const jwk of document['keys'] as unknown[]) {
-      if (isObject(jwk) && isUsable(jwk)) keys.set(String(jwk['kid']), jwk);
+      if (!isObject(jwk) || !isUsable(jwk)) continue;
+      const kid = String(jwk['kid']);
+      if (keys.has(kid)) twice.add(kid);
+      keys.set(kid, jwk);
     }
+    // Which of the two is meant nobody can say.
+    for (const kid of twice) keys.delete(kid);
     if (keys.size === 0) throw new Error(`${uri} holds no usable key`);
     const changed = !sameKeys(this.#keys, keys);
     this.#fetchedAtMs = this.#nowMs();
@@ -128,16 +134,31 @@ function isUsable(jwk: Record<string, unknown>): boolean {
   if (typeof jwk['kid'] !== 'string' || !KEY_TYPES.has(jwk['kty'] as string)) return false;
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return false;
   if ('d' in jwk || 'k' in jwk) return false;
-  const modulus = jwk['n'];
-  return jwk['kty'] !== 'RSA' || (typeof modulus === 'string' && modulus.length >= 342);
+  return jwk['kty'] !== 'RSA' || modulusBits(jwk['n']) >= 2_048;
+}
+
+/** Without leading zeros, which would make a small key look like a large one. */
+function modulusBits(modulus: unknown): number {
+  if (typeof modulus !== 'string') return 0;
+  const bytes = Buffer.from(modulus, 'base64url');
+  const first = bytes.findIndex((byte) => byte !== 0);
+  return first < 0 ? 0 : (bytes.length - first) * 8 - (Math.clz32(bytes[first]!) - 24);
 }
 
 function fits(jwk: JWK, algorithm: string): boolean {
   if (jwk.alg !== undefined && jwk.alg !== algorithm) return false;
   const family = algorithm.slice(0, 2);
   if (jwk.kty === 'RSA') return family === 'RS' || family === 'PS';
-  return jwk.kty === 'EC' ? family === 'ES' : algorithm === 'EdDSA';
+  if (jwk.kty !== 'EC') return algorithm === 'EdDSA';
+  return CURVES[algorithm] === jwk.crv;
 }
+
+/** RFC 7518, section 3.4. */
+const CURVES: Readonly<Record<string, string>> = {
+  ES256: 'P-256',
+  ES384: 'P-384',
+  ES512: 'P-521',
+};
 
 function sameKeys(a: Map<string, JWK>, b: Map<string, JWK>): boolean {
   return JSON.stringify([...a]) === JSON.stringify([...b]);

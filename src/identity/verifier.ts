@@ -27,6 +27,7 @@ export class TokenVerifier {
   readonly #nowMs: () => number;
   /** Verified tokens by hash, in order of use. */
   readonly #verified = new Map<string, Principal>();
+  readonly #seenBefore = new Set<string>();
   #checking = 0;
 
   constructor({ issuers, nowMs = Date.now, onKeysFailed = () => undefined }: VerifierOptions) {
@@ -83,6 +84,19 @@ export class TokenVerifier {
     return principal;
   }
 
+  /** Hashes of tokens that were good here before this process began. */
+  sawBefore(tokenHashes: Iterable<string>): void {
+    for (const hash of tokenHashes) this.#seenBefore.add(hash);
+  }
+
+  /**
+   * For a login: as `verify`, but a token that was good here before it expired is one still, if a role
+   * forgives that. Its signature is checked all the same.
+   */
+  async verifyOrRecall(token: string): Promise<Principal> {
+    return this.recall(token) ?? this.#checked(token, true);
+  }
+
   /** How a user of this principal's issuer comes by a fresh token. */
   renewalFor(principal: Principal): string {
     return this.#issuers.get(principal.issuer)?.issuer.renewal ?? '';
@@ -90,6 +104,10 @@ export class TokenVerifier {
 
   /** Rejects with AuthFault. */
   async verify(token: string): Promise<Principal> {
+    return this.#checked(token, false);
+  }
+
+  async #checked(token: string, forgivesExpiry: boolean): Promise<Principal> {
     const known = this.verifyCached(token);
     if (known !== null) return known;
     if (token.length > TOKENS.maxLength) {
@@ -103,13 +121,13 @@ export class TokenVerifier {
     }
     this.#checking++;
     try {
-      return await this.#verify(token);
+      return await this.#verify(token, forgivesExpiry && this.#seenBefore.has(sha256(token)));
     } finally {
       this.#checking--;
     }
   }
 
-  async #verify(token: string): Promise<Principal> {
+  async #verify(token: string, forgivesExpiry: boolean): Promise<Principal> {
     const { algorithm, kid } = headerOf(token);
     const unverified = claimsOf(token);
     const named = unverified['iss'];
@@ -131,7 +149,7 @@ export class TokenVerifier {
     }
     const key = await keyOf(keys, kid, algorithm, issuer);
     const claims = await signedClaims(token, key, algorithm);
-    this.#checkClaims(claims, issuer);
+    this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);
     const principal: Principal = {
       issuerName: issuer.name,
       issuer: issuer.issuer,
@@ -145,7 +163,7 @@ export class TokenVerifier {
     return principal;
   }
 
-  #checkClaims(claims: Claims, issuer: Issuer): void {
+  #checkClaims(claims: Claims, issuer: Issuer, graceMs: number): void {
     const nowMs = this.#nowMs();
     if (claims['iss'] !== issuer.issuer) {
       throw new AuthFault('issuer_unknown', 'The issuer of this token changed under way.');
@@ -157,7 +175,7 @@ export class TokenVerifier {
         'The token has no expiry; cqlgate takes only tokens that end.',
       );
     }
-    if (exp * 1000 <= nowMs) {
+    if (exp * 1000 + graceMs <= nowMs) {
       const minutes = Math.round((nowMs - exp * 1000) / 60_000);
       throw new AuthFault(
         'token_expired',

@@ -108,6 +108,11 @@ export class Policy {
     return this.#ownLogins.includes(cassandraRole);
   }
 
+  /** 0 where no role forgives an expired token. */
+  get longestGraceMs(): number {
+    return Math.max(0, ...[...this.#roles.values()].map(({ session }) => session.graceMs));
+  }
+
   role(name: string): Role | null {
     return this.#roles.get(name) ?? null;
   }

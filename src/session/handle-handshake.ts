@@ -93,7 +93,7 @@ async function verify(
 ): Promise<Outcome> {
   try {
     const { gate } = session;
-    const principal = gate.verifier.recall(password) ?? (await gate.verifier.verify(password));
+    const principal = await gate.verifier.verifyOrRecall(password);
     const lookUp = gate.policy.asksForTarget(principal, username)
       ? await gate.commits.lookUp(principal, VCS.loginWaitMs)
       : null;

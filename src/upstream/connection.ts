@@ -20,7 +20,7 @@ import { Consistency } from '../protocol/consistency.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
-import { dialProblem, type Dial } from './dial.ts';
+import { dialProblem, showsCertificate, type Dial } from './dial.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
 import { UpstreamFault } from './faults.ts';
 import { shakeHands } from './handshake.ts';
@@ -131,6 +131,7 @@ export class Connection implements Flushable {
         request: async (opcode, body) =>
           connection.request(opcode, body, UPSTREAM.connectTimeoutMs),
         compression: options.compression,
+        showedCertificate: showsCertificate(socket),
         agreed: () => connection.#agreed(),
       });
       connection.#state = 'ready';

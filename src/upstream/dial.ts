@@ -38,6 +38,13 @@ export function dialTls(certificates: () => DialCertificates, serverName: string
   };
 }
 
+/** Whether the node may see a certificate of ours. */
+export function showsCertificate(socket: net.Socket): boolean {
+  if (!(socket instanceof tls.TLSSocket)) return false;
+  const own = socket.getCertificate();
+  return own !== null && Object.keys(own).length > 0;
+}
+
 const FOREIGN_CERTIFICATE =
   ': it does not take the client certificate; check cluster.tls.cert against its truststore';
 

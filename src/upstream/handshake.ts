@@ -2,7 +2,7 @@
 import { CqlErrorCode } from '../errors.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { encodeToken } from '../protocol/messages/auth.ts';
+import { decodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
 import { decodeError } from '../protocol/messages/error.ts';
 import { encodeStartup } from '../protocol/messages/startup.ts';
 import { Opcode } from '../protocol/opcodes.ts';
@@ -15,6 +15,8 @@ export interface Handshake {
   readonly login: Login;
   readonly request: (opcode: number, body: Buffer | null) => Promise<Frame>;
   readonly compression: BodyCompression | null;
+  /** The connection showed a client certificate. */
+  readonly showedCertificate: boolean;
   /** Called when the answer to STARTUP was read: compression, and in v5 segments, hold from here. */
   readonly agreed: () => void;
 }
@@ -38,6 +40,7 @@ export async function shakeHands(handshake: Handshake): Promise<void> {
   }
   handshake.agreed();
   if (answer.opcode === Opcode.AUTHENTICATE) {
+    checkAuthenticator(handshake, decodeAuthenticate(answer));
     await logIn(handshake);
     return;
   }
@@ -51,6 +54,21 @@ export async function shakeHands(handshake: Handshake): Promise<void> {
       `${node} asks for no login, but one is configured for Cassandra role ${login.name}; set open: true if that is meant`,
     );
   }
+}
+
+/**
+ * Cassandra's mutual TLS authenticators take the role from the certificate, whatever password follows:
+ * every pool would work as that one role, and none as its own.
+ */
+function checkAuthenticator(
+  { node, login, showedCertificate }: Handshake,
+  authenticator: string,
+): void {
+  if (!showedCertificate || login.open || !authenticator.includes('MutualTls')) return;
+  throw new UpstreamFault(
+    'login_refused',
+    `${node} would take the role from the certificate of cluster.tls, and not that of Cassandra role ${login.name}; remove cluster.tls.cert, or use PasswordAuthenticator there`,
+  );
 }
 
 async function logIn({ node, login, request }: Handshake): Promise<void> {

@@ -188,6 +188,12 @@ describe.each(['okta', 'aws', 'kubernetes'] as const)('a forger of %s', (type) =
     const signed = `${withHeader({ alg: 'HS256' })}.${payload}`;
     const mac = createHmac('sha256', secret).update(signed).digest('base64url');
     expect(await reason(verifier, `${signed}.${mac}`)).toBe('algorithm');
+    // A curve that is not the algorithm's, where the key set does not say which it is for.
+    const other = issuer.mint(CLAIMS[type], { alg: 'ES384', header: { alg: 'ES256' } });
+    issuer.keySet = { keys: issuer.jwks().map((jwk) => ({ ...jwk, alg: undefined })) };
+    const taking = verifierOf(type, issuer, { type: 'oidc', algorithms: ['ES256'] });
+    expect(await reason(taking, other)).toBe('key_unknown');
+    issuer.keySet = null;
     // An EC key under an RSA header, and the other way round.
     const swapped = issuer.mint(CLAIMS[type], { alg: 'ES384', header: { alg: 'RS256' } });
     expect(await reason(verifier, swapped)).toBe('key_unknown');
@@ -212,6 +218,7 @@ describe.each(['okta', 'aws', 'kubernetes'] as const)('a forger of %s', (type) =
     ['oct', { kty: 'oct', k: 'c2VjcmV0', alg: 'RS256' }],
     ['private', { kty: 'RSA', n: 'x'.repeat(342), e: 'AQAB', d: 'x' }],
     ['small', { kty: 'RSA', n: 'x'.repeat(171), e: 'AQAB' }],
+    ['padded', { kty: 'RSA', n: 'A'.repeat(171) + 'x'.repeat(171), e: 'AQAB' }],
     ['encryption', { kty: 'RSA', n: 'x'.repeat(342), e: 'AQAB', use: 'enc' }],
   ])('gets nowhere with a key set that holds %s keys', async (_name, jwk) => {
     const issuer = await start(path);
@@ -220,6 +227,14 @@ describe.each(['okta', 'aws', 'kubernetes'] as const)('a forger of %s', (type) =
     expect(await reason(verifierOf(type, issuer), token)).toBe('issuer_unreachable');
     issuer.keySet = { keys: [...issuer.jwks(), { ...jwk, kid: 'planted' }] };
     expect(await reason(verifierOf(type, issuer), token)).toBe('key_unknown');
+  });
+
+  it('gets nowhere with a second key of the same id', async () => {
+    const issuer = await start(path);
+    const [first] = [issuer.mint(CLAIMS[type]), issuer.mint(CLAIMS[type], { alg: 'ES384' })];
+    const [own, other] = issuer.jwks();
+    issuer.keySet = { keys: [own, { ...other, kid: own!['kid'] }, { ...other, kid: 'good' }] };
+    expect(await reason(verifierOf(type, issuer), first)).toBe('key_unknown');
   });
 
   it.each([

@@ -114,6 +114,19 @@ describe.skipIf(noNode)('a session', () => {
     await expect(RawClient.login(gate.port, 'graced', known)).rejects.toThrow(/expired/);
   });
 
+  it('may be begun again within the grace at a gate that was restarted', async () => {
+    const exp = seconds(1_500);
+    const [known, strange] = [gate.issuer.mint({ exp }), gate.issuer.mint({ exp, jti: 'other' })];
+    (await RawClient.login(gate.port, 'graced', known)).close();
+    await gate.record((one) => one.kind === 'session_end');
+    await gate.stop();
+    await new Promise((resolve) => setTimeout(resolve, exp * 1000 - Date.now() + 100));
+    await gate.launch();
+    (await RawClient.login(gate.port, 'graced', known)).close();
+    await expect(RawClient.login(gate.port, 'graced', strange)).rejects.toThrow(/expired/);
+    await expect(RawClient.login(gate.port, 'plain', known)).rejects.toThrow(/expired/);
+  });
+
   it('lasts no longer than its role says', async () => {
     const client = await RawClient.login(gate.port, 'brief', gate.issuer.mint());
     const startMs = Date.now();

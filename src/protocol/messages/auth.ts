@@ -4,12 +4,16 @@
 //   AUTH_RESPONSE   <[bytes] token>
 //   AUTH_CHALLENGE  <[bytes] token>
 //   AUTH_SUCCESS    <[bytes] token>, null for PLAIN
-import { requestReader } from '../body-prefix.ts';
+import { requestReader, responseReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
 import { Writer } from '../writer.ts';
 
 export function encodeAuthenticate(authenticator: string): Buffer {
   return new Writer().writeString(authenticator).toBuffer();
+}
+
+export function decodeAuthenticate(frame: Frame): string {
+  return responseReader(frame).readString('authenticator');
 }
 
 /** The token as a view on the frame; null where the client sent none. */

@@ -46,6 +46,9 @@ const rows: Row[] = [
 /** Shown where it can be had: the file, and a part of the test's name. */
 const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>> = {
   busy: ['src/identity/verifier.ts', "'busy'"],
+  revoked: ['test/node/session-life.test.ts', 'at one gate ends sessions at another'],
+  session_revoked: ['test/node/session-life.test.ts', 'at one gate ends sessions at another'],
+  session_too_long: ['test/node/session-life.test.ts', 'lasts no longer than its role says'],
   token_kind: ['test/identity/issuers.test.ts', 'refuses an access token of the org server'],
   internal: ['src/session/handle-handshake.ts', "'internal'"],
   internal_fault: ['src/session/session.ts', "'internal'"],

@@ -164,6 +164,8 @@ export const SECRETS = {
   leaseMarginMs: 2_000,
   /** Timers of Node end at 24 days, leases do not; looking once more a day costs nothing. */
   longestWaitMs: 24 * 3_600_000,
+  /** By how much a timer may be early. */
+  timerSlackMs: 20,
   /** After a secret could not be read. */
   retryMinMs: 500,
   retryMaxMs: 30_000,

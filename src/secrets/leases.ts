@@ -98,13 +98,16 @@ export function leaseReader(session: VaultSession, path: string, maxAgeMs: numbe
 function readingOf(lease: HeldLease, maxAgeMs: number): Reading {
   const { username, password, takenAtMs } = lease;
   const nowMs = Date.now();
-  // Whole, or the timer is a moment early and the lease renewed instead.
-  const youngMs = Math.ceil(takenAtMs + maxAgeMs * SECRETS.renewAfterShare - nowMs);
+  // A timer may be a moment early by the clock, and the lease would be renewed instead.
+  const youngMs = takenAtMs + maxAgeMs * SECRETS.renewAfterShare + SECRETS.timerSlackMs - nowMs;
   return {
     username,
     password,
     sinceMs: takenAtMs,
     lease,
-    againInMs: Math.max(SECRETS.retryMinMs, Math.min(dueInMs(lease.endsAtMs - nowMs), youngMs)),
+    againInMs: Math.max(
+      SECRETS.retryMinMs,
+      Math.ceil(Math.min(dueInMs(lease.endsAtMs - nowMs), youngMs)),
+    ),
   };
 }

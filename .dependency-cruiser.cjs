@@ -10,7 +10,7 @@ const rooms = {
   policy: ['cql', 'identity'],
   vcs: ['policy', 'identity', 'outbound'],
   audit: ['policy', 'cql', 'identity', 'protocol'],
-  secrets: ['outbound'],
+  secrets: ['outbound', 'tls'],
   config: ['cql', 'identity', 'policy', 'outbound', 'tls', 'secrets'],
   upstream: ['protocol', 'cql', 'policy', 'config', 'secrets', 'revocation'],
   topology: ['protocol', 'cql'],

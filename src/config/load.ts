@@ -68,6 +68,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   const base = path.dirname(path.resolve(file));
   const problems: string[] = [];
   checkVault(yaml, problems);
+  checkCertificateLogins(yaml, problems);
   const gateRole = config.cluster.gateRole ?? Object.keys(config.cassandraRoles)[0]!;
   if (!Object.hasOwn(config.cassandraRoles, gateRole)) {
     problems.push(
@@ -148,6 +149,16 @@ async function loadTls(
             ca: at(cluster.tls.ca),
           }),
   };
+}
+
+function checkCertificateLogins(yaml: YamlFile<Config>, problems: string[]): void {
+  if (yaml.value.cluster.tls !== undefined) return;
+  for (const [name, role] of Object.entries(yaml.value.cassandraRoles)) {
+    if (!('certificate' in role)) continue;
+    problems.push(
+      `${yaml.place(['cassandraRoles', name])}: cassandraRoles.${name} logs in with a certificate, which needs cluster.tls`,
+    );
+  }
 }
 
 /** With a token commits are required unless that is said otherwise. */

@@ -105,6 +105,13 @@ const cassandraRole = z.union(
       }),
     }),
     z.strictObject({
+      username: z.string().min(1),
+      certificate: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).meta({
+        description:
+          "PEM files that this role logs in with, for Cassandra's mutual TLS authenticators; needs `cluster.tls`.",
+      }),
+    }),
+    z.strictObject({
       vault: vaultLease.meta({
         description:
           'Username and password from the database engine: database/creds/<role>, database/static-creds/<role>.',
@@ -116,7 +123,7 @@ const cassandraRole = z.union(
   ],
   {
     error:
-      'a Cassandra role is {username, password: {env: NAME} or {file: path} or {vault: {path, field}}}, {vault: {path: database/creds/<role>}}, or {open: true} for a cluster without authentication; a literal password is refused',
+      'a Cassandra role is {username, password: {env: NAME} or {file: path} or {vault: {path, field}}}, {username, certificate: {cert, key}}, {vault: {path: database/creds/<role>}}, or {open: true} for a cluster without authentication; a literal password is refused',
   },
 );
 

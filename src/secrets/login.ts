@@ -6,13 +6,21 @@ export interface Lease {
   readonly endsAtMs: number;
 }
 
+/** PEM texts, shown to the node instead of those of cluster.tls. */
+export interface LoginCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export type Login =
   | {
       /** Entry of `cassandraRoles`. */
       readonly name: string;
       readonly open: false;
       readonly username: string;
+      /** Empty where the certificate is what it logs in with. */
       readonly password: string;
+      readonly certificate?: LoginCertificate;
       /** Set where the user is dropped in the end. */
       readonly lease?: Lease;
     }
@@ -35,6 +43,11 @@ export type LoginSpec =
       readonly username: string;
       readonly password:
         LocalSecretSpec | { readonly vault: { readonly path: string; readonly field: string } };
+    }
+  /** For Cassandra's mutual TLS authenticators: files. */
+  | {
+      readonly username: string;
+      readonly certificate: { readonly cert: string; readonly key: string };
     }
   | { readonly vault: { readonly path: string } };
 

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigFault } from '../errors.ts';
 import { SECRETS } from '../limits.ts';
 import { backoffMs } from './due.ts';
+import { certificateReader, readCertificate } from './certificate.ts';
 import { SecretFault } from './fault.ts';
 import { leaseReader } from './leases.ts';
 import { localReader, readLocal } from './local.ts';
@@ -136,6 +137,12 @@ export async function unresolvedSecrets(
   const problems: string[] = [];
   const notChecked: string[] = [];
   for (const [name, spec] of Object.entries(specs)) {
+    if ('certificate' in spec) {
+      await readCertificate(spec.certificate, base).catch((error: unknown) =>
+        problems.push(`cassandraRoles.${name}.certificate: ${messageOf(error)}`),
+      );
+      continue;
+    }
     const local = localSpecOf(spec);
     if (local === null) {
       if (!('open' in spec)) {
@@ -162,6 +169,7 @@ function readerOf(
   session: VaultSession | null,
   { base, maxSecretAgeMs }: LoginsOptions,
 ): Reader {
+  if ('certificate' in spec) return certificateReader(spec.username, spec.certificate, base);
   if ('password' in spec && !('vault' in spec.password)) {
     return localReader(spec.username, spec.password, base);
   }

@@ -1,9 +1,10 @@
 // One reading of the secret behind a login, and the one who reads it: a kind of place each.
-import type { Lease } from './login.ts';
+import type { Lease, LoginCertificate } from './login.ts';
 
 export interface Reading {
   readonly username: string;
   readonly password: string;
+  readonly certificate?: LoginCertificate;
   /** When the secret was made or last changed; milliseconds since the epoch. */
   readonly sinceMs: number;
   readonly lease: Lease | null;

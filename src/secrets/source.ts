@@ -97,7 +97,7 @@ export class SecretSource implements LoginSource {
     }
   }
 
-  #taken({ username, password, sinceMs, lease }: Reading): Login {
+  #taken({ username, password, certificate, sinceMs, lease }: Reading): Login {
     const before = this.#login;
     this.#sinceMs = sinceMs;
     const isSame =
@@ -105,10 +105,18 @@ export class SecretSource implements LoginSource {
       !before.open &&
       before.username === username &&
       before.password === password &&
+      before.certificate?.cert === certificate?.cert &&
+      before.certificate?.key === certificate?.key &&
       (before.lease ?? null) === lease;
     if (isSame) return before;
-    const login = { name: this.#name, open: false, username, password } as const;
-    this.#login = lease === null ? login : { ...login, lease };
+    this.#login = {
+      name: this.#name,
+      open: false,
+      username,
+      password,
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(lease === null ? {} : { lease }),
+    };
     this.#listener.changed(this.#name);
     return this.#login;
   }

@@ -115,7 +115,8 @@ export class Connection implements Flushable {
 
   /** Connects and logs in. Rejects with an UpstreamFault that says what failed. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const socket = options.dial(options.host, options.port);
+    const { host, port, login } = options;
+    const socket = options.dial(host, port, login.open ? undefined : login.certificate);
     const connection = new Connection(options, socket);
     const timer = setTimeout(
       () =>
@@ -127,7 +128,7 @@ export class Connection implements Flushable {
     try {
       await shakeHands({
         node: connection.node,
-        login: options.login,
+        login,
         request: async (opcode, body) =>
           connection.request(opcode, body, UPSTREAM.connectTimeoutMs),
         compression: options.compression,

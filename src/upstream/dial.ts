@@ -3,8 +3,15 @@
 import net from 'node:net';
 import tls from 'node:tls';
 
-/** Opens a socket; what is written before it is connected waits. Its errors come as events. */
-export type Dial = (host: string, port: number) => net.Socket;
+/**
+ * Opens a socket; what is written before it is connected waits. Its errors come as events. `own` is the
+ * certificate to show instead of the one of all connections.
+ */
+export type Dial = (
+  host: string,
+  port: number,
+  own?: { readonly cert: string; readonly key: string },
+) => net.Socket;
 
 /** In the words of node:tls. */
 export interface DialCertificates {
@@ -20,8 +27,8 @@ export const dialPlain: Dial = (host, port) => net.connect({ host, port, noDelay
  * may be an address. `certificates` is asked for each connection, so that renewed ones are shown.
  */
 export function dialTls(certificates: () => DialCertificates, serverName: string | null): Dial {
-  return (host, port) => {
-    const { cert, key, ca } = certificates();
+  return (host, port, own) => {
+    const { cert, key, ca } = { ...certificates(), ...own };
     const isName = net.isIP(host) === 0;
     const name = serverName ?? (isName ? host : null);
     const socket = tls.connect({

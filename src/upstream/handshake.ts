@@ -58,16 +58,20 @@ export async function shakeHands(handshake: Handshake): Promise<void> {
 
 /**
  * Cassandra's mutual TLS authenticators take the role from the certificate, whatever password follows:
- * every pool would work as that one role, and none as its own.
+ * with one certificate for all, every pool would work as that one role, and none as its own.
  */
 function checkAuthenticator(
   { node, login, showedCertificate }: Handshake,
   authenticator: string,
 ): void {
-  if (!showedCertificate || login.open || !authenticator.includes('MutualTls')) return;
+  if (login.open || !showedCertificate) return;
+  const isMutual = authenticator.includes('MutualTls');
+  if (isMutual === (login.certificate !== undefined)) return;
   throw new UpstreamFault(
     'login_refused',
-    `${node} would take the role from the certificate of cluster.tls, and not that of Cassandra role ${login.name}; remove cluster.tls.cert, or use PasswordAuthenticator there`,
+    isMutual
+      ? `${node} would take the role from the certificate of cluster.tls, and not that of Cassandra role ${login.name}; give each role a certificate of its own, or use PasswordAuthenticator there`
+      : `${node} asks for a password, but Cassandra role ${login.name} has a certificate; use a MutualTls authenticator there, or a password here`,
   );
 }
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CassandraNode } from '../support/cassandra.ts';
 import { CertificateAuthority, type Issued } from '../support/certificates.ts';
 import { TestGate } from '../support/gate.ts';
-import { contactPoint, noNode, through } from '../support/nodes.ts';
+import { contactPoint, failure, noNode, through } from '../support/nodes.ts';
 
 const ROLES = { reader: { grants: ['SELECT ON KEYSPACE orders'] } };
 
@@ -122,5 +122,121 @@ describe.skipIf(noNode)('a node that speaks TLS only', () => {
     const gate = await prepare({ ca: at('ca.crt') }, contactPoint);
     void gate.launch().catch(() => undefined);
     await gate.logged(/speaks no TLS on this port; remove cluster\.tls/);
+  });
+});
+
+const MUTUAL_TLS = `authenticator:
+  class_name: org.apache.cassandra.auth.MutualTlsAuthenticator
+  parameters:
+    validator_class_name: org.apache.cassandra.auth.SpiffeCertificateValidator`;
+
+describe.skipIf(noNode)('a node that takes the role from the certificate', () => {
+  let authority: CertificateAuthority;
+  let dir: string;
+  let secured: CassandraNode;
+  const gates: TestGate[] = [];
+
+  beforeAll(async () => {
+    authority = new CertificateAuthority();
+    dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-mutual-'));
+    await writeFile(path.join(dir, 'ca.crt'), authority.pem);
+    for (const name of ['reader', 'writer', 'stranger']) {
+      const { cert, key } = authority.issue({ name, for: `URI:spiffe://acme/${name}` });
+      await writeFile(path.join(dir, `${name}.crt`), cert);
+      await writeFile(path.join(dir, `${name}.key`), key);
+    }
+    const admin = authority.issue({ name: 'admin', for: 'URI:spiffe://acme/admin' });
+    secured = await CassandraNode.start({
+      yaml: clientEncryption(authority.issue({ name: 'node' }), authority),
+      ssl: { ca: [authority.pem], ...admin },
+    });
+    const superuser = await secured.superuser();
+    for (const statement of [
+      "CREATE KEYSPACE mutual WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+      'CREATE TABLE mutual.t (k int PRIMARY KEY)',
+      'CREATE ROLE mutual_reader WITH LOGIN = true',
+      'CREATE ROLE mutual_writer WITH LOGIN = true',
+      'GRANT SELECT ON KEYSPACE mutual TO mutual_reader',
+      'GRANT MODIFY ON KEYSPACE mutual TO mutual_writer',
+      "ADD IDENTITY 'spiffe://acme/admin' TO ROLE 'cassandra'",
+      "ADD IDENTITY 'spiffe://acme/reader' TO ROLE 'mutual_reader'",
+      "ADD IDENTITY 'spiffe://acme/writer' TO ROLE 'mutual_writer'",
+    ]) {
+      await superuser.execute(statement);
+    }
+    await superuser.shutdown();
+    // Only now that it knows who is who.
+    await secured.restart((yaml) =>
+      yaml.replace('authenticator: PasswordAuthenticator', MUTUAL_TLS),
+    );
+  }, 240_000);
+
+  afterAll(async () => {
+    for (const gate of gates) await gate.close();
+    await secured?.remove();
+    authority?.remove();
+    if (dir !== undefined) await rm(dir, { recursive: true });
+  });
+
+  const certificate = (name: string) => ({
+    cert: path.join(dir, `${name}.crt`),
+    key: path.join(dir, `${name}.key`),
+  });
+  const login = (name: string) => ({
+    username: `mutual_${name}`,
+    certificate: certificate(name),
+  });
+
+  async function prepare(cassandraRoles: object, tls: object = {}): Promise<TestGate> {
+    const grants = ['SELECT, MODIFY ON KEYSPACE mutual'];
+    const gate = await TestGate.prepare({
+      contactPoint: secured.contactPoint,
+      roles: {
+        reads: { grants, cassandraRole: 'reader' },
+        writes: { grants, cassandraRole: 'writer' },
+      },
+      config: {
+        cluster: {
+          contactPoints: [secured.contactPoint],
+          tls: { ca: path.join(dir, 'ca.crt'), ...tls },
+        },
+        cassandraRoles,
+      },
+    });
+    gates.push(gate);
+    return gate;
+  }
+
+  it('gives each login its own rights, by a certificate each', async () => {
+    const gate = await prepare({ reader: login('reader'), writer: login('writer') });
+    await gate.launch();
+    const [reads, writes] = [await through(gate, 'reads'), await through(gate, 'writes')];
+    await writes.execute('INSERT INTO mutual.t (k) VALUES (1)');
+    expect((await reads.execute('SELECT k FROM mutual.t')).rows).toHaveLength(1);
+    // The gate permits both to both: it is the cluster that tells them apart.
+    expect((await failure(reads.execute('INSERT INTO mutual.t (k) VALUES (2)'))).message).toContain(
+      'mutual_reader has no MODIFY',
+    );
+    expect((await failure(writes.execute('SELECT k FROM mutual.t'))).message).toContain(
+      'mutual_writer has no SELECT',
+    );
+    await reads.shutdown();
+    await writes.shutdown();
+  });
+
+  it('is not worked with where one certificate would decide for all', async () => {
+    const password = { username: 'mutual_reader', password: { env: 'GATE_PASSWORD' } };
+    const gate = await prepare({ reader: password, writer: password }, certificate('reader'));
+    void gate.launch().catch(() => undefined);
+    await gate.logged(/would take the role from the certificate of cluster\.tls/);
+    expect(gate.port).toBe(0);
+  });
+
+  it('lets in nobody by a certificate that it knows no role for', async () => {
+    const stranger = { username: 'mutual_reader', certificate: certificate('stranger') };
+    const gate = await prepare({ reader: stranger, writer: stranger });
+    void gate.launch().catch(() => undefined);
+    await gate.logged(/the cluster refused the login of Cassandra role reader/);
+    expect(gate.port).toBe(0);
   });
 });

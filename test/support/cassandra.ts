@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import { createInterface } from 'node:readline';
@@ -199,6 +199,16 @@ export class CassandraNode {
 
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
+  }
+
+  /** Ends in good order, so that what was written is there, and starts with another cassandra.yaml. */
+  async restart(change: (yaml: string) => string): Promise<void> {
+    const child = this.#child!;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    const file = path.join(this.dir, 'conf', 'cassandra.yaml');
+    await writeFile(file, change(await readFile(file, 'utf8')));
+    await this.launch();
   }
 
   async stop(): Promise<void> {

@@ -79,16 +79,7 @@ describe.skipIf(noNode)('what is secret', () => {
         await writeFile(path.join(dir, 'bitbucket'), `${BITBUCKET_TOKEN}\n`);
         await writeFile(path.join(dir, 'secret-id'), `${SECRET_ID}\n`);
       },
-      env: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-        OTEL_METRICS_EXPORTER: 'otlp',
-        OTEL_LOGS_EXPORTER: 'otlp',
-        OTEL_BSP_SCHEDULE_DELAY: '100',
-        OTEL_BLRP_SCHEDULE_DELAY: '100',
-        OTEL_METRIC_EXPORT_INTERVAL: '500',
-        OTEL_METRIC_EXPORT_TIMEOUT: '400',
-      },
+      env: collector.env,
       config: {
         listen: { host: '127.0.0.1', port: 0, tls: { cert: 'tls.crt', key: 'tls.key' } },
         admin: { host: '127.0.0.1', port: 0 },

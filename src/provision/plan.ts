@@ -121,9 +121,10 @@ export function stepsOf(
 }
 
 function creation(wanted: WantedRole): Step {
-  const { role, vaultPaths, entries } = wanted;
-  if (vaultPaths.length > 0) {
-    const text = `CREATE ROLE IF NOT EXISTS ${quoteIfNeeded(role)} WITH LOGIN = false`;
+  const { role, vaultPaths, byCertificate, entries } = wanted;
+  if (vaultPaths.length > 0 || byCertificate) {
+    const canLogIn = vaultPaths.length === 0;
+    const text = `CREATE ROLE IF NOT EXISTS ${quoteIfNeeded(role)} WITH LOGIN = ${canLogIn}`;
     return { text, passwordOf: null };
   }
   const entry = entries[0]!;

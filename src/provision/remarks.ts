@@ -11,6 +11,7 @@ export interface Concerned {
   readonly using: readonly RoleDocument[];
   readonly rights: Rights;
   readonly isLeased: boolean;
+  readonly byCertificate: boolean;
   readonly existing: Existing | null;
 }
 
@@ -51,6 +52,10 @@ const REMARKS: readonly ((login: Concerned) => string | null)[] = [
   ({ rights, isLeased }) =>
     isLeased && has(rights, null, 'CREATE')
       ? 'narrower: what a leased user creates is its own; the next one has only the rights of the group, so give the policy grants on keyspaces, and run this again where a new keyspace came'
+      : null,
+  ({ byCertificate }) =>
+    byCertificate
+      ? "not printed: whose certificate it is; say it by ADD IDENTITY '<identity of the certificate>' TO ROLE '<role>'"
       : null,
   ({ rights }) =>
     has(rights, 'TABLE', null) || has(rights, 'FUNCTION', null)

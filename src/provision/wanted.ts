@@ -24,6 +24,8 @@ export interface WantedRole {
   readonly entries: readonly string[];
   /** A group that users made by Vault are put into; it does not log in itself. */
   readonly vaultPaths: readonly string[];
+  /** It logs in with a certificate, and has no password that anybody could guess. */
+  readonly byCertificate: boolean;
   readonly policyRoles: readonly string[];
   readonly rights: Rights;
   /** Grants on what is not there yet: Cassandra would refuse them. */
@@ -119,14 +121,22 @@ function wantedRole(role: string, entries: readonly string[], options: WantedOpt
     const spec = logins.get(entry);
     return spec !== undefined && 'vault' in spec ? [spec.vault.path] : [];
   });
+  const byCertificate = entries.some((entry) => 'certificate' in (logins.get(entry) ?? {}));
   return {
     role,
     entries,
     vaultPaths,
+    byCertificate,
     policyRoles: using.map((one) => one.name).sort(compareTexts),
     rights,
     pending: [...pending].sort(compareTexts),
-    remarks: remarksOf({ using, rights, isLeased: vaultPaths.length > 0, existing }),
+    remarks: remarksOf({
+      using,
+      rights,
+      isLeased: vaultPaths.length > 0,
+      byCertificate,
+      existing,
+    }),
   };
 }
 

@@ -181,3 +181,18 @@ describe('statements', () => {
     for (const line of text.split(/[\n\r\u2028\u2029]/)) expect(line).toMatch(/^(?:--|$)/);
   });
 });
+
+describe('a login by certificate', () => {
+  it('is made without a password that anybody could guess', () => {
+    const certificate = { cert: 'a.crt', key: 'a.key' };
+    const policy = wanted([{ grants: ['SELECT ON KEYSPACE ks'] }], {
+      logins: { ci: { username: 'ci', certificate } },
+    });
+    const steps = stepsOf(policy, [differenceOf(policy.roles[0]!, null)], { revoke: false });
+    expect(steps[0]).toEqual({
+      text: 'CREATE ROLE IF NOT EXISTS ci WITH LOGIN = true',
+      passwordOf: null,
+    });
+    expect(policy.roles[0]!.remarks.join()).toContain('ADD IDENTITY');
+  });
+});

@@ -52,6 +52,8 @@ export const SESSION = {
   outboxHardBytes: 64 * MIB,
   /** With responses waiting and no byte taken for this long, the client is gone. */
   outboxStalledMs: 60_000,
+  /** A session past its end is closed only after this, if no statement is refused with the reason. */
+  lastStatementMs: 500,
   /** After an ERROR that ends the session, the client has this long to read it. */
   closeGraceMs: 2_000,
   /** Connections that wait in the kernel; 50 jobs often start in the same second. */

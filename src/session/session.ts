@@ -230,7 +230,8 @@ export class Session {
       return;
     }
     if (this.#state !== 'ready') return;
-    const over = this.#standing.over(nowMs);
+    // A client at work learns why from the answer to its next statement; one that is idle does not.
+    const over = this.#standing.over(nowMs - SESSION.lastStatementMs);
     if (over !== null && this.#inFlight.count === 0) this.#end(null, over);
   }
 

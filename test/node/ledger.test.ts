@@ -5,7 +5,7 @@ import { verifyLedger } from '../../src/audit/verify.ts';
 import path from 'node:path';
 import { TestGate } from '../support/gate.ts';
 import { PIPELINE_UUID, REPOSITORY_UUID, STEP_UUID } from '../support/issuer.ts';
-import { contactPoint, failure, node, noNode, through } from '../support/nodes.ts';
+import { contactPoint, failure, freeze, noNode, thaw, through } from '../support/nodes.ts';
 
 const WHO = {
   repository_uuid: REPOSITORY_UUID,
@@ -69,7 +69,7 @@ describe.skipIf(noNode)('the ledger', () => {
 
   it('has the decision on disk before the node can see the change', async () => {
     const text = 'CREATE TABLE audited.ahead (k int PRIMARY KEY)';
-    process.kill(node!.pid, 'SIGSTOP');
+    await freeze();
     const change = job.execute(text);
     try {
       // The node can read nothing now; what is on disk was written without it.
@@ -78,7 +78,7 @@ describe.skipIf(noNode)('the ledger', () => {
         (await gate.records()).some((one) => one.outcome?.schema_change?.name === 'ahead'),
       ).toBe(false);
     } finally {
-      process.kill(node!.pid, 'SIGCONT');
+      thaw();
     }
     await change;
     await gate.record((one) => one.outcome?.schema_change?.name === 'ahead');

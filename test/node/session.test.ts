@@ -9,7 +9,7 @@ import { encodeRegister } from '../../src/protocol/messages/register.ts';
 import { decodeRows } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TestGate } from '../support/gate.ts';
-import { contactPoint, direct, node, noNode, through } from '../support/nodes.ts';
+import { contactPoint, direct, freeze, noNode, thaw, through } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 
 const WITH = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}";
@@ -102,7 +102,7 @@ describe.skipIf(noNode)('a session', () => {
   it('answers READ_TIMEOUT and WRITE_TIMEOUT while the node is silent, and works on after', async () => {
     const raw = await login();
     expect(errorOf(await raw.query('SELECT v FROM one.t'))).toBeNull();
-    process.kill(node!.pid, 'SIGSTOP');
+    await freeze();
     try {
       const read = await raw.query('SELECT v FROM one.t');
       expect(errorOf(read)?.code).toBe(CqlErrorCode.READ_TIMEOUT);
@@ -112,7 +112,7 @@ describe.skipIf(noNode)('a session', () => {
         message: expect.stringContaining('not known') as string,
       });
     } finally {
-      process.kill(node!.pid, 'SIGCONT');
+      thaw();
     }
     // The late answers of the quarantined streams go to nobody.
     for (let i = 0; i < 20; i++) {

@@ -1,4 +1,5 @@
 // What tests against the real node share: is it there, clients straight at it and through a gate.
+import { setTimeout as delay } from 'node:timers/promises';
 import { auth, Client, type ClientOptions } from 'cassandra-driver';
 import { inject } from 'vitest';
 import type { TestGate } from './gate.ts';
@@ -38,6 +39,16 @@ export async function through(
   const session = client(gate.port, role, gate.issuer.mint(claims), rest);
   await session.connect();
   return session;
+}
+
+/** Stops the node's process; a signal takes a moment to reach each of its threads. */
+export async function freeze(): Promise<void> {
+  process.kill(node!.pid, 'SIGSTOP');
+  await delay(200);
+}
+
+export function thaw(): void {
+  process.kill(node!.pid, 'SIGCONT');
 }
 
 /** The error of a promise that must reject. */

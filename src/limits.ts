@@ -83,6 +83,8 @@ export const LEDGER = {
   queueBytes: 32 * MIB,
   /** Of a statement's text, at most this is recorded. */
   textBytes: 8 * KIB,
+  /** Of the ledger's end, read at start for the logins of before where a role has a grace: seconds. */
+  pastLoginBytes: 1024 * MIB,
   /** Records that nobody waits for reach the disk within this. */
   groupMs: 50,
   /** After a disk error. */
@@ -126,6 +128,8 @@ export const TOKENS = {
   checksUnderWay: 512,
   /** Tokens whose verification is remembered until they expire. */
   verifiedKept: 10_000,
+  /** Hashes of tokens that were good before a restart or a change of keys: 10 MiB of them. */
+  seenBeforeKept: 100_000,
   /** Longest grace of a role, and how long an expired token is remembered as one that was good here. */
   graceMaxMs: 24 * 3_600_000,
   /** How far a clock may be off before `nbf` and `iat` are believed to lie in the future. */

@@ -16,6 +16,8 @@ type SessionInfo = Readonly<Record<'id' | 'client' | 'issuer' | 'subject' | 'rol
 /** What the API reads and does; the composition root puts it together. */
 export interface AdminControl {
   readonly policy: () => Policy;
+  /** The configured ones: their names, and the URLs by which records name them. */
+  readonly issuers: readonly { readonly name: string; readonly issuer: string }[];
   /** Rejects with AuthFault. */
   readonly verify: (token: string) => Promise<Principal>;
   readonly sessions: () => readonly SessionInfo[];
@@ -71,7 +73,10 @@ export function adminApi(control: AdminControl, sourceOf: (context: Context) => 
       }
       const { issuerName, subject } = context.var.principal;
       const revokedBy = `${issuerName} ${subject}`.slice(0, REVOCATION.textLength);
-      const revocation = newRevocation({ ...data, revokedBy }, Date.now());
+      const asked = withIssuerNames(data, control.issuers);
+      const revocation =
+        'problem' in asked ? asked : newRevocation({ ...asked, revokedBy }, Date.now());
+      if ('problem' in revocation) return context.json({ error: revocation.problem }, 400);
       const isShared = await control.revoke(revocation);
       return context.json({ revocation: shown(revocation), shared: isShared }, 201);
     },
@@ -92,6 +97,7 @@ function guard(
     }
     const refuse = async (reason: string, error: string, status: 401 | 403) => {
       await control.refused(reason, sourceOf(context));
+      if (status === 401) context.header('www-authenticate', 'Bearer');
       return context.json({ error }, status);
     };
     const [, token] = /^Bearer (\S+)$/i.exec(context.req.header('authorization') ?? '') ?? [];
@@ -125,6 +131,24 @@ function needs(asked: AdminLevel): MiddlewareHandler<Api> {
     await next();
     return undefined;
   };
+}
+
+type Asked = z.infer<typeof revocationSchema>;
+
+/** Issuers by the names they have in the configuration; one that is none would cover nothing. */
+function withIssuerNames(
+  asked: Asked,
+  issuers: AdminControl['issuers'],
+): Asked | { readonly problem: string } {
+  const given = asked.what === 'issuer' ? asked.value : asked.issuer;
+  if (given === null) return asked;
+  const found = issuers.find(({ name, issuer }) => given === name || given === issuer);
+  if (found === undefined) {
+    const names = issuers.map(({ name }) => name).join(', ');
+    return { problem: `no issuer is called ${given}; there are ${names}` };
+  }
+  if (asked.what === 'issuer') return { ...asked, value: found.name, issuer: null };
+  return { ...asked, issuer: found.name };
 }
 
 /** A browser sends the name that its page used: another than ours is a page of somebody else's. */

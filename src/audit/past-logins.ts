@@ -3,15 +3,21 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { LEDGER } from '../limits.ts';
 import { linesOf } from '../lines.ts';
 import { ledgerFiles } from './ledger-files.ts';
 
-/** Hashes of the tokens of sessions that began, of those that ended no earlier than `sinceMs`. */
-export async function pastLogins(dir: string, sinceMs: number): Promise<Set<string>> {
+/**
+ * Hashes of the tokens of sessions that began, of those that ended no earlier than `sinceMs`, oldest
+ * first. What stands before the last `maxBytes` of the ledger is not remembered.
+ */
+export async function pastLogins(
+  dir: string,
+  sinceMs: number,
+  maxBytes: number = LEDGER.pastLoginBytes,
+): Promise<Set<string>> {
   const hashes = new Set<string>();
-  for (const name of await ledgerFiles(dir)) {
-    const file = path.join(dir, name);
-    if ((await stat(file)).mtimeMs < sinceMs) continue;
+  for (const file of await recentFiles(dir, sinceMs, maxBytes)) {
     for await (const { line, ended } of linesOf(createReadStream(file))) {
       // Most lines are of something else: those are not parsed.
       if (!ended || !line.includes('"kind":"session_start"')) continue;
@@ -20,6 +26,20 @@ export async function pastLogins(dir: string, sinceMs: number): Promise<Set<stri
     }
   }
   return hashes;
+}
+
+/** Oldest first. */
+async function recentFiles(dir: string, sinceMs: number, maxBytes: number): Promise<string[]> {
+  const recent: string[] = [];
+  let bytes = 0;
+  for (const name of (await ledgerFiles(dir)).reverse()) {
+    const file = path.join(dir, name);
+    const { mtimeMs, size } = await stat(file);
+    bytes += size;
+    if (mtimeMs < sinceMs || bytes > maxBytes) break;
+    recent.unshift(file);
+  }
+  return recent;
 }
 
 function tokenOf(line: string, sinceMs: number): string | null {

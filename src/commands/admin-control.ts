@@ -22,7 +22,11 @@ export function revocationFeed({ cluster, revocations, metrics, log }: Gate): Re
         );
       }
     },
-    failed: (error) => log.warn({ reason: error.message }, 'revocations could not be shared'),
+    failed: (error) =>
+      log.warn(
+        { reason: error.message },
+        'revocations can not be shared now; those that are known hold, and it is tried again',
+      ),
   });
   metrics.gauge('revocations_age_seconds', () =>
     feed.ageSeconds === null ? [] : [[[], feed.ageSeconds]],
@@ -34,10 +38,11 @@ export function adminControl(
   gate: Gate,
   feed: RevocationFeed,
   listener: () => Listener | null,
-  hosts: readonly string[],
+  port: { readonly host: string; readonly hosts: readonly string[] },
 ): AdminControl {
   return {
     policy: () => gate.policy,
+    issuers: gate.verifier.issuers,
     verify: async (token) => gate.verifier.verify(token),
     sessions: () => listener()?.list() ?? [],
     revocations: () => gate.revocations.all,
@@ -61,6 +66,12 @@ export function adminControl(
       if (waitMs > 0) await delay(waitMs);
       ticket.release();
     },
-    hosts,
+    hosts: [...namesOf(port.host), ...port.hosts],
   };
+}
+
+/** As a Host header has it; listening on every address is no name. */
+function namesOf(host: string): readonly string[] {
+  if (host === '0.0.0.0' || host === '::') return [];
+  return [host.includes(':') ? `[${host}]` : host.toLowerCase()];
 }

@@ -179,7 +179,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
       // Before the cluster is there: /readyz says that it is not.
       const notReady = () => readiness.reasons();
       const warnings = () => readiness.warnings();
-      const control = adminControl(gate, feed, () => listener, config.admin.hosts);
+      const control = adminControl(gate, feed, () => listener, config.admin);
       admin = await startAdmin({ ...config.admin, metrics, notReady, warnings, control });
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }

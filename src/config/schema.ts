@@ -218,7 +218,8 @@ export const configSchema = z.strictObject({
           'Port of /healthz, /readyz and /metrics, which are open, and of the API, which is not; 0 takes any free one.',
       }),
       hosts: z.array(z.string().min(1).toLowerCase()).default([]).meta({
-        description: 'Names by which the API may be called, beside localhost, 127.0.0.1 and [::1].',
+        description:
+          'Names by which the API may be called, beside `admin.host`, localhost, 127.0.0.1 and [::1].',
       }),
     })
     .optional(),

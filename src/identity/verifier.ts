@@ -27,6 +27,7 @@ export class TokenVerifier {
   readonly #nowMs: () => number;
   /** Verified tokens by hash, in order of use. */
   readonly #verified = new Map<string, Principal>();
+  /** Hashes of tokens that were good here, and whose signature has to be seen again. */
   readonly #seenBefore = new Set<string>();
   #checking = 0;
 
@@ -49,6 +50,10 @@ export class TokenVerifier {
   get onlyIssuer(): string | null {
     const [first, ...others] = this.#issuers.keys();
     return first !== undefined && others.length === 0 ? first : null;
+  }
+
+  get issuers(): readonly Issuer[] {
+    return [...this.#issuers.values()].map(({ issuer }) => issuer);
   }
 
   /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
@@ -87,6 +92,10 @@ export class TokenVerifier {
   /** Hashes of tokens that were good here before this process began. */
   sawBefore(tokenHashes: Iterable<string>): void {
     for (const hash of tokenHashes) this.#seenBefore.add(hash);
+    for (const oldest of this.#seenBefore) {
+      if (this.#seenBefore.size <= TOKENS.seenBeforeKept) return;
+      this.#seenBefore.delete(oldest);
+    }
   }
 
   /**
@@ -214,11 +223,11 @@ export class TokenVerifier {
     if (oldest.done !== true) this.#verified.delete(oldest.value);
   }
 
-  /** An issuer's keys changed: what they signed has to be seen again. */
+  /** An issuer's keys changed: what they signed has to be seen again, in a grace too. */
   #forget(issuerName: string): void {
-    for (const [hash, principal] of this.#verified) {
-      if (principal.issuerName === issuerName) this.#verified.delete(hash);
-    }
+    const theirs = [...this.#verified].filter(([, { issuerName: name }]) => name === issuerName);
+    this.sawBefore(theirs.map(([hash]) => hash));
+    for (const [hash] of theirs) this.#verified.delete(hash);
   }
 }
 

@@ -34,7 +34,9 @@ export interface OutboundOptions {
 }
 
 export class OutboundClient {
-  readonly #dispatcher: Dispatcher;
+  readonly #direct: Agent;
+  /** What https goes through: a proxy, where the environment names one. */
+  readonly #secure: Dispatcher;
 
   constructor({ ca }: OutboundOptions = {}) {
     // A list of one's own takes the place of the usual one, so that has to be said again.
@@ -43,9 +45,10 @@ export class OutboundClient {
       (name) => (process.env[name] ?? '') !== '',
     );
     const timeouts = { connectTimeout: OUTBOUND.connectTimeoutMs };
-    this.#dispatcher = isProxied
+    this.#direct = new Agent({ ...timeouts, connect: tls });
+    this.#secure = isProxied
       ? new EnvHttpProxyAgent({ ...timeouts, connect: tls, requestTls: tls })
-      : new Agent({ ...timeouts, connect: tls });
+      : this.#direct;
   }
 
   /** Rejects with OutboundFault; any status is an answer, but 3xx. */
@@ -61,7 +64,8 @@ export class OutboundClient {
         method,
         headers: { accept: 'application/json', ...body?.headers, ...options.headers },
         body: body?.text ?? null,
-        dispatcher: this.#dispatcher,
+        // Plain http is for this machine alone: a proxy would read the token.
+        dispatcher: /^https:/i.test(url) ? this.#secure : this.#direct,
         signal,
       });
       const text = await boundedText(response.body, place);
@@ -77,7 +81,7 @@ export class OutboundClient {
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+    await Promise.all([this.#direct.destroy(), this.#secure.destroy()]);
   }
 }
 

@@ -1,19 +1,56 @@
 // Tokens that are no longer good though they have not expired: by issuer, subject, pipeline, step, or
-// one by one. What is revoked is what was issued until then; a later token of the same subject is good.
+// one by one. Of an issuer or subject it is what was issued until then: a fresh token is good.
 import { randomUUID } from 'node:crypto';
 import { normalizeUuid } from '../identity/claims.ts';
 import type { ClaimValue, Principal } from '../identity/principal.ts';
+import { TOKENS } from '../limits.ts';
 
-/** What a revocation may name, and where a principal has it. */
+interface Named {
+  /** Where a principal has it; null where it has none. */
+  readonly of: (principal: Principal) => string | null;
+  /** A value in the form that principals have it; null where it is none. */
+  readonly normalize: (value: string) => string | null;
+  readonly form: string;
+  /** Later tokens too: a pipeline that is not to be trusted gets a fresh one with its next step. */
+  readonly coversLater: boolean;
+}
+
+const UUID = /^\{?[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\}?$/i;
+const SHA256 = /^[\da-f]{64}$/i;
+
+/** What a revocation may name. */
 const NAMED = {
   /** All tokens of an issuer's row, by its name in the configuration. */
-  issuer: (principal) => principal.issuerName,
-  subject: (principal) => principal.subject,
-  pipeline: (principal) => uuidOf(principal, 'pipelineUuid'),
-  step: (principal) => uuidOf(principal, 'stepUuid'),
-  /** Hex SHA-256 of the token, as records have it. */
-  token: (principal) => principal.tokenSha256,
-} as const satisfies Record<string, (principal: Principal) => string | null>;
+  issuer: named((principal) => principal.issuerName),
+  subject: named((principal) => principal.subject),
+  pipeline: uuid('pipelineUuid'),
+  step: uuid('stepUuid'),
+  /** As records have it. */
+  token: {
+    of: (principal) => principal.tokenSha256,
+    normalize: (value) => (SHA256.test(value) ? value.toLowerCase() : null),
+    form: 'the SHA-256 of a token in 64 hex digits, as token_sha256 in records',
+    coversLater: true,
+  },
+} as const satisfies Record<string, Named>;
+
+function named(of: (principal: Principal) => string): Named {
+  return { of, normalize: (value) => value, form: 'a text', coversLater: false };
+}
+
+function uuid(claim: string): Named {
+  return {
+    of: ({ claims }) => {
+      const value: ClaimValue | undefined = Object.hasOwn(claims, claim)
+        ? claims[claim]
+        : undefined;
+      return typeof value === 'string' ? normalizeUuid(value) : null;
+    },
+    normalize: (value) => (UUID.test(value) ? normalizeUuid(value) : null),
+    form: 'a UUID',
+    coversLater: true,
+  };
+}
 
 export type Revocable = keyof typeof NAMED;
 export const REVOCABLES = Object.keys(NAMED) as Revocable[];
@@ -30,19 +67,22 @@ export interface Revocation {
   readonly revokedAtMs: number;
 }
 
-/** A new one, its value in the form that principals have it. */
+/** A new one, its value in the form that principals have it; or why it would cover nothing. */
 export function newRevocation(
   asked: Omit<Revocation, 'id' | 'revokedAtMs'>,
   nowMs: number,
-): Revocation {
-  const isUuid = asked.what === 'pipeline' || asked.what === 'step';
-  const value = isUuid ? normalizeUuid(asked.value) : asked.value;
+): Revocation | { readonly problem: string } {
+  const { normalize, form } = NAMED[asked.what];
+  const value = normalize(asked.value);
+  if (value === null) return { problem: `a ${asked.what} is named by ${form}` };
   return { ...asked, value, id: randomUUID(), revokedAtMs: nowMs };
 }
 
 /** All that are in force. Looked into once for each session and change, never for a request. */
 export class Revocations {
-  #all = new Map<string, Revocation>();
+  readonly #all = new Map<string, Revocation>();
+  /** The same, by what they name. */
+  readonly #byName = new Map<string, Revocation[]>();
   /** Grows with every change: who saw this number needs not look again. */
   epoch = 0;
 
@@ -50,39 +90,41 @@ export class Revocations {
     return [...this.#all.values()];
   }
 
-  add(revocation: Revocation): void {
-    if (this.#all.has(revocation.id)) return;
-    this.#all.set(revocation.id, revocation);
-    this.epoch++;
-  }
-
-  /** What the fleet shares, with what only this gate knows kept; old ones may be gone from it. */
-  share(shared: readonly Revocation[], ownOnly: readonly Revocation[]): void {
-    const next = new Map([...shared, ...ownOnly].map((one) => [one.id, one]));
-    const isSame =
-      next.size === this.#all.size && [...next.keys()].every((id) => this.#all.has(id));
-    if (isSame) return;
-    this.#all = next;
-    this.epoch++;
+  /**
+   * What is known stays known: a replica that lags behind, or a read that was under way when another
+   * was written, must not make a token good again.
+   */
+  add(revocations: readonly Revocation[]): void {
+    const before = this.#all.size;
+    for (const revocation of revocations) {
+      if (this.#all.has(revocation.id)) continue;
+      this.#all.set(revocation.id, revocation);
+      const key = nameOf(revocation.what, revocation.value);
+      this.#byName.set(key, [...(this.#byName.get(key) ?? []), revocation]);
+    }
+    if (this.#all.size > before) this.epoch++;
   }
 
   find(principal: Principal): Revocation | null {
-    for (const revocation of this.#all.values()) {
-      if (matches(revocation, principal)) return revocation;
+    for (const what of REVOCABLES) {
+      const value = NAMED[what].of(principal);
+      if (value === null) continue;
+      const found = this.#byName.get(nameOf(what, value))?.find((one) => covers(one, principal));
+      if (found !== undefined) return found;
     }
     return null;
   }
 }
 
-function matches({ what, value, issuer, revokedAtMs }: Revocation, principal: Principal): boolean {
-  if (issuer !== null && issuer !== principal.issuerName) return false;
-  if (NAMED[what](principal) !== value) return false;
-  const { iat } = principal.claims;
-  // A token that does not say when it was issued may be an old one.
-  return typeof iat !== 'number' || iat * 1000 <= revokedAtMs;
+function nameOf(what: Revocable, value: string): string {
+  return `${what} ${value}`;
 }
 
-function uuidOf({ claims }: Principal, name: string): string | null {
-  const value: ClaimValue | undefined = Object.hasOwn(claims, name) ? claims[name] : undefined;
-  return typeof value === 'string' ? normalizeUuid(value) : null;
+function covers({ what, issuer, revokedAtMs }: Revocation, principal: Principal): boolean {
+  if (issuer !== null && issuer !== principal.issuerName) return false;
+  if (NAMED[what].coversLater) return true;
+  const { iat } = principal.claims;
+  // A token that does not say when it was issued may be an old one, and so may one whose issuer's
+  // clock is as far ahead as it may be.
+  return typeof iat !== 'number' || iat * 1000 <= revokedAtMs + TOKENS.clockSkewMs;
 }

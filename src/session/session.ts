@@ -291,6 +291,8 @@ export class Session {
         this.#await(outcome.outcome, outcome.blocking, outcome.exchange);
         return;
       case 'close':
+        // One of several that waited when the end came: each is told.
+        if (this.#state === 'ending' && outcome.frame !== null) this.#outbox.push(outcome.frame);
         if (exchange !== null) this.#release(exchange);
         this.#endAfterFlight(outcome.frame, outcome.reason);
         return;

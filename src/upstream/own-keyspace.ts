@@ -14,7 +14,7 @@ export function ownKeyspaceStatements({ name, replication }: OwnKeyspace): strin
   const options = Object.entries(replication).map(([key, value]) => `${text(key)}: ${text(value)}`);
   return [
     `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {${options.join(', ')}}`,
-    // One partition: the list is short, since each row ends with the tokens that it is about.
+    // One partition: the whole list is read each second, and it is people who make its rows.
     `CREATE TABLE IF NOT EXISTS ${keyspace}.revocations (list int, id uuid, what text, issuer text, value text, reason text, revoked_by text, revoked_at timestamp, PRIMARY KEY (list, id))`,
   ];
 }

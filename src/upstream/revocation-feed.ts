@@ -6,8 +6,9 @@ import type { Revocation, Revocations } from '../revocation/revocations.ts';
 import type { RevocationTable } from './revocation-table.ts';
 
 export interface FeedListener {
-  /** The table is there, or is not; told at each change and at start. */
+  /** The table is there, or is not; told at start, at each change and after a failure. */
   shared(isShared: boolean): void;
+  /** It can't be read or written now; told once in a row. */
   failed(error: Error): void;
 }
 
@@ -18,6 +19,7 @@ export class RevocationFeed {
   /** Not in the table, or not known to be. */
   #ownOnly: Revocation[] = [];
   #isShared: boolean | null = null;
+  #isFailing = false;
   #readAtMs = -Infinity;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -50,7 +52,7 @@ export class RevocationFeed {
 
   /** In force here when this resolves; true where the fleet has it too. */
   async revoke(revocation: Revocation): Promise<boolean> {
-    this.#revocations.add(revocation);
+    this.#revocations.add([revocation]);
     this.#ownOnly.push(revocation);
     await this.#writeOwn();
     return !this.#ownOnly.includes(revocation);
@@ -59,17 +61,18 @@ export class RevocationFeed {
   async #look(): Promise<void> {
     try {
       const shared = await this.#table.read();
-      if (this.#isShared !== (shared !== null)) {
+      if (this.#isFailing || this.#isShared !== (shared !== null)) {
         this.#isShared = shared !== null;
+        this.#isFailing = false;
         this.#listener.shared(this.#isShared);
       }
       if (shared !== null) {
         this.#readAtMs = Date.now();
-        this.#revocations.share(shared, this.#ownOnly);
+        this.#revocations.add(shared);
         await this.#writeOwn();
       }
     } catch (error) {
-      this.#listener.failed(asError(error));
+      this.#failed(error);
     }
   }
 
@@ -89,14 +92,16 @@ export class RevocationFeed {
       try {
         await this.#table.write(revocation);
       } catch (error) {
-        this.#listener.failed(asError(error));
+        this.#failed(error);
         return;
       }
       this.#ownOnly = this.#ownOnly.filter((one) => one !== revocation);
     }
   }
-}
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+  #failed(error: unknown): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#listener.failed(error instanceof Error ? error : new Error(String(error)));
+  }
 }

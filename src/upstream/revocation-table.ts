@@ -15,11 +15,19 @@ export type OwnQuery = (query: string, consistency: number) => Promise<Frame>;
 
 const COLUMNS = 'id, what, issuer, value, reason, revoked_by, revoked_at';
 
+/** Of an absent table; of one that the gate's login has no right on, whether it is there or not. */
+const PERHAPS_ABSENT: ReadonlySet<number> = new Set([
+  CqlErrorCode.INVALID,
+  CqlErrorCode.UNAUTHORIZED,
+]);
+
 export class RevocationTable {
+  readonly #keyspace: string;
   readonly #table: string;
   readonly #query: OwnQuery;
 
   constructor(keyspace: string, query: OwnQuery) {
+    this.#keyspace = keyspace;
     this.#table = `${quoteIfNeeded(keyspace)}.revocations`;
     this.#query = query;
   }
@@ -32,9 +40,21 @@ export class RevocationTable {
       return decodeRows(answer, CONTROL_VERSION).rows.flatMap((row) => revocationOf(row) ?? []);
     }
     const { code, message } = decodeError(answer);
-    // The gate's login may not even be told that the table is missing.
-    if (code === CqlErrorCode.INVALID || code === CqlErrorCode.UNAUTHORIZED) return null;
-    throw new UpstreamFault('unreachable', `the revocations could not be read: ${message}`);
+    // One that is there and can't be read is no absent one: what it revokes must not be good again.
+    if (PERHAPS_ABSENT.has(code) && !(await this.#exists())) return null;
+    throw new UpstreamFault(
+      'unreachable',
+      `${this.#table} could not be read: ${message}; 'cqlgate provision' says what the gate's login needs`,
+    );
+  }
+
+  /** Every login may ask for this. */
+  async #exists(): Promise<boolean> {
+    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${literal(this.#keyspace)} AND table_name = 'revocations'`;
+    const answer = await this.#query(query, Consistency.ONE);
+    if (answer.opcode !== Opcode.ERROR) return decodeRows(answer, CONTROL_VERSION).rows.length > 0;
+    const { message } = decodeError(answer);
+    throw new UpstreamFault('unreachable', `the schema could not be read: ${message}`);
   }
 
   /** Rejects with UpstreamFault where it is not known to be written. */

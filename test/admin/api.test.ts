@@ -36,6 +36,7 @@ beforeEach(() => {
   policy = new Policy({ roles: [], bindings: [], admins, ownLogins: [] }, 'v1');
   control = {
     policy: () => policy,
+    issuers: [{ name: 'people', issuer: 'https://issuer' }],
     verify: async (token) => {
       await Promise.resolve();
       if (token === 'bad') throw new AuthFault('signature', 'The signature is not right.');
@@ -133,6 +134,39 @@ describe('the admin API', () => {
       revokedBy: 'people operator',
     });
     expect(revoked).toHaveLength(1);
+  });
+
+  it.each([
+    ['its name', 'people'],
+    ['the URL that records have', 'https://issuer'],
+  ])('takes an issuer by %s', async (_name, issuer) => {
+    const all = { what: 'issuer', value: issuer, reason: 'x' };
+    const one = { what: 'subject', value: 'job', issuer, reason: 'x' };
+    for (const body of [all, one]) {
+      expect((await ask('/revocations', 'operator', post(JSON.stringify(body)))).status).toBe(201);
+    }
+    expect(revoked).toMatchObject([
+      { what: 'issuer', value: 'people', issuer: null },
+      { what: 'subject', value: 'job', issuer: 'people' },
+    ]);
+  });
+
+  it.each([
+    [{ what: 'issuer', value: 'peopel' }, 'there are people'],
+    [{ what: 'subject', value: 'x', issuer: 'https://issuer/' }, 'there are people'],
+    [{ what: 'pipeline', value: '17' }, 'a UUID'],
+    [{ what: 'token', value: 'eyJhbGciOi' }, '64 hex digits'],
+  ])('says that %j would cover nothing', async (body, text) => {
+    const answer = await ask(
+      '/revocations',
+      'operator',
+      post(JSON.stringify({ ...body, reason: 'x' })),
+    );
+    expect(answer).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining(text) as string },
+    });
+    expect(revoked).toEqual([]);
   });
 
   it.each([

@@ -35,5 +35,9 @@ it('is the tokens of sessions that ended not long ago, out of files that are not
     NOW_MS,
   );
   expect(await pastLogins(dir, NOW_MS - 3_600_000)).toEqual(new Set(['good']));
+  // Of a ledger that is too large to be read at a start it is what stands last.
+  await put(3, login('last', recent), NOW_MS);
+  expect(await pastLogins(dir, NOW_MS - 3_600_000)).toEqual(new Set(['good', 'last']));
+  expect(await pastLogins(dir, NOW_MS - 3_600_000, 200)).toEqual(new Set(['last']));
   await rm(dir, { recursive: true });
 });

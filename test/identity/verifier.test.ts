@@ -170,6 +170,25 @@ describe('keys', () => {
     },
   );
 
+  it('that changed have to fit an expired token too, before it is taken once more', async () => {
+    const exp = seconds() + 60;
+    const [known, strange] = [issuer.mint({ exp }), issuer.mint({ exp, jti: 'other' })];
+    expect(await reason(known)).toBe('verified');
+    issuer.rotateKeys(true);
+    nowMs += 90_000;
+    expect(await reason(issuer.mint())).toBe('verified');
+    expect((await verifier.verifyOrRecall(known)).expiresAtMs).toBe(exp * 1000);
+    const expired = { reason: 'token_expired' };
+    await expect(verifier.verifyOrRecall(strange)).rejects.toMatchObject(expired);
+    expect(await reason(known)).toBe('token_expired');
+    // Its key is published no more: whoever has that may be anybody.
+    issuer.rotateKeys();
+    nowMs += 11_000;
+    expect(await reason(issuer.mint())).toBe('verified');
+    const unknown = { reason: 'key_unknown' };
+    await expect(verifier.verifyOrRecall(known)).rejects.toMatchObject(unknown);
+  });
+
   it('are found by discovery for a plain OIDC issuer', async () => {
     const oidc = make([
       {

@@ -76,21 +76,36 @@ describe('an outbound request', () => {
     await expect(asked).rejects.not.toThrow(/s3cret/);
   });
 
-  it('goes through the proxy that the environment names', async () => {
+  it('goes through the proxy that the environment names, and to this machine by none', async () => {
     const proxied: string[] = [];
-    const proxy = http.createServer().on('connect', (request, socket) => {
-      proxied.push(request.url ?? '');
-      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
-    });
+    const proxy = http
+      .createServer((request, response) => {
+        proxied.push(request.url ?? '');
+        response.end('{}');
+      })
+      .on('connect', (request, socket) => {
+        proxied.push(request.url ?? '');
+        socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+      });
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    process.env['HTTPS_PROXY'] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    process.env['HTTPS_PROXY'] = address;
+    process.env['HTTP_PROXY'] = address;
+    const client = new OutboundClient();
     try {
-      await expect(new OutboundClient().ask('https://issuer.example.com/keys')).rejects.toThrow(
+      await expect(client.ask('https://issuer.example.com/keys')).rejects.toThrow(
         'https://issuer.example.com/keys could not be asked',
       );
       expect(proxied).toEqual(['issuer.example.com:443']);
+      const headers = { authorization: 'Bearer secret' };
+      await expect(client.ask('http://127.0.0.1:1/api', { headers })).rejects.toThrow(
+        'ECONNREFUSED',
+      );
+      expect(proxied).toHaveLength(1);
     } finally {
       delete process.env['HTTPS_PROXY'];
+      delete process.env['HTTP_PROXY'];
+      await client.close();
       proxy.close();
     }
   });

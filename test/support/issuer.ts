@@ -21,7 +21,8 @@ export interface LocalIssuer {
   readonly publicKeyPem: string;
   /** `null` for a claim leaves it out. */
   mint(claims?: Record<string, unknown>, header?: Record<string, unknown>): string;
-  rotateKeys(): void;
+  /** `published`: what was signed before can still be verified. */
+  rotateKeys(published?: boolean): void;
   close(): Promise<void>;
 }
 
@@ -54,6 +55,7 @@ export function issuerRow({ issuer, jwksUri }: LocalIssuer) {
 
 export async function startIssuer(): Promise<LocalIssuer> {
   let key = newKey();
+  let olderKeys: Key[] = [];
   let requests = 0;
   let fault: Fault = 'none';
   const server = http.createServer((request, response) => {
@@ -66,13 +68,13 @@ export async function startIssuer(): Promise<LocalIssuer> {
     else if (request.url?.endsWith('/.well-known/openid-configuration') === true) {
       response.end(JSON.stringify({ issuer, jwks_uri: jwksUri }));
     } else {
-      const jwk = {
-        ...key.publicKey.export({ format: 'jwk' }),
-        kid: key.kid,
+      const keys = [key, ...olderKeys].map(({ kid, publicKey }) => ({
+        ...publicKey.export({ format: 'jwk' }),
+        kid,
         use: 'sig',
         alg: 'RS256',
-      };
-      response.end(JSON.stringify({ keys: [jwk] }));
+      }));
+      response.end(JSON.stringify({ keys }));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -115,7 +117,8 @@ export async function startIssuer(): Promise<LocalIssuer> {
       const signed = `${head}.${base64url(payload)}`;
       return `${signed}.${sign('RSA-SHA256', Buffer.from(signed), key.privateKey).toString('base64url')}`;
     },
-    rotateKeys() {
+    rotateKeys(published = false) {
+      olderKeys = published ? [key, ...olderKeys] : [];
       key = newKey();
     },
     async close() {

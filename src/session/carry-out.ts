@@ -21,6 +21,7 @@ export function carryOut(exchange: Exchange): Outcome {
 
   const authority = session.authority();
   if (typeof authority === 'string') {
+    recordGivenUp(exchange);
     return close(replies.unauthorized(exchange.to, authority), authority);
   }
   const decision = decide(authority, request.statement, gate.cluster.schema);
@@ -113,7 +114,14 @@ async function forConnection(exchange: Exchange, pool: Pool): Promise<Outcome> {
   return exchange.again();
 }
 
+/** It ends and was not sent: where the decision is on disk, it stands there what came of it. */
+export function recordGivenUp(exchange: Exchange): void {
+  if (exchange.recordId !== null) recordOutcome(exchange, 'unsent');
+  else exchange.session.gate.telemetry?.ended(exchange, 'refused');
+}
+
 function deny(exchange: Exchange, denial: Denial): Outcome {
+  recordGivenUp(exchange);
   const { telemetry } = exchange.session.gate;
   if (telemetry !== null) exchange.span = telemetry.denied(exchange, denial);
   recordDenial(exchange, denial);

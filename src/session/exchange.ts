@@ -18,7 +18,7 @@ import type { UpstreamFault } from '../upstream/faults.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, recordGivenUp } from './carry-out.ts';
 import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
@@ -184,7 +184,9 @@ export class Exchange implements InFlight {
 
   /** Carries the request out again, from the decision on. */
   again(): Outcome {
-    return this.session.isClosed ? close(null, 'client gone') : carryOut(this);
+    if (!this.session.isClosed) return carryOut(this);
+    recordGivenUp(this);
+    return close(null, 'client gone');
   }
 
   #mayDecode(): boolean {

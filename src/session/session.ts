@@ -205,8 +205,9 @@ export class Session {
 
   /** The answer of a node, ready to be passed on: the end of an exchange. */
   deliver(exchange: Exchange, response: Frame): void {
-    this.#release(exchange);
+    // Pushed first: with the last one in flight released, a session that is ending says its last words.
     if (this.#state !== 'closed') this.#outbox.pushFrame(response);
+    this.#release(exchange);
     this.#look();
   }
 
@@ -282,8 +283,8 @@ export class Session {
         this.#forward(outcome.exchange);
         break;
       case 'reply':
-        if (exchange !== null) this.#release(exchange);
         if (this.#state !== 'closed') this.#outbox.push(outcome.frame);
+        if (exchange !== null) this.#release(exchange);
         if (this.#state === 'authenticating') this.#agreed();
         break;
       case 'wait':

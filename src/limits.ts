@@ -16,19 +16,33 @@ export const UPSTREAM = {
   connectTimeoutMs: 10_000,
   /** A request that waits for a connection longer than this is answered instead. */
   acquireTimeoutMs: 5_000,
-  /** Requests of one pool that may wait for a connection. */
-  waitersPerPool: 4096,
+  /** Requests of one Cassandra role and protocol version that may wait for a connection. */
+  waitersPerRoute: 4096,
+  /** Nodes whose least busy connection is compared for a request that has no replica. */
+  poolsCompared: 8,
   /** One pool grows to this when sessions need more keyspaces at once than it has connections. */
   connectionsPerPoolMax: 16,
   /** Connections beyond the configured number are closed after this long without work. */
   extraConnectionIdleMs: 60_000,
   useTimeoutMs: 10_000,
   controlTimeoutMs: 12_000,
-  /** Firewalls and load balancers drop silent connections, mostly after minutes. */
-  heartbeatIdleMs: 30_000,
-  heartbeatTimeoutMs: 10_000,
+  /** A contact point that doesn't let the gate in within this is passed over for the next. */
+  controlConnectTimeoutMs: 5_000,
+  /** Events come in bursts: the nodes are read anew once none came for this long. */
+  topologyDebounceMs: 500,
+  /** And now and then: an event may be missed. */
+  topologyRefreshMs: 60_000,
+  /** Firewalls and load balancers drop silent connections, mostly after minutes; nodes hang unseen. */
+  heartbeatIdleMs: 10_000,
+  /** With something in flight and nothing heard for this long, other nodes are preferred. */
+  suspectAfterMs: 750,
+  /** And after this long the node is asked for a sign of life: answers that take long are no fault. */
+  probeAfterMs: 1_500,
+  /** Long pauses of a JVM end within this; then the connection is given up, 5 s after the last word. */
+  probeTimeoutMs: 3_500,
   reconnectMinMs: 100,
-  reconnectMaxMs: 10_000,
+  /** A node that came back has load again before this and a login are over. */
+  reconnectMaxMs: 5_000,
   /** While a table has masks: whether the gate's logins see through them is asked this often. */
   rightsRefreshMs: 60_000,
   /** A new login that the cluster refuses is tried again, while the one before serves. */

@@ -16,7 +16,7 @@ export function readGauges(
   const { metrics, cluster, admission } = gate;
   const { ledger, readiness, sessions } = parts;
   const pools = (value: (pool: PoolState) => number) => (): [Labels, number][] => {
-    // Two nodes may have a pool for one login while requests move from one to the other.
+    // A login that was replaced has a route too while what is in flight finishes.
     const sums = new Map<string, [Labels, number]>();
     for (const pool of cluster.poolStates) {
       const labels = [pool.cassandraRole, `v${pool.version}`];
@@ -32,6 +32,14 @@ export function readGauges(
     gate.verifier.keyAges.map(([issuer, seconds]) => [[issuer], seconds]),
   );
   metrics.gauge('bytes_in_flight', () => gate.bytesInFlight);
+  metrics.gauge('upstream_nodes', () => {
+    const counts = new Map<string, [Labels, number]>();
+    for (const { datacenter, isReachable } of cluster.nodes) {
+      const labels = [datacenter, isReachable ? 'yes' : 'no'];
+      counts.set(labels.join(), [labels, (counts.get(labels.join())?.[1] ?? 0) + 1]);
+    }
+    return [...counts.values()];
+  });
   metrics.gauge(
     'upstream_connections',
     pools((pool) => pool.ready),

@@ -27,6 +27,7 @@ import { adminControl, revocationFeed } from './admin-control.ts';
 import { gateTls } from './gate-tls.ts';
 import { commitSource } from './commits.ts';
 import { readGauges } from './gauges.ts';
+import { logNodes } from './log-nodes.ts';
 import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { inetBytes, type Advertised } from '../topology/advertised.ts';
@@ -69,6 +70,10 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
   const certificates = gateTls(loaded, metrics, log);
   const cluster = new Cluster({
     contactPoints: loaded.contactPoints,
+    datacenters: {
+      local: config.cluster.localDatacenter ?? null,
+      remote: config.cluster.remoteDatacenters,
+    },
     dial: certificates.dial,
     logins: logins.sources,
     gateRole: loaded.gateRole,
@@ -84,6 +89,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
           { cassandra_role: name },
           'an upstream login is a superuser: Cassandra is no second wall behind the policy; use a login with grants',
         ),
+      nodesChanged: (nodes, local) => logNodes(nodes, local, config.cluster.localDatacenter, log),
       loginChanged: (login) => recordLogin(login, { metrics, ledger, log }),
       fault: (fault) => {
         metrics.counter('upstream_faults_total', fault.code).value++;

@@ -259,6 +259,13 @@ export const configSchema = z.strictObject({
     gateRole: z.string().optional().meta({
       description: "Entry of cassandraRoles for the gate's own queries; default: the first.",
     }),
+    localDatacenter: z.string().min(1).optional().meta({
+      description:
+        'Whose nodes are used; default: the datacenter of the first node reached. Name it where there are several.',
+    }),
+    remoteDatacenters: z.array(z.string().min(1)).default([]).meta({
+      description: 'Used in this order while no node of the local datacenter is reached.',
+    }),
     keyspace: z
       .strictObject({
         name: z.literal('cqlgate', { error: "the gate's own keyspace is called cqlgate" }),
@@ -337,6 +344,5 @@ export type Config = z.infer<typeof configSchema>;
 export const NOT_YET: ReadonlySet<string> = new Set([
   'listen.proxyProtocol',
   'workers',
-  'cluster.localDatacenter',
   'audit.signingKey',
 ]);

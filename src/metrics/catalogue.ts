@@ -54,6 +54,10 @@ export const COUNTERS = {
   },
   unprepared_total: { help: 'Executions of statements that were not known here.', labels: [] },
   node_errors_total: { help: 'Errors that nodes answered, by CQL code.', labels: ['code'] },
+  requests_repeated_total: {
+    help: 'Requests sent to another node than the first, by why: unsent, lost read, or the error of the first.',
+    labels: ['reason'],
+  },
   upstream_faults_total: { help: 'Faults of connections to nodes, by kind.', labels: ['fault'] },
   login_changes_total: {
     help: 'Times that another upstream login came into force.',
@@ -98,6 +102,10 @@ export const GAUGES = {
     labels: ['which'],
   },
   bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
+  upstream_nodes: {
+    help: 'Nodes of the cluster, by datacenter and whether the gate has a connection.',
+    labels: ['datacenter', 'reached'],
+  },
   upstream_connections: {
     help: 'Connections to nodes that are open.',
     labels: ['cassandra_role', 'version'],

@@ -92,6 +92,18 @@ export class Reader {
     return view;
   }
 
+  /** [inet]: the address's length, its bytes as a view, and a port. */
+  readInet(field: string): { address: Buffer; port: number } {
+    this.#need(1, field);
+    const length = this.buffer[this.offset]!;
+    if (length !== 4 && length !== 16)
+      throw this.fault(`${field} is an address of ${length} bytes`);
+    this.#need(1 + length, field);
+    const address = this.buffer.subarray(this.offset + 1, this.offset + 1 + length);
+    this.offset += 1 + length;
+    return { address, port: this.readInt(field) };
+  }
+
   skip(bytes: number, field: string): void {
     this.#need(bytes, field);
     this.offset += bytes;

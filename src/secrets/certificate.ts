@@ -24,13 +24,12 @@ export function certificateReader(username: string, files: LoginCertificate, bas
   return {
     async read() {
       const certificate = await readCertificate(files, base);
-      // It says itself how long it is good; its age is no matter.
-      const sinceMs = Date.now();
       return {
         username,
         password: '',
         certificate,
-        sinceMs,
+        // It says itself how long it is good; its age is no matter.
+        sinceMs: null,
         lease: null,
         againInMs: SECRETS.filePollMs,
       };

@@ -5,8 +5,8 @@ export interface Reading {
   readonly username: string;
   readonly password: string;
   readonly certificate?: LoginCertificate;
-  /** When the secret was made or last changed; milliseconds since the epoch. */
-  readonly sinceMs: number;
+  /** When the secret was made or last changed; milliseconds since the epoch. null: its age is no matter. */
+  readonly sinceMs: number | null;
   readonly lease: Lease | null;
   /** When to read again; null for never. */
   readonly againInMs: number | null;

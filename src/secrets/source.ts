@@ -49,7 +49,7 @@ export class SecretSource implements LoginSource {
     return this.#read('refused');
   }
 
-  /** Milliseconds since the secret was made or last changed; null before it was read. */
+  /** Milliseconds since the secret was made or last changed; null where it has no age, or was not read yet. */
   ageMs(nowMs: number): number | null {
     return this.#sinceMs === null ? null : nowMs - this.#sinceMs;
   }

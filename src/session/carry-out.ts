@@ -6,7 +6,8 @@ import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
 import { topologyTable } from '../topology/system-tables.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
-import type { Pool } from '../upstream/pool.ts';
+import type { ClusterNode } from '../upstream/node.ts';
+import { ANYWHERE, type Route } from '../upstream/route.ts';
 import { answerTopology } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
@@ -54,11 +55,12 @@ export function carryOut(exchange: Exchange): Outcome {
     return wait(writeAhead(exchange, decision), exchange);
   }
 
-  const pool = session.pool();
+  const route = session.route();
+  exchange.preferred = preferredNodes(exchange);
   const connection = exchange.isUse
-    ? pool.pickForUse(request.statement.keyspace ?? '', exchange.offered)
-    : pool.pick(request.keyspace);
-  if (connection === null) return wait(forConnection(exchange, pool), exchange, exchange.isUse);
+    ? route.pickForUse(request.statement.keyspace ?? '', exchange.offered)
+    : route.pick(exchange);
+  if (connection === null) return wait(forConnection(exchange, route), exchange, exchange.isUse);
 
   if ((request.frame.flags & FrameFlag.TRACING) !== 0 && !mayTrace(authority)) {
     request.frame.clearFlag(FrameFlag.TRACING);
@@ -66,6 +68,14 @@ export function carryOut(exchange: Exchange): Outcome {
   exchange.permit = decision;
   exchange.connection = connection;
   return exchange.forward;
+}
+
+/** The nodes that serve it best; none where one is as good as another. */
+function preferredNodes(exchange: Exchange): readonly ClusterNode[] {
+  const { session, repreparedAt } = exchange;
+  if (repreparedAt !== null) return [repreparedAt];
+  if (exchange.isPinned) return session.pinned();
+  return session.gate.cluster.replicasFor(exchange.request, session.version);
 }
 
 /** Schema changes, TRUNCATE, roles and grants: on disk before the node sees them. */
@@ -96,7 +106,7 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> 
   return exchange.again();
 }
 
-async function forConnection(exchange: Exchange, pool: Pool): Promise<Outcome> {
+async function forConnection(exchange: Exchange, route: Route): Promise<Outcome> {
   const { request } = exchange;
   const nowMs = Date.now();
   if (exchange.waitUntilMs === 0) exchange.waitUntilMs = nowMs + UPSTREAM.acquireTimeoutMs;
@@ -104,8 +114,8 @@ async function forConnection(exchange: Exchange, pool: Pool): Promise<Outcome> {
     if (nowMs >= exchange.waitUntilMs) {
       throw new UpstreamFault('busy', 'no connection became free in time');
     }
-    const keyspace = exchange.isUse ? request.statement.keyspace : request.keyspace;
-    exchange.offered = await pool.whenAvailable(keyspace, exchange.isUse);
+    const want = exchange.isUse ? { ...ANYWHERE, keyspace: request.statement.keyspace } : exchange;
+    exchange.offered = await route.whenAvailable(want, exchange.isUse);
   } catch (error) {
     const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
     recordOutcome(exchange, 'unsent');

@@ -15,7 +15,9 @@ import {
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Connection, InFlight } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
+import type { ClusterNode } from '../upstream/node.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import type { Want } from '../upstream/route.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
 import { carryOut, recordGivenUp } from './carry-out.ts';
@@ -51,7 +53,16 @@ export interface Request {
   readonly skipsMetadata: boolean;
 }
 
-export class Exchange implements InFlight {
+/** Errors of a node that did nothing yet, so that another may do it; the names are for the metric. */
+const MOVES_ON: ReadonlyMap<number, string> = new Map([
+  [CqlErrorCode.IS_BOOTSTRAPPING, 'is_bootstrapping'],
+  [CqlErrorCode.OVERLOADED, 'overloaded'],
+  [CqlErrorCode.UNAVAILABLE, 'unavailable'],
+]);
+
+const NOWHERE: readonly never[] = [];
+
+export class Exchange implements InFlight, Want {
   readonly session: Session;
   readonly request: Request;
   readonly clientStreamId: number;
@@ -69,11 +80,22 @@ export class Exchange implements InFlight {
   connection: Connection | null = null;
   /** The connection that a wait for one ended with. */
   offered: Connection | null = null;
+  /** The nodes that serve it best, as `carryOut` found; the rest of `Want` is below. */
+  preferred: readonly ClusterNode[] = NOWHERE;
+  /** Name of the node that it was sent to last. */
+  node: string | null = null;
+  /** Name of the node that failed it last. */
+  avoid: string | null = null;
+  /** A node's error made it move on; it does so once. */
+  movedOn = false;
+  /** A read whose connection was lost was repeated; it is once. */
+  repeated = false;
+  /** Where its statements were prepared anew: it goes there again. */
+  repreparedAt: ClusterNode | null = null;
   /** The bytes of `frame` were handed to a socket: they are never patched again. */
   handedOver = false;
   /** Its one answer was given, and what it held let go. */
   isDone = false;
-  attempts = 0;
   /** What the look-up of its commit ended with, where one was asked for. */
   commitLookUp: LookUp | null = null;
   /** Id of the write-ahead decision record, once it is on disk. */
@@ -102,6 +124,28 @@ export class Exchange implements InFlight {
     return this.request.consistency;
   }
 
+  get keyspace(): string | null {
+    return this.request.keyspace;
+  }
+
+  /** Paxos rounds of one row at several coordinators get in each other's way. */
+  get inOrder(): boolean {
+    return this.request.statement.lwt;
+  }
+
+  /** Its session reads system tables from, and changes the schema through, one node. */
+  get isPinned(): boolean {
+    const { family, tables } = this.request.statement;
+    if (family === 'read' || family === 'write') {
+      return tables[0] !== undefined && isPinnedKeyspace(tables[0].keyspace);
+    }
+    return !this.isUse;
+  }
+
+  get only(): boolean {
+    return this.isPinned || this.repreparedAt !== null;
+  }
+
   get isMutation(): boolean {
     const { family } = this.request.statement;
     return (
@@ -115,7 +159,7 @@ export class Exchange implements InFlight {
     const { permit, connection } = this;
     this.permit = null;
     if (permit === null || connection === null) return false;
-    this.attempts++;
+    this.node = connection.node;
     if (this.handedOver) return connection.repeat(permit, this, this.request.frame);
     if (!connection.forward(permit, this, this.request.frame)) return false;
     this.handedOver = true;
@@ -125,9 +169,10 @@ export class Exchange implements InFlight {
   answered(response: Frame, connection: Connection): void {
     if (this.isUse) connection.settleKeyspace(response);
     const failed = response.opcode === Opcode.ERROR;
-    if (failed && this.request.prepared.length > 0 && this.attempts === 1) {
-      if (errorCodeOf(response) === CqlErrorCode.UNPREPARED && !this.session.isClosed) {
-        this.session.settle(this, wait(reprepare(this, connection), this));
+    if (failed && !this.session.isClosed) {
+      const next = this.#goesOn(errorCodeOf(response), connection);
+      if (next !== null) {
+        this.session.settle(this, next);
         return;
       }
     }
@@ -164,8 +209,12 @@ export class Exchange implements InFlight {
   lost(sent: boolean, cause: UpstreamFault): void {
     if (this.isUse && this.connection !== null) this.connection.switchingTo = null;
     this.connection = null;
-    if (!sent || (!this.isMutation && this.attempts < 2)) {
-      // It never left, or it is a read: once more, decided anew.
+    this.avoid = this.node;
+    this.repreparedAt = null;
+    if (!sent || (!this.isMutation && !this.repeated)) {
+      // It never left, or it is a read: elsewhere, decided anew.
+      this.repeated ||= sent;
+      this.#countRepeat(sent ? 'lost_read' : 'unsent');
       this.session.settle(this, this.again());
       return;
     }
@@ -187,6 +236,36 @@ export class Exchange implements InFlight {
     if (!this.session.isClosed) return carryOut(this);
     recordGivenUp(this);
     return close(null, 'client gone');
+  }
+
+  /** What follows an error that its client need not see; null: it is the answer. */
+  #goesOn(code: number, connection: Connection): Outcome | null {
+    if (code === CqlErrorCode.UNPREPARED) {
+      const isAgain = this.repreparedAt?.name === connection.node;
+      if (this.request.prepared.length === 0 || isAgain) return null;
+      return wait(reprepare(this, connection), this);
+    }
+    if (!this.#mayMoveOn(code) || !this.session.route().hasOther(connection.node)) return null;
+    this.movedOn = true;
+    this.#countRepeat(MOVES_ON.get(code) ?? '');
+    this.avoid = connection.node;
+    this.repreparedAt = null;
+    return this.again();
+  }
+
+  /**
+   * Only where the node has done nothing of it for sure. A BATCH may be refused halfway, a change of
+   * roles is several writes, and an LWT may have been proposed.
+   */
+  #mayMoveOn(code: number): boolean {
+    if (this.movedOn || !MOVES_ON.has(code)) return false;
+    const { kind, family, lwt } = this.request.statement;
+    if (kind === 'BATCH' || family === 'schema' || family === 'role') return false;
+    return !(lwt && code === CqlErrorCode.UNAVAILABLE);
+  }
+
+  #countRepeat(reason: string): void {
+    this.session.gate.metrics.counter('requests_repeated_total', reason).value++;
   }
 
   #mayDecode(): boolean {
@@ -246,3 +325,10 @@ export class Exchange implements InFlight {
     return reply(Buffer.from(response.bytes()));
   }
 }
+
+/** Tables of each node's own, or of the schema as it sees it. */
+function isPinnedKeyspace(keyspace: string): boolean {
+  return keyspace === 'system' || PINNED.test(keyspace);
+}
+
+const PINNED = /^system_(?:schema|views|virtual_schema)$/;

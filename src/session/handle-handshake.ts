@@ -21,8 +21,8 @@ import { revokedText } from './standing.ts';
 
 export function handleOptions(session: Session, frame: Frame): Outcome {
   checkOptions(frame);
-  const { control } = session.gate.cluster;
-  return reply(replies.supported(toOf(frame), control.cqlVersion, control.versions));
+  const { cluster } = session.gate;
+  return reply(replies.supported(toOf(frame), cluster.control.cqlVersion, cluster.versions));
 }
 
 export function handleStartup(session: Session, frame: Frame): Outcome {

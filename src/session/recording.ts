@@ -37,7 +37,11 @@ export function decisionEntry(exchange: Exchange, permit: Permit): AuditEntry {
     ...traceRecord(exchange),
     statement: statementRecord(exchange),
     decision: permitted(permit.policyVersion, permit.grant),
-    upstream: { node: exchange.session.gate.cluster.node, cassandra_role: permit.cassandraRole },
+    // Those written ahead are sent to their session's own node.
+    upstream: {
+      node: exchange.session.pinned()[0]?.name ?? null,
+      cassandra_role: permit.cassandraRole,
+    },
   };
 }
 

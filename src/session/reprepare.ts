@@ -7,7 +7,10 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Connection } from '../upstream/connection.ts';
+import { UpstreamFault } from '../upstream/faults.ts';
+import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
+import { ANYWHERE } from '../upstream/route.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';
@@ -20,6 +23,7 @@ export async function reprepare(exchange: Exchange, connection: Connection): Pro
     }
   }
   exchange.connection = null;
+  exchange.repreparedAt = nodeOf(exchange, connection);
   return exchange.again();
 }
 
@@ -32,7 +36,8 @@ async function prepareAgain(
   const { session } = exchange;
   const { version } = session;
   const registry = session.gate.cluster.prepared;
-  return registry.repair(prepared, version, hasResultMetadataId(version), async () => {
+  const at = { node: connection.node, version, hasId: hasResultMetadataId(version) };
+  return registry.repair(prepared, at, async () => {
     const there = await connectionIn(exchange, prepared.keyspace, connection);
     const response = await there.request(
       Opcode.PREPARE,
@@ -53,6 +58,13 @@ async function connectionIn(
   if (connection.isReady && (keyspace === null || connection.keyspace === keyspace)) {
     return connection;
   }
-  const pool = exchange.session.pool();
-  return pool.pick(keyspace) ?? (await pool.whenAvailable(keyspace));
+  const node = nodeOf(exchange, connection);
+  if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
+  const route = exchange.session.route();
+  const want = { ...ANYWHERE, keyspace, preferred: [node], only: true };
+  return route.pick(want) ?? (await route.whenAvailable(want));
+}
+
+function nodeOf({ session }: Exchange, { node }: Connection): ClusterNode | null {
+  return session.gate.cluster.nodes.find(({ name }) => name === node) ?? null;
 }

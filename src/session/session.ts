@@ -19,7 +19,8 @@ import type { SessionState } from '../protocol/opcodes.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Advertised } from '../topology/advertised.ts';
-import type { Pool } from '../upstream/pool.ts';
+import type { ClusterNode } from '../upstream/node.ts';
+import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
 import type { Analysed } from './analyst.ts';
 import { dispatch } from './dispatch.ts';
@@ -132,8 +133,12 @@ export class Session {
     return this.#inFlight.charge(frame);
   }
 
-  pool(): Pool {
-    return this.#standing.pool(this.version);
+  route(): Route {
+    return this.#standing.route(this.version);
+  }
+
+  pinned(): readonly ClusterNode[] {
+    return this.#standing.pinned(this.route());
   }
 
   auditBase(): AuditBase {

@@ -1,11 +1,12 @@
-// Who a session is: its principal and role under the policy of the moment, the pool that follows
+// Who a session is: its principal and role under the policy of the moment, the route that follows
 // from them, and the fields that all its records share.
 import type { AuditEntry, ClientRecord } from '../audit/record.ts';
 import { principalRecord } from '../identity/claims.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
-import type { Pool } from '../upstream/pool.ts';
+import type { ClusterNode } from '../upstream/node.ts';
+import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
 import { hintsOf, NO_HINTS } from '../vcs/hints.ts';
 import type { Gate } from './gate.ts';
@@ -49,8 +50,10 @@ export class Standing {
   #endText = '';
   #revocationEpoch = -1;
   #revocation: Revocation | null = null;
-  #pool: Pool | null = null;
-  #poolEpoch = -1;
+  #route: Route | null = null;
+  #routeEpoch = -1;
+  /** Of one node, or none: what `Want.preferred` takes. */
+  #pinned: readonly ClusterNode[] = [];
 
   constructor(
     gate: Gate,
@@ -139,19 +142,27 @@ export class Standing {
     this.#authority = renewed;
     this.#bound(renewed);
     this.#base = null;
-    this.#pool = null;
+    this.#route = null;
     return renewed;
   }
 
-  /** The pool of this session's Cassandra role, for its protocol version. */
-  pool(version: number): Pool {
+  /** Where requests of this session's Cassandra role go, in its protocol version. */
+  route(version: number): Route {
     const { cluster } = this.#gate;
-    if (this.#pool !== null && this.#poolEpoch === cluster.epoch) return this.#pool;
+    if (this.#route !== null && this.#routeEpoch === cluster.epoch) return this.#route;
     const role = this.#authority!.role.cassandraRole;
-    this.#pool = cluster.pool(role, version);
-    this.#poolEpoch = cluster.epoch;
-    if (this.#pool !== null) return this.#pool;
+    this.#route = cluster.route(role, version);
+    this.#routeEpoch = cluster.epoch;
+    if (this.#route !== null) return this.#route;
     throw new UpstreamFault('login_refused', `no login is configured for Cassandra role ${role}`);
+  }
+
+  /** The one node for its system tables and schema changes, as long as that is reached. */
+  pinned(route: Route): readonly ClusterNode[] {
+    const [before] = this.#pinned;
+    const node = this.#gate.cluster.pinnedNode(route, before ?? null);
+    if (node !== before) this.#pinned = node === null ? [] : [node];
+    return this.#pinned;
   }
 
   info(): SessionInfo | null {

@@ -106,7 +106,8 @@ export function clientAttributes(client: ClientRecord): Attributes {
   });
 }
 
-export function nodeAttributes(node: string): Attributes {
+export function nodeAttributes(node: string | null): Attributes {
+  if (node === null) return {};
   const at = node.lastIndexOf(':');
   return { 'server.address': node.slice(0, at), 'server.port': Number(node.slice(at + 1)) };
 }

@@ -166,7 +166,7 @@ export class Spans implements Telemetry {
     failure: Attributes | null,
   ): void {
     if (exchange.startedAtMs === 0 || ending === 'unsent' || ending === 'refused') return;
-    const { node } = exchange.session.gate.cluster;
+    const { node } = exchange;
     const seconds = (performance.now() - exchange.startedAtMs) / 1000;
     const { statement } = exchange.request;
     const table = statement.tables[0];

@@ -1,24 +1,26 @@
-// The cluster as the data path sees it: the pools, which node they lead to now, the prepared
-// registry, and the control connection that keeps schema and topology true.
+// The cluster as the data path sees it: its nodes, the routes to them, the prepared registry, and the
+// control connection that keeps schema and topology true.
+import { lookup } from 'node:dns/promises';
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
-import type { SchemaChange } from '../protocol/messages/event.ts';
+import { usesSegments } from '../protocol/versions.ts';
+import type { NodeChange, SchemaChange } from '../protocol/messages/event.ts';
 import type { LoginSource } from '../secrets/login.ts';
-import {
-  ControlConnection,
-  type ContactPoint,
-  type ControlListener,
-} from './control-connection.ts';
+import { ControlConnection, TargetFault, type ControlListener } from './control-connection.ts';
 import { Credentials, type Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import { askRights, LoginRights } from './login-rights.ts';
-import { ConnectionBudget, Pool } from './pool.ts';
+import { inetText, type ClusterNode, type ContactPoint, type NodeRow } from './node.ts';
+import { Nodes, resolveNames, type Datacenters } from './nodes.ts';
+import { ConnectionBudget } from './pool.ts';
 import { PreparedRegistry } from './prepared.ts';
+import { Route } from './route.ts';
 
 export interface ClusterOptions {
   readonly contactPoints: readonly ContactPoint[];
+  readonly datacenters: Datacenters;
   readonly dial: Dial;
   /** By the names of `cassandraRoles`. */
   readonly logins: ReadonlyMap<string, LoginSource>;
@@ -40,6 +42,8 @@ export interface ClusterListener {
   superuser(cassandraRole: string): void;
   /** All new connections of a Cassandra role use another login from now; those before drain. */
   loginChanged(login: Login): void;
+  /** Other nodes than before, or the first. */
+  nodesChanged(nodes: readonly ClusterNode[], localDatacenter: string): void;
   fault(fault: UpstreamFault): void;
 }
 
@@ -54,27 +58,27 @@ export interface PoolState {
 
 export class Cluster implements ControlListener {
   readonly #options: ClusterOptions;
+  readonly #nodes: Nodes;
   /** By Cassandra role and protocol version: those that are given out. */
-  readonly #pools = new Map<string, Pool>();
+  readonly #routes = new Map<string, Route>();
   /** Being opened for a login that is not in force yet. */
-  readonly #successors = new Set<Pool>();
-  /** Of a node or login before, with the time of their end: what is in flight finishes. */
-  readonly #retired = new Map<Pool, number>();
+  readonly #successors = new Set<Route>();
+  /** Of a login before, with the time of their end: what is in flight finishes. */
+  readonly #retired = new Map<Route, number>();
   readonly #budget: ConnectionBudget;
   readonly #credentials: Credentials;
   readonly #rights: LoginRights;
   #rightsReadAtMs = 0;
   readonly #control: ControlConnection;
   readonly prepared: PreparedRegistry;
-  #node: ContactPoint;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
-  /** Grows when pools lead elsewhere; whoever kept a pool looks it up again. */
+  /** Grows when routes are replaced; whoever kept one looks it up again. */
   epoch = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#node = options.contactPoints[0]!;
+    this.#nodes = new Nodes(options.datacenters);
     this.#budget = new ConnectionBudget(options.poolConnections);
     this.#rights = new LoginRights(options.listener);
     this.prepared = new PreparedRegistry({ maxBytes: options.preparedRegistryBytes });
@@ -85,7 +89,7 @@ export class Cluster implements ControlListener {
       fault: (fault) => options.listener.fault(fault),
     });
     this.#control = new ControlConnection({
-      contactPoints: options.contactPoints,
+      candidates: () => this.#candidates(),
       dial: options.dial,
       login: () => this.#credentials.of(options.gateRole)!,
       freshLogin: async (refused) => this.#credentials.fresh(refused),
@@ -100,7 +104,7 @@ export class Cluster implements ControlListener {
     this.#timer = setInterval(() => this.#tick(), UPSTREAM.tickMs);
     await this.#control.start();
     for (const name of this.#credentials.names) {
-      for (const version of this.#control.versions) this.pool(name, version)?.warm();
+      for (const version of this.versions) this.route(name, version);
     }
     void this.#readRights();
   }
@@ -109,8 +113,8 @@ export class Cluster implements ControlListener {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#closed = true;
     this.#control.close();
-    for (const pool of this.#allPools()) pool.close();
-    this.#pools.clear();
+    for (const route of this.#allRoutes()) route.close();
+    this.#routes.clear();
   }
 
   get control(): Pick<
@@ -119,7 +123,6 @@ export class Cluster implements ControlListener {
     | 'systemTable'
     | 'schemaVersion'
     | 'refreshSchema'
-    | 'versions'
     | 'clusterName'
     | 'releaseVersion'
     | 'cqlVersion'
@@ -132,27 +135,48 @@ export class Cluster implements ControlListener {
     return this.#control.schema;
   }
 
-  /** The node that requests go to, as `host:port`. */
-  get node(): string {
-    return `${this.#node.host}:${this.#node.port}`;
+  get nodes(): readonly ClusterNode[] {
+    return this.#nodes.all;
   }
 
-  /** The pool for a Cassandra role; null when the configuration has no such login. */
-  pool(cassandraRole: string, version: number): Pool | null {
+  /** Protocol versions that the gate and all nodes speak, ascending. */
+  get versions(): readonly number[] {
+    // Releases before 4.0 have a version 5 that is another protocol.
+    const isOld = this.nodes.some(({ releaseVersion }) => /^[123]\./.test(releaseVersion));
+    return this.#control.versions.filter((version) => !isOld || !usesSegments(version));
+  }
+
+  /**
+   * The node from which a session reads system tables and through which it changes the schema: one, so
+   * that its driver sees one consistent view. `before` is kept while it is reached.
+   */
+  pinnedNode(route: Route, before: ClusterNode | null): ClusterNode | null {
+    if (before !== null && route.isReached(before)) return before;
+    const point = this.#control.node;
+    const control = point === null ? null : this.#nodes.dialledAs(point);
+    return control !== null && route.isReached(control) ? control : route.someNode;
+  }
+
+  /** The nodes that have the row of a request; none where that is not known or makes no difference. */
+  replicasFor(_request: unknown, _version: number): readonly ClusterNode[] {
+    return [];
+  }
+
+  /** Where the requests of a Cassandra role go; null when the configuration has no such login. */
+  route(cassandraRole: string, version: number): Route | null {
     const key = `${cassandraRole}\0${version}`;
-    const known = this.#pools.get(key);
+    const known = this.#routes.get(key);
     if (known !== undefined) return known;
     const login = this.#credentials.of(cassandraRole);
     if (login === null) return null;
-    const pool = this.#newPool(login, version);
-    this.#pools.set(key, pool);
-    pool.warm();
-    return pool;
+    const route = this.#newRoute(login, version);
+    this.#routes.set(key, route);
+    return route;
   }
 
   /** All pools, those that drain included, for metrics. */
   get poolStates(): readonly PoolState[] {
-    return this.#allPools().map(({ login, version, ready, inFlight, waiting }) => ({
+    return this.#allRoutes().map(({ login, version, ready, inFlight, waiting }) => ({
       cassandraRole: login.name,
       version,
       ready,
@@ -181,15 +205,29 @@ export class Cluster implements ControlListener {
     this.prepared.invalidateAll();
   }
 
-  connected(node: ContactPoint): void {
-    if (node.host === this.#node.host && node.port === this.#node.port) return;
-    this.#node = node;
-    this.epoch++;
-    const before = [...this.#pools];
-    this.#pools.clear();
-    for (const [key, pool] of before) {
-      const [name = ''] = key.split('\0');
-      this.#retire(pool, this.pool(name, pool.version));
+  async nodesRead(rows: readonly NodeRow[], reached: ContactPoint): Promise<void> {
+    const { contactPoints, listener } = this.#options;
+    const names = await resolveNames(contactPoints, async (host) => lookup(host, { all: true }));
+    if (!this.#nodes.update(rows, reached, names)) return;
+    const { tiers, localDatacenter, datacenters } = this.#nodes;
+    if (tiers[0]!.length === 0) {
+      const known = datacenters.join(', ');
+      throw new TargetFault(
+        `cluster.localDatacenter is ${localDatacenter}, but the cluster has ${known}`,
+      );
+    }
+    for (const route of this.#allRoutes()) route.setNodes(tiers);
+    listener.nodesChanged(this.#nodes.all, localDatacenter ?? '');
+  }
+
+  /** Only a hint: a node that others call down may serve the gate, but is looked at. */
+  nodeChanged({ change, address, port }: NodeChange): void {
+    const node = this.#nodes.find(inetText(address) ?? '', port);
+    if (node === null) return;
+    node.saidDown = change === 'DOWN';
+    for (const route of this.#routes.values()) {
+      if (change === 'UP') route.retryNow(node);
+      else if (change === 'DOWN') route.probe(node);
     }
   }
 
@@ -197,10 +235,19 @@ export class Cluster implements ControlListener {
     this.#options.listener.fault(fault);
   }
 
-  #newPool(login: Login, version: number): Pool {
-    const pool: Pool = new Pool({
-      host: this.#node.host,
-      port: this.#node.port,
+  /** Nodes that are reached first, then contact points: what the cluster said may be out of date. */
+  #candidates(): ContactPoint[] {
+    const reached = this.#nodes.tiers.flat().filter((node) => node.openConnections > 0);
+    const lost = this.#control.node;
+    const isLost = ({ host, port }: ContactPoint): boolean =>
+      host === lost?.host && port === lost.port;
+    const all: ContactPoint[] = [...reached, ...this.#options.contactPoints];
+    // The one that was lost just now comes last.
+    return [...all.filter((point) => !isLost(point)), ...all.filter(isLost).slice(0, 1)];
+  }
+
+  #newRoute(login: Login, version: number): Route {
+    const route: Route = new Route({
       dial: this.#options.dial,
       version,
       login,
@@ -210,63 +257,64 @@ export class Cluster implements ControlListener {
       onFault: (fault) => this.#options.listener.fault(fault),
       // One that was refused before it was in force leaves those before it as they are.
       onRefused: async () =>
-        !this.#successors.has(pool) && (await this.#credentials.replace(login)),
+        !this.#successors.has(route) && (await this.#credentials.replace(login)),
     });
-    return pool;
+    route.setNodes(this.#nodes.tiers);
+    return route;
   }
 
-  /** The login is tried and its pools stand before anything leads to them. */
+  /** The login is tried and its connections stand before anything leads to them. */
   async #moveTo(login: Login): Promise<void> {
-    const node = this.#node;
-    const rights = await askRights(node, this.#options.dial, login);
-    const isOfRole = (pool: Pool): boolean => pool.login.name === login.name;
-    const successors = new Map(
-      [...this.#pools]
-        .filter(([, pool]) => isOfRole(pool))
-        .map(([key, { version }]) => [key, this.#newPool(login, version)]),
+    const node = this.#nodes.tiers.flat().find(({ isReachable }) => isReachable);
+    const rights = await askRights(
+      node ?? this.#options.contactPoints[0]!,
+      this.#options.dial,
+      login,
     );
-    for (const pool of successors.values()) this.#successors.add(pool);
+    const isOfRole = (route: Route): boolean => route.login.name === login.name;
+    const successors = new Map(
+      [...this.#routes]
+        .filter(([, route]) => isOfRole(route))
+        .map(([key, { version }]) => [key, this.#newRoute(login, version)]),
+    );
+    for (const route of successors.values()) this.#successors.add(route);
     try {
-      const opened = [...successors.values()].map(async (pool) => {
-        pool.warm();
-        await pool.whenAvailable(null);
-      });
-      await Promise.all(opened);
-      if (this.#closed || node !== this.#node) {
-        throw new UpstreamFault('unreachable', 'the node changed while its login did');
-      }
+      await Promise.all([...successors.values()].map(async (route) => route.opened()));
+      if (this.#closed) throw new UpstreamFault('unreachable', 'the gate is closing');
     } catch (error) {
-      for (const pool of successors.values()) pool.close();
+      for (const route of successors.values()) route.close();
       throw error;
     } finally {
-      for (const pool of successors.values()) this.#successors.delete(pool);
+      for (const route of successors.values()) this.#successors.delete(route);
     }
-    for (const [key, pool] of this.#pools) {
-      if (!isOfRole(pool)) continue;
-      const successor = successors.get(key) ?? this.#newPool(login, pool.version);
-      this.#pools.set(key, successor);
-      this.#retire(pool, successor);
+    for (const [key, route] of this.#routes) {
+      if (!isOfRole(route)) continue;
+      const successor = successors.get(key) ?? this.#newRoute(login, route.version);
+      this.#routes.set(key, successor);
+      this.#retire(route, successor);
     }
     this.#rights.hold(login, rights);
     this.epoch++;
   }
 
-  #retire(pool: Pool, successor: Pool | null): void {
-    pool.retire(successor);
-    this.#retired.set(pool, Date.now() + UPSTREAM.retiredPoolMs);
+  #retire(route: Route, successor: Route | null): void {
+    route.retire(successor);
+    this.#retired.set(route, Date.now() + UPSTREAM.retiredPoolMs);
   }
 
-  #allPools(): Pool[] {
-    return [...this.#pools.values(), ...this.#successors, ...this.#retired.keys()];
+  #allRoutes(): Route[] {
+    return [...this.#routes.values(), ...this.#successors, ...this.#retired.keys()];
   }
 
   /** One after the other: a login costs the node 82 ms. One that can't be asked is taken to see everything. */
   async #readRights(): Promise<void> {
     this.#rightsReadAtMs = Date.now();
+    const node = this.#control.node;
+    if (node === null) return;
     for (const name of this.#credentials.names) {
       const login = this.#credentials.of(name);
       if (login === null) continue;
-      const rights = await askRights(this.#node, this.#options.dial, login).catch(() => null);
+      const rights = await askRights(node, this.#options.dial, login).catch(() => null);
       // One that came into force meanwhile brought its own.
       if (this.#credentials.of(name) === login) this.#rights.hold(login, rights);
     }
@@ -285,11 +333,11 @@ export class Cluster implements ControlListener {
     const isDue = nowMs - this.#rightsReadAtMs >= UPSTREAM.rightsRefreshMs;
     if (isDue && this.#control.schema.hasMasks) void this.#readRights();
     this.#credentials.tick(nowMs);
-    for (const pool of this.#allPools()) pool.tick(nowMs);
-    for (const [pool, endAtMs] of this.#retired) {
-      if (!pool.isIdle && nowMs < endAtMs) continue;
-      this.#retired.delete(pool);
-      pool.close();
+    for (const route of this.#allRoutes()) route.tick(nowMs);
+    for (const [route, endAtMs] of this.#retired) {
+      if (!route.isIdle && nowMs < endAtMs) continue;
+      this.#retired.delete(route);
+      route.close();
     }
   }
 }

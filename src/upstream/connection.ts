@@ -45,6 +45,8 @@ export interface ConnectionOptions {
   readonly login: Login;
   /** Towards the node, whatever its clients use; null for none. In v5 it is LZ4 or nothing. */
   readonly compression: BodyCompression | null;
+  /** For TCP and the login; default: UPSTREAM.connectTimeoutMs. */
+  readonly timeoutMs?: number;
   readonly onEvent?: (event: Frame) => void;
   /** Called once, when the connection can't be used any more. */
   readonly onClosed: (connection: Connection, cause: UpstreamFault) => void;
@@ -75,6 +77,8 @@ export class Connection implements Flushable {
   #state: State = 'opening';
   #closeCause: UpstreamFault | null = null;
   #lastReadAtMs = Date.now();
+  /** When a first request was sent while none was in flight. */
+  #busySinceMs = 0;
   #heartbeatUnderWay = false;
   /** Frames gathered in this turn, and the stream ids that go with them. */
   readonly #gathered = new FrameViews();
@@ -90,6 +94,8 @@ export class Connection implements Flushable {
   /** A waiter was let in and takes it in this turn (Pool). */
   promised = false;
   idleSinceMs = Date.now();
+  /** Nothing was heard for a while though something is in flight: others go before it. */
+  isSuspect = false;
 
   private constructor(options: ConnectionOptions, socket: net.Socket) {
     this.#options = options;
@@ -115,7 +121,7 @@ export class Connection implements Flushable {
 
   /** Connects and logs in. Rejects with an UpstreamFault that says what failed. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const { host, port, login } = options;
+    const { host, port, login, timeoutMs = UPSTREAM.connectTimeoutMs } = options;
     const socket = options.dial(host, port, login.open ? undefined : login.certificate);
     const connection = new Connection(options, socket);
     const timer = setTimeout(
@@ -123,14 +129,13 @@ export class Connection implements Flushable {
         connection.destroy(
           new UpstreamFault('unreachable', `${connection.node} did not answer the login in time`),
         ),
-      UPSTREAM.connectTimeoutMs,
+      timeoutMs,
     );
     try {
       await shakeHands({
         node: connection.node,
         login,
-        request: async (opcode, body) =>
-          connection.request(opcode, body, UPSTREAM.connectTimeoutMs),
+        request: async (opcode, body) => connection.request(opcode, body, timeoutMs),
         compression: options.compression,
         showedCertificate: showsCertificate(socket),
         agreed: () => connection.#agreed(),
@@ -163,6 +168,13 @@ export class Connection implements Flushable {
     return this.#streams.taken;
   }
 
+  /** How much it has to do, to be compared with others; a silent node is the last to be chosen. */
+  get load(): number {
+    return this.isSuspect
+      ? this.#streams.taken + UPSTREAM.streamsPerConnection
+      : this.#streams.taken;
+  }
+
   get hasRoom(): boolean {
     return this.#streams.available > 0 && this.#state === 'ready';
   }
@@ -182,7 +194,7 @@ export class Connection implements Flushable {
    */
   repeat(_permit: Permit, request: InFlight, frame: Frame): boolean {
     if (this.#state !== 'ready') return false;
-    const id = this.#streams.take();
+    const id = this.#take();
     if (id === -1) return false;
     const header = Buffer.from(frame.buffer.subarray(frame.start, frame.bodyStart));
     header.writeInt16BE(id, 2);
@@ -261,7 +273,7 @@ export class Connection implements Flushable {
     }
   }
 
-  /** Looks at deadlines and sends a heartbeat when idle; called about once a second. */
+  /** Looks at deadlines and for signs of life; called a few times a second. */
   tick(nowMs: number): void {
     if (this.#state !== 'ready') return;
     if (this.#streams.taken > 0) this.#expire(nowMs);
@@ -269,15 +281,22 @@ export class Connection implements Flushable {
       this.destroy(new UpstreamFault('timeout', `${this.node} left too many requests unanswered`));
       return;
     }
-    if (nowMs - this.#lastReadAtMs > UPSTREAM.heartbeatIdleMs && !this.#heartbeatUnderWay) {
-      this.#heartbeatUnderWay = true;
-      this.request(Opcode.OPTIONS, null, UPSTREAM.heartbeatTimeoutMs).then(
-        () => {
-          this.#heartbeatUnderWay = false;
-        },
-        () => this.destroy(new UpstreamFault('timeout', `${this.node} answers no heartbeat`)),
-      );
-    }
+    const isWaiting = this.#streams.taken > 0;
+    const silentMs = nowMs - Math.max(this.#lastReadAtMs, this.#busySinceMs);
+    this.isSuspect = isWaiting && silentMs > UPSTREAM.suspectAfterMs;
+    if (silentMs > (isWaiting ? UPSTREAM.probeAfterMs : UPSTREAM.heartbeatIdleMs)) this.probe();
+  }
+
+  /** Asks for a sign of life: a hung node keeps its sockets open, and so does a network that drops packets. */
+  probe(): void {
+    if (this.#state !== 'ready' || this.#heartbeatUnderWay) return;
+    this.#heartbeatUnderWay = true;
+    this.request(Opcode.OPTIONS, null, UPSTREAM.probeTimeoutMs).then(
+      () => {
+        this.#heartbeatUnderWay = false;
+      },
+      () => this.destroy(new UpstreamFault('timeout', `${this.node} gives no sign of life`)),
+    );
   }
 
   /** Ends the connection and tells every request in flight. Safe to call twice. */
@@ -307,7 +326,7 @@ export class Connection implements Flushable {
   }
 
   #enqueue(request: InFlight, frame: Frame): boolean {
-    const id = this.#streams.take();
+    const id = this.#take();
     if (id === -1) return false;
     frame.setStreamId(id);
     this.#slots[id] = request;
@@ -315,6 +334,11 @@ export class Connection implements Flushable {
     this.#gathered.pushFrame(frame);
     this.#scheduleFlush();
     return true;
+  }
+
+  #take(): UpstreamStreamId | -1 {
+    if (this.#streams.taken === 0) this.#busySinceMs = Date.now();
+    return this.#streams.take();
   }
 
   #scheduleFlush(): void {

@@ -1,12 +1,12 @@
 // The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
-// is, its real system.local, its views and indexes, and its schema events. On failure it goes on
-// to the next contact point; events may then have been missed, and it says so.
+// is, its nodes, its real system.local, its schema, and the events of all these. On failure it goes on
+// to the next node; events may then have been missed, and it says so.
 import { CqlErrorCode } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { decodeError } from '../protocol/messages/error.ts';
-import { decodeEvent, type SchemaChange } from '../protocol/messages/event.ts';
+import { decodeError, errorCodeOf } from '../protocol/messages/error.ts';
+import { decodeEvent, type NodeChange, type SchemaChange } from '../protocol/messages/event.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { encodeRegister } from '../protocol/messages/register.ts';
 import { decodeRows, type Rows } from '../protocol/messages/result.ts';
@@ -17,14 +17,11 @@ import { endOf, hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
+import { nameOf, type ContactPoint, type NodeRow } from './node.ts';
 import { readSchema } from './schema-reader.ts';
 import { SchemaSnapshot, type Unmasks } from './schema.ts';
 import { foreignTarget } from './target.ts';
-
-export interface ContactPoint {
-  readonly host: string;
-  readonly port: number;
-}
+import { nodesOf } from './topology-reader.ts';
 
 /** Rows of a system table, or the node's own refusal (a table that this cluster lacks). */
 export type SystemTable = Rows | { readonly refused: { code: number; message: string } };
@@ -34,13 +31,16 @@ export interface ControlListener {
   schemaChanged(change: SchemaChange): void;
   /** Events may have been lost: whatever depends on them must be taken as changed. */
   resynchronised(): void;
-  /** Connected to a node, perhaps another one than before. */
-  connected(node: ContactPoint): void;
+  /** The nodes as the one at `reached` has them. Rejects with TargetFault where they can't be used. */
+  nodesRead(nodes: readonly NodeRow[], reached: ContactPoint): Promise<void>;
+  /** What the cluster says of one of its nodes. */
+  nodeChanged(change: NodeChange): void;
   fault(fault: UpstreamFault): void;
 }
 
 export interface ControlOptions {
-  readonly contactPoints: readonly ContactPoint[];
+  /** Where it may connect, the best first. */
+  readonly candidates: () => readonly ContactPoint[];
   readonly dial: Dial;
   /** The login in force. */
   readonly login: () => Login;
@@ -64,8 +64,12 @@ export class ControlConnection {
   #beforeEndsAtMs = 0;
   #connecting = false;
   #nextFollowAtMs = 0;
-  #next = 0;
-  #failures = 0;
+  /** Attempts since it was last connected. */
+  #attempts = 0;
+  /** Reads that wait for the next connection. */
+  #waiting: (() => void)[] = [];
+  /** When the nodes are read anew. */
+  #topologyDueAtMs = Infinity;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   #refreshing: Promise<void> | null = null;
@@ -86,8 +90,13 @@ export class ControlConnection {
     return this.#connection?.isReady ?? false;
   }
 
+  /** The node it is, or was last, connected to. */
+  get node(): ContactPoint | null {
+    return this.#node;
+  }
+
   /**
-   * Connects to the first contact point that answers. Rejects only when the target is one that
+   * Connects to the first node that answers. Rejects only when the target is one that
    * cqlgate does not serve; a cluster that is down is tried again for ever.
    */
   async start(): Promise<void> {
@@ -115,6 +124,10 @@ export class ControlConnection {
   tick(nowMs: number): void {
     this.#connection?.tick(nowMs);
     this.#before?.tick(nowMs);
+    if (nowMs >= this.#topologyDueAtMs && this.isConnected) {
+      this.#topologyDueAtMs = nowMs + UPSTREAM.topologyRefreshMs;
+      this.#readTopology().catch((error: unknown) => this.#options.listener.fault(asFault(error)));
+    }
     const isDone = this.#before?.inFlight === 0 || nowMs >= this.#beforeEndsAtMs;
     if (isDone) this.#before?.destroy(replaced());
     if (this.#login !== null && hasEnded(this.#login, nowMs)) {
@@ -125,7 +138,7 @@ export class ControlConnection {
 
   /** The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. */
   async systemTable(table: string): Promise<SystemTable> {
-    const response = await this.#query(`SELECT * FROM system.${table}`);
+    const response = await this.#read(`SELECT * FROM system.${table}`);
     if (response.opcode === Opcode.ERROR) {
       const { code, message } = decodeError(response);
       return { refused: { code, message } };
@@ -136,7 +149,7 @@ export class ControlConnection {
   /** The cluster's schema version as its node sees it, or null when it can't be read. */
   async schemaVersion(): Promise<string | null> {
     try {
-      const rows = rowsOf(await this.#query('SELECT schema_version FROM system.local'));
+      const rows = rowsOf(await this.#read('SELECT schema_version FROM system.local'));
       const value = rows.rows[0]?.[0] ?? null;
       return value === null ? null : formatUuid(value);
     } catch {
@@ -174,9 +187,8 @@ export class ControlConnection {
   }
 
   async #connectToNext(): Promise<void> {
-    const { contactPoints, listener } = this.#options;
-    const node = contactPoints[this.#next % contactPoints.length]!;
-    this.#next++;
+    const nodes = this.#options.candidates();
+    const node = nodes[this.#attempts++ % nodes.length]!;
     const { connection, login } = await this.#logIn(node);
     this.#connection = connection;
     this.#node = node;
@@ -185,14 +197,15 @@ export class ControlConnection {
       await this.#inspectTarget(connection);
       await this.#register(connection);
       // After REGISTER, so that no change falls between.
-      await this.refreshSchema();
+      await Promise.all([this.refreshSchema(), this.#readTopology()]);
     } catch (error) {
       this.#connection = null;
       connection.destroy(asFault(error));
       throw error;
     }
-    this.#failures = 0;
-    listener.connected(node);
+    this.#attempts = 0;
+    this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyRefreshMs;
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 
   /** With the login in force; refused, once more with the secret as it is now. */
@@ -258,6 +271,7 @@ export class ControlConnection {
       version: CONTROL_VERSION,
       login,
       compression: null,
+      timeoutMs: UPSTREAM.controlConnectTimeoutMs,
       onEvent: (event) => this.#event(event),
       onClosed: (connection, cause) => this.#lost(connection, cause),
       onIdle: () => undefined,
@@ -321,8 +335,49 @@ export class ControlConnection {
     return this.ask(query, Consistency.ONE);
   }
 
+  /** For clients: where the connection is lost it is asked once more over the next one. */
+  async #read(query: string): Promise<Frame> {
+    try {
+      return await this.#query(query);
+    } catch (error) {
+      if (this.#closed) throw error;
+      await this.#connectedAgain();
+      return this.#query(query);
+    }
+  }
+
+  async #connectedAgain(): Promise<void> {
+    if (this.isConnected) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, UPSTREAM.acquireTimeoutMs);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  async #readTopology(): Promise<void> {
+    const reached = this.#node!;
+    const all = async (table: string): Promise<Rows | null> => {
+      const response = await this.#query(`SELECT * FROM system.${table}`);
+      return response.opcode === Opcode.ERROR && errorCodeOf(response) === CqlErrorCode.INVALID
+        ? null
+        : rowsOf(response);
+    };
+    const [local, peersV2] = await Promise.all([all('local'), all('peers_v2')]);
+    if (local === null)
+      throw new UpstreamFault('protocol', `${nameOf(reached)} has no system.local`);
+    const peers = peersV2 === null ? await all('peers') : null;
+    await this.#options.listener.nodesRead(nodesOf({ local, peersV2, peers }, reached), reached);
+  }
+
   #event(frame: Frame): void {
     const event = decodeEvent(frame);
+    if (event.type === 'STATUS_CHANGE' || event.type === 'TOPOLOGY_CHANGE') {
+      this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyDebounceMs;
+      this.#options.listener.nodeChanged(event);
+    }
     if (event.type !== 'SCHEMA_CHANGE') return;
     // The snapshot first: whoever is told must not find the old schema here.
     this.refreshSchema().then(
@@ -359,7 +414,7 @@ export class ControlConnection {
   #backoffMs(): number {
     const backoffMs = Math.min(
       UPSTREAM.reconnectMaxMs,
-      UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#failures++, 10),
+      UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#attempts, 10),
     );
     return backoffMs * (0.5 + Math.random() / 2);
   }

@@ -7,10 +7,10 @@ import { decodeRows, resultKind, ResultKind, type Rows } from '../protocol/messa
 import { Opcode } from '../protocol/opcodes.ts';
 import { UPSTREAM } from '../limits.ts';
 import { Connection } from './connection.ts';
-import type { ContactPoint } from './control-connection.ts';
 import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
+import type { ContactPoint } from './node.ts';
 
 export interface Rights {
   readonly isSuperuser: boolean;

@@ -35,9 +35,28 @@ interface Entry extends PreparedStatement {
    * (CASSANDRA-10786). Only who is in here may do so; all others get UNPREPARED and prepare again.
    */
   givenTo: WeakSet<object>;
-  /** The re-prepare under way, so that a herd of UNPREPARED causes one. */
-  repair: Promise<boolean> | null;
+  /** The re-prepares under way, by node and version, so that a herd of UNPREPARED causes one. */
+  readonly repairs: Map<string, Promise<boolean>>;
+  /** Set while there are any. */
+  suspension: Suspension | null;
   bytes: number;
+}
+
+/** Nobody counts as given while re-prepares are under way. */
+interface Suspension {
+  readonly given: WeakSet<object>;
+  readonly meanwhile: WeakSet<object>;
+  underWay: number;
+  /** All that ended found what clients know. */
+  isSame: boolean;
+}
+
+/** Where a statement is prepared again. */
+export interface RepairPlace {
+  readonly node: string;
+  readonly version: number;
+  /** The version's EXECUTE says by which result metadata the client reads. */
+  readonly hasId: boolean;
 }
 
 /** Map overhead, objects and buffers' headers of one entry, estimated high. */
@@ -95,7 +114,8 @@ export class PreparedRegistry {
         shapes: new Map(),
         used: false,
         givenTo: new WeakSet(),
-        repair: null,
+        repairs: new Map(),
+        suspension: null,
         bytes: 0,
       };
       this.#entries.set(key, entry);
@@ -126,37 +146,52 @@ export class PreparedRegistry {
    */
   async repair(
     prepared: PreparedStatement,
-    version: number,
-    resultMetadataHasId: boolean,
+    place: RepairPlace,
     prepare: () => Promise<Prepared | null>,
   ): Promise<boolean> {
-    const entry = prepared as Entry;
-    entry.repair ??= this.#repair(entry, version, resultMetadataHasId, prepare).finally(() => {
-      entry.repair = null;
-    });
-    return entry.repair;
+    const { repairs } = prepared as Entry;
+    const key = `${place.node} ${place.version}`;
+    let repair = repairs.get(key);
+    if (repair === undefined) {
+      repair = this.#repair(prepared as Entry, place, prepare).finally(() => repairs.delete(key));
+      repairs.set(key, repair);
+    }
+    return repair;
   }
 
   async #repair(
     entry: Entry,
-    version: number,
-    resultMetadataHasId: boolean,
+    { version, hasId }: RepairPlace,
     prepare: () => Promise<Prepared | null>,
   ): Promise<boolean> {
-    const given = entry.givenTo;
-    const suspended = new WeakSet();
-    entry.givenTo = suspended;
-    const again = await prepare();
-    const known = entry.shapes.get(version);
-    const same =
-      again !== null &&
-      known !== undefined &&
-      entry.id.equals(again.id) &&
-      known.bindMetadata.equals(again.bindMetadata) &&
-      (resultMetadataHasId || known.resultMetadata.equals(again.resultMetadata));
-    // Unless a schema change or another PREPARE came between: then that one's word stands.
-    if (same && entry.givenTo === suspended) entry.givenTo = given;
-    return same;
+    if (entry.suspension === null) {
+      const meanwhile = new WeakSet();
+      entry.suspension = { given: entry.givenTo, meanwhile, underWay: 0, isSame: true };
+      entry.givenTo = meanwhile;
+    }
+    const { suspension } = entry;
+    suspension.underWay++;
+    let isSame = false;
+    try {
+      const again = await prepare();
+      const known = entry.shapes.get(version);
+      isSame =
+        again !== null &&
+        known !== undefined &&
+        entry.id.equals(again.id) &&
+        known.bindMetadata.equals(again.bindMetadata) &&
+        (hasId || known.resultMetadata.equals(again.resultMetadata));
+      return isSame;
+    } finally {
+      suspension.isSame &&= isSame;
+      if (--suspension.underWay === 0) {
+        entry.suspension = null;
+        // Unless a schema change or another PREPARE came between: then that one's word stands.
+        if (suspension.isSame && entry.givenTo === suspension.meanwhile) {
+          entry.givenTo = suspension.given;
+        }
+      }
+    }
   }
 
   /**
@@ -182,7 +217,8 @@ export class PreparedRegistry {
       returnsRows: prepared.resultColumnCount > 0,
       shapes: new Map(),
       givenTo: new WeakSet(),
-      repair: null,
+      repairs: new Map(),
+      suspension: null,
     };
     old.givenTo = new WeakSet();
     this.#entries.set(old.key, entry);

@@ -8,7 +8,6 @@ import { Writer } from '../../src/protocol/writer.ts';
 import { Connection, type InFlight } from '../../src/upstream/connection.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
-import { ConnectionBudget, Pool } from '../../src/upstream/pool.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
 
 const LOGIN = { name: 'ci', open: false, username: 'ci', password: 'pw' } as const;
@@ -173,70 +172,5 @@ describe('a connection', () => {
     await node.close();
     await expect(open()).rejects.toMatchObject({ code: 'unreachable' });
     node = await ScriptedNode.start();
-  });
-});
-
-describe('a pool', () => {
-  const pool = (connections = 1) =>
-    new Pool({
-      dial: dialPlain,
-      host: '127.0.0.1',
-      port: node.port,
-      version: 4,
-      login: LOGIN,
-      compression: null,
-      connections,
-      budget: new ConnectionBudget(100),
-      onFault: () => undefined,
-      onRefused: async () => Promise.resolve(false),
-    });
-
-  it('re-keys an idle connection instead of logging in again', async () => {
-    const one = pool();
-    const first = await one.whenAvailable(null);
-    for (const keyspace of ['a', 'b', 'a']) {
-      const connection = one.pick(keyspace) ?? (await one.whenAvailable(keyspace));
-      expect(connection).toBe(first);
-      expect(connection.keyspace).toBe(keyspace);
-    }
-    expect(node.logins).toBe(1);
-    one.close();
-  });
-
-  it('gives two who want different keyspaces at once what each wants', async () => {
-    const one = pool();
-    await one.whenAvailable(null);
-    const wanted = Array.from({ length: 20 }, (_unused, i) => `k${i % 4}`);
-    const got = await Promise.all(
-      wanted.map(async (keyspace) => {
-        // As the session does: whoever was let in looks again, and waits on if it was late.
-        for (;;) {
-          const connection = one.pick(keyspace);
-          if (connection !== null) return connection.keyspace;
-          await one.whenAvailable(keyspace);
-        }
-      }),
-    );
-    expect(got).toEqual(wanted);
-    one.close();
-  });
-
-  it('fails those who wait at once when the login is refused', async () => {
-    node.refuseLogin = true;
-    const one = pool();
-    await expect(one.whenAvailable(null)).rejects.toMatchObject({ code: 'login_refused' });
-    one.close();
-  });
-
-  it('ends a connection whose USE goes unanswered', async () => {
-    node.script = ({ text }) => text.startsWith('USE');
-    const one = pool();
-    const connection = await one.whenAvailable(null);
-    const waiting = one.whenAvailable('a');
-    await expect.poll(() => node.requests.length).toBe(1);
-    connection.tick(Date.now() + UPSTREAM.useTimeoutMs + 1);
-    await expect(waiting).rejects.toMatchObject({ code: 'timeout' });
-    expect(connection.isReady).toBe(false);
-    one.close();
   });
 });

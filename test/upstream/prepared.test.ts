@@ -30,6 +30,9 @@ const source = (text = 'SELECT * FROM ks.t') => ({
 });
 const find = (registry: PreparedRegistry, n: number) => registry.find(id(n), 0, 16);
 
+const V4 = { node: 'one', version: 4, hasId: false };
+const V5 = { node: 'one', version: 5, hasId: true };
+
 describe('the registry', () => {
   it('knows only what was learned', () => {
     const registry = new PreparedRegistry({ maxBytes: 1e6 });
@@ -88,11 +91,50 @@ describe('the registry', () => {
         answer = resolve;
       });
     };
-    const repairs = [1, 2, 3].map(async () => registry.repair(prepared, 4, false, prepare));
+    const repairs = [1, 2, 3].map(async () => registry.repair(prepared, V4, prepare));
     expect(registry.wasGiven(prepared, client)).toBe(false);
     answer(shape(1));
     expect(await Promise.all(repairs)).toEqual([true, true, true]);
     expect(asked).toBe(1);
+    expect(registry.wasGiven(prepared, client)).toBe(true);
+  });
+
+  it('repairs on each node by itself, and believes no rows until all of them agree', async () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const client = {};
+    registry.learn(shape(1), 4, source(), client);
+    const prepared = find(registry, 1)!;
+    const answers: ((again: Prepared | null) => void)[] = [];
+    const prepare = async () =>
+      new Promise<Prepared | null>((resolve) => {
+        answers.push(resolve);
+      });
+    const repair = async (node: string) => registry.repair(prepared, { ...V4, node }, prepare);
+    let pair = [repair('one'), repair('two')];
+    expect(answers).toHaveLength(2);
+    answers[1]!(shape(1));
+    await pair[1];
+    expect(registry.wasGiven(prepared, client)).toBe(false);
+    answers[0]!(shape(1));
+    expect(await Promise.all(pair)).toEqual([true, true]);
+    expect(registry.wasGiven(prepared, client)).toBe(true);
+    // One node has other columns: whoever decodes by the old ones must not.
+    pair = [repair('one'), repair('two')];
+    answers[2]!(shape(1, 'a,k,v'));
+    answers[3]!(shape(1));
+    expect(await Promise.all(pair)).toEqual([false, true]);
+    expect(registry.wasGiven(prepared, client)).toBe(false);
+  });
+
+  it('counts nobody as given when a repair fails', async () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const client = {};
+    registry.learn(shape(1), 4, source(), client);
+    const prepared = find(registry, 1)!;
+    const failing = registry.repair(prepared, V4, async () => Promise.reject(new Error('gone')));
+    await expect(failing).rejects.toThrow('gone');
+    expect(registry.wasGiven(prepared, client)).toBe(false);
+    registry.learn(shape(1), 4, source(), client);
     expect(registry.wasGiven(prepared, client)).toBe(true);
   });
 
@@ -107,14 +149,10 @@ describe('the registry', () => {
     const client = {};
     registry.learn(shape(1), 4, source(), client);
     const prepared = find(registry, 1)!;
-    expect(await registry.repair(prepared, 4, false, async () => Promise.resolve(again))).toBe(
-      same,
-    );
+    expect(await registry.repair(prepared, V4, async () => Promise.resolve(again))).toBe(same);
     expect(registry.wasGiven(prepared, client)).toBe(same);
     // v5 covers result metadata by its own id.
-    expect(await registry.repair(prepared, 5, true, async () => Promise.resolve(again))).toBe(
-      false,
-    );
+    expect(await registry.repair(prepared, V5, async () => Promise.resolve(again))).toBe(false);
   });
 
   it('is bounded in bytes, and keeps what is used', () => {

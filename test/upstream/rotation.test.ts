@@ -10,6 +10,7 @@ import { Cluster } from '../../src/upstream/cluster.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import type { InFlight } from '../../src/upstream/connection.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
+import { ANYWHERE } from '../../src/upstream/route.ts';
 import { answerAsCluster } from '../support/scripted-cluster.ts';
 import { ScriptedNode, type ScriptedRequest } from '../support/scripted-node.ts';
 
@@ -63,6 +64,7 @@ beforeEach(async () => {
   cluster = new Cluster({
     dial: dialPlain,
     contactPoints: [{ host: '127.0.0.1', port: node.port }],
+    datacenters: { local: null, remote: [] },
     logins: new Map([['ci', source]]),
     gateRole: 'ci',
     compression: 'none',
@@ -73,6 +75,7 @@ beforeEach(async () => {
     listener: {
       schemaChanged: () => undefined,
       superuser: () => undefined,
+      nodesChanged: () => undefined,
       loginChanged: (login) => changes.push(login.open ? '' : login.username),
       fault: (fault) => faults.push(fault),
     },
@@ -95,8 +98,8 @@ async function send(text: string): Promise<string[]> {
     lost: (sent, cause) => ends.push(`lost ${sent} ${cause.message}`),
     timedOut: () => ends.push('timed out'),
   };
-  const pool = cluster.pool('ci', 4)!;
-  const connection = pool.pick(null) ?? (await pool.whenAvailable(null));
+  const route = cluster.route('ci', 4)!;
+  const connection = route.pick(ANYWHERE) ?? (await route.whenAvailable(ANYWHERE));
   const body = encodeQuery({ query: text, consistency: 1, version: 4 });
   const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 1, body });
   // The Permit is not looked into; only decide() can make a real one.
@@ -158,7 +161,7 @@ describe('a refused login', () => {
     source.next = loginOf('two');
     await cluster.start();
     expect(source.refreshes).toBeGreaterThan(0);
-    const waited = cluster.pool('ci', 4)!.whenAvailable(null);
+    const waited = cluster.route('ci', 4)!.whenAvailable(ANYWHERE);
     await expect(waited).resolves.toMatchObject({ isReady: true });
     await expect.poll(connected).toEqual(['two']);
     expect(changes).toEqual(['two']);
@@ -168,20 +171,20 @@ describe('a refused login', () => {
     await cluster.start();
     node.refuses = 'one';
     for (const socket of node.sockets) socket.destroy();
-    const pool = cluster.pool('ci', 4)!;
-    await expect.poll(() => pool.ready).toBe(0);
-    await expect(pool.whenAvailable(null)).rejects.toMatchObject({
+    const route = cluster.route('ci', 4)!;
+    await expect.poll(() => route.ready).toBe(0);
+    await expect(route.whenAvailable(ANYWHERE)).rejects.toMatchObject({
       code: 'login_refused',
       message: expect.stringMatching(/refused the login of Cassandra role ci.*read anew/) as string,
     });
     const { refreshes } = source;
-    await expect(pool.whenAvailable(null)).rejects.toMatchObject({ code: 'login_refused' });
+    await expect(route.whenAvailable(ANYWHERE)).rejects.toMatchObject({ code: 'login_refused' });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     // The control connection asks at each of its own attempts; the source's cool-down bounds that.
     expect(source.refreshes - refreshes).toBeLessThan(1_500 / 100);
     expect(SECRETS.refreshCoolDownMs).toBeGreaterThan(1_000);
     node.refuses = null;
-    await expect.poll(() => pool.ready, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => route.ready, { timeout: 5_000 }).toBe(2);
   });
 });
 
@@ -192,7 +195,7 @@ describe('a lease that ended with no other', () => {
     await send('SELECT quick');
     await expect.poll(connected, { timeout: 3_000 }).toEqual([]);
     const { logins } = node;
-    await expect(cluster.pool('ci', 4)!.whenAvailable(null)).rejects.toMatchObject({
+    await expect(cluster.route('ci', 4)!.whenAvailable(ANYWHERE)).rejects.toMatchObject({
       code: 'login_refused',
       message: expect.stringContaining('lease of Cassandra role ci ended') as string,
     });

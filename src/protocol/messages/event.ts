@@ -29,9 +29,18 @@ export interface SchemaChange {
   readonly argumentTypes: readonly string[] | null;
 }
 
+export interface NodeChange {
+  /** NEW_NODE, REMOVED_NODE or MOVED_NODE; UP or DOWN. */
+  readonly change: string;
+  /** 4 or 16 bytes. */
+  readonly address: Buffer;
+  readonly port: number;
+}
+
 export type Event =
   | ({ readonly type: 'SCHEMA_CHANGE' } & SchemaChange)
-  | { readonly type: Exclude<EventType, 'SCHEMA_CHANGE'> };
+  | ({ readonly type: 'TOPOLOGY_CHANGE' | 'STATUS_CHANGE' } & NodeChange)
+  | { readonly type: 'TRACE_COMPLETE' };
 
 const EVENT_STREAM_ID = -1;
 
@@ -40,8 +49,14 @@ export function decodeEvent(frame: Frame): Event {
   const name = reader.readString('event type');
   const type = EVENT_TYPES.find((one) => one === name);
   if (type === undefined) throw reader.fault(`unknown event type ${name}`);
-  // Addresses of nodes are of no use here: topology is read from system tables.
-  return type === 'SCHEMA_CHANGE' ? { type, ...readSchemaChange(reader) } : { type };
+  if (type === 'SCHEMA_CHANGE') return { type, ...readSchemaChange(reader) };
+  return type === 'TRACE_COMPLETE' ? { type } : { type, ...readNodeChange(reader) };
+}
+
+function readNodeChange(reader: Reader): NodeChange {
+  const change = reader.readString('change of a node');
+  const { address, port } = reader.readInet('node');
+  return { change, address, port };
 }
 
 /** The body of a SCHEMA_CHANGE, in an event and in a result. */

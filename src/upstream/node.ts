@@ -1,0 +1,84 @@
+// One node of the cluster: what its peers say of it, where the gate dials it, and whether it is reached.
+import { isIPv6 } from 'node:net';
+
+export interface ContactPoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export function nameOf({ host, port }: ContactPoint): string {
+  return `${host}:${port}`;
+}
+
+/** An address of 4 or 16 bytes as text, or null for another length. */
+export function inetText(bytes: Buffer): string | null {
+  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.length !== 16) return null;
+  const groups = Array.from({ length: 8 }, (_unused, i) => bytes.readUInt16BE(2 * i).toString(16));
+  return canonicalHost(groups.join(':'));
+}
+
+/** IPv6 has several spellings of one address. */
+export function canonicalHost(host: string): string {
+  return isIPv6(host) ? new URL(`http://[${host}]/`).hostname.slice(1, -1) : host;
+}
+
+/** A node as the system tables have it. */
+export interface NodeRow {
+  readonly hostId: string;
+  /** Where drivers are told to find it. */
+  readonly native: ContactPoint;
+  readonly datacenter: string;
+  readonly rack: string;
+  readonly releaseVersion: string;
+  readonly tokens: readonly bigint[];
+}
+
+export class ClusterNode {
+  readonly hostId: string;
+  /** Where it is dialled: by a contact point's own words where one led there. */
+  readonly host: string;
+  readonly port: number;
+  /** `host:port` as dialled; connections are named by it. */
+  readonly name: string;
+  readonly native: ContactPoint;
+  readonly datacenter: string;
+  readonly rack: string;
+  readonly releaseVersion: string;
+  readonly tokens: readonly bigint[];
+  /** Connections of all pools that stand now. */
+  openConnections = 0;
+  /** The cluster's last word in an event; only a hint, since a node may be cut off from others alone. */
+  saidDown = false;
+
+  constructor(row: NodeRow, dialled: ContactPoint) {
+    this.hostId = row.hostId;
+    this.host = dialled.host;
+    this.port = dialled.port;
+    this.name = nameOf(dialled);
+    this.native = row.native;
+    this.datacenter = row.datacenter;
+    this.rack = row.rack;
+    this.releaseVersion = row.releaseVersion;
+    this.tokens = row.tokens;
+  }
+
+  /** The gate has a connection to it; where none is kept (another datacenter) the cluster's word counts. */
+  get isReachable(): boolean {
+    return this.openConnections > 0;
+  }
+
+  /** Whether it is still the node of this row, dialled there. */
+  is(row: NodeRow, dialled: ContactPoint): boolean {
+    return (
+      this.hostId === row.hostId &&
+      this.name === nameOf(dialled) &&
+      nameOf(this.native) === nameOf(row.native) &&
+      this.datacenter === row.datacenter &&
+      this.rack === row.rack &&
+      this.releaseVersion === row.releaseVersion &&
+      this.tokens.length === row.tokens.length &&
+      this.tokens.every((token, i) => token === row.tokens[i])
+    );
+  }
+}

@@ -1,0 +1,109 @@
+// Which nodes the cluster has, as last read, and in which order their datacenters are used. Nodes come, go
+// and change address; one that stayed as it was is the same object as before.
+import { isIP } from 'node:net';
+import { canonicalHost, ClusterNode, nameOf, type ContactPoint, type NodeRow } from './node.ts';
+import type { Tiers } from './route.ts';
+
+export interface Datacenters {
+  /** Whose nodes are used; null: that of the first node reached. */
+  readonly local: string | null;
+  /** Used in this order while no node of the local one is reached. */
+  readonly remote: readonly string[];
+}
+
+export class Nodes {
+  readonly #remote: readonly string[];
+  #local: string | null;
+  #all: readonly ClusterNode[] = [];
+  /** Where a contact point led: its own words go before the address that the node gives of itself. */
+  readonly #reached = new Map<
+    string,
+    { readonly dialled: ContactPoint; readonly native: string }
+  >();
+
+  constructor({ local, remote }: Datacenters) {
+    this.#local = local;
+    this.#remote = remote;
+  }
+
+  get all(): readonly ClusterNode[] {
+    return this.#all;
+  }
+
+  get localDatacenter(): string | null {
+    return this.#local;
+  }
+
+  get datacenters(): readonly string[] {
+    return [...new Set(this.#all.map(({ datacenter }) => datacenter))];
+  }
+
+  /** The nodes that are used, by datacenter in the order of use. */
+  get tiers(): Tiers {
+    return [this.#local ?? '', ...this.#remote].map((name) =>
+      this.#all.filter(({ datacenter }) => datacenter === name),
+    );
+  }
+
+  /**
+   * Takes what the node at `reached` says. `names` are contact points by the address that they resolve
+   * to. True when anything is another than before.
+   */
+  update(
+    rows: readonly NodeRow[],
+    reached: ContactPoint,
+    names: ReadonlyMap<string, ContactPoint>,
+  ): boolean {
+    const [own] = rows;
+    if (own === undefined) return false;
+    this.#local ??= own.datacenter;
+    this.#reached.set(own.hostId, { dialled: reached, native: nameOf(own.native) });
+    const before = this.#all;
+    this.#all = rows.map((row) => {
+      const dialled = this.#dialled(row, names);
+      const known = before.find((node) => node.hostId === row.hostId);
+      return known?.is(row, dialled) === true ? known : new ClusterNode(row, dialled);
+    });
+    const ids = new Set(rows.map(({ hostId }) => hostId));
+    for (const id of this.#reached.keys()) if (!ids.has(id)) this.#reached.delete(id);
+    return this.#all.length !== before.length || this.#all.some((node) => !before.includes(node));
+  }
+
+  /** By the address that the cluster calls it by. */
+  find(host: string, port: number): ClusterNode | null {
+    return this.#all.find(({ native }) => native.host === host && native.port === port) ?? null;
+  }
+
+  dialledAs({ host, port }: ContactPoint): ClusterNode | null {
+    return this.#all.find((node) => node.host === host && node.port === port) ?? null;
+  }
+
+  #dialled(row: NodeRow, names: ReadonlyMap<string, ContactPoint>): ContactPoint {
+    const native = nameOf(row.native);
+    const before = this.#reached.get(row.hostId);
+    if (before?.native === native) return before.dialled;
+    return names.get(native) ?? row.native;
+  }
+}
+
+/**
+ * Contact points by name, under the one address that each resolves to: a certificate is of the name. A
+ * name of several addresses is no node's.
+ */
+export async function resolveNames(
+  contactPoints: readonly ContactPoint[],
+  lookup: (host: string) => Promise<readonly { address: string }[]>,
+): Promise<Map<string, ContactPoint>> {
+  const names = new Map<string, ContactPoint>();
+  await Promise.all(
+    contactPoints.map(async (point) => {
+      if (isIP(point.host) !== 0) return;
+      const found = await lookup(point.host).catch(() => []);
+      const [only] = new Set(found.map(({ address }) => canonicalHost(address)));
+      if (only !== undefined && found.length === 1) {
+        names.set(nameOf({ host: only, port: point.port }), point);
+      }
+    }),
+  );
+  return names;
+}

@@ -1,0 +1,428 @@
+// Where the requests of one Cassandra role and protocol version go: a pool for each node, the local
+// datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
+// here those wait who found none.
+import { UPSTREAM } from '../limits.ts';
+import { hasEnded, type Login } from '../secrets/login.ts';
+import type { Connection } from './connection.ts';
+import { UpstreamFault } from './faults.ts';
+import type { ClusterNode } from './node.ts';
+import { asFault, Pool, type PoolOptions } from './pool.ts';
+
+/** What a request asks of its connection. */
+export interface Want {
+  /** That the connection must be in; null where the request names everything in full. */
+  readonly keyspace: string | null;
+  /** Nodes that serve it best: the replicas of its row, or the node that its session reads system tables from. */
+  readonly preferred: readonly ClusterNode[];
+  /** The first of `preferred` that is reached, rather than the one with the least to do. */
+  readonly inOrder: boolean;
+  /** While the first of `preferred` is reached, no other node will do. */
+  readonly only: boolean;
+  /** Name of a node that failed it; taken again only where there is no other. */
+  readonly avoid: string | null;
+}
+
+export const ANYWHERE: Want = {
+  keyspace: null,
+  preferred: [],
+  inOrder: false,
+  only: false,
+  avoid: null,
+};
+
+export interface RouteOptions extends PoolOptions {
+  readonly onFault: (fault: UpstreamFault) => void;
+  /** The login was refused: true when another one came into force, and its route takes the waiters. */
+  readonly onRefused: () => Promise<boolean>;
+}
+
+/** The nodes of a route by datacenter, in the order in which they are used. */
+export type Tiers = readonly (readonly ClusterNode[])[];
+
+interface Waiter {
+  readonly want: Want;
+  /** Wants a connection on which it will itself send a USE. */
+  readonly forUse: boolean;
+  readonly deadlineAtMs: number;
+  readonly resolve: (connection: Connection) => void;
+  readonly reject: (fault: UpstreamFault) => void;
+}
+
+export class Route {
+  readonly #options: RouteOptions;
+  readonly #byNode = new Map<ClusterNode, Pool>();
+  #tiers: readonly (readonly Pool[])[] = [];
+  /** Of nodes that left: what is in flight finishes, until this time. */
+  readonly #leaving = new Map<Pool, number>();
+  #waiters: Waiter[] = [];
+  #lastFault: UpstreamFault | null = null;
+  /** A refused login asks for a fresh secret once, until it is let in again. */
+  #freshSecret: 'not asked' | 'being asked' | 'asked' = 'not asked';
+  #turn = 0;
+  #retired = false;
+  #closed = false;
+
+  constructor(options: RouteOptions) {
+    this.#options = options;
+  }
+
+  get login(): Login {
+    return this.#options.login;
+  }
+
+  get version(): number {
+    return this.#options.version;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** Of all nodes, those that left included. */
+  get pools(): readonly Pool[] {
+    return [...this.#byNode.values(), ...this.#leaving.keys()];
+  }
+
+  get ready(): number {
+    return this.pools.reduce((sum, pool) => sum + pool.ready, 0);
+  }
+
+  get inFlight(): number {
+    return this.pools.reduce((sum, pool) => sum + pool.inFlight, 0);
+  }
+
+  get isIdle(): boolean {
+    return this.#waiters.length === 0 && this.pools.every((pool) => pool.isIdle);
+  }
+
+  /** Pools for new nodes; those of nodes that are no longer among them drain. */
+  setNodes(tiers: Tiers): void {
+    if (this.#retired) return;
+    const nodes = new Set(tiers.flat());
+    for (const [node, pool] of this.#byNode) {
+      if (nodes.has(node)) continue;
+      this.#byNode.delete(node);
+      pool.retire();
+      this.#leaving.set(pool, Date.now() + UPSTREAM.retiredPoolMs);
+    }
+    this.#tiers = tiers.map((tier, i) => tier.map((node) => this.#poolOf(node, i)));
+    this.warm();
+    this.#serveWaiters();
+  }
+
+  /** Whether a node other than this one could be asked now. */
+  hasOther(name: string): boolean {
+    return this.#tiers.some((tier) =>
+      tier.some((pool) => pool.node.name !== name && pool.ready > 0),
+    );
+  }
+
+  isReached(node: ClusterNode): boolean {
+    return (this.#byNode.get(node)?.ready ?? 0) > 0;
+  }
+
+  /** A node that is reached, the local datacenter's first; null where none is. */
+  get someNode(): ClusterNode | null {
+    for (const tier of this.#tiers) {
+      const pool = tier.find((one) => one.ready > 0);
+      if (pool !== undefined) return pool.node;
+    }
+    return null;
+  }
+
+  /** The connection that serves best now, or null: then `whenAvailable`. */
+  pick(want: Want): Connection | null {
+    return this.#pick(want, want.avoid) ?? (want.avoid === null ? null : this.#pickDespite(want));
+  }
+
+  /**
+   * A connection for a client's own USE: one that is in that keyspace, or an idle one, marked as
+   * being set to it until `settleKeyspace`. `offered` is what `whenAvailable` gave, and is kept for
+   * who was let in.
+   */
+  pickForUse(keyspace: string, offered: Connection | null = null): Connection | null {
+    const want = { ...ANYWHERE, keyspace };
+    const there = this.pick(want);
+    if (there !== null) return there;
+    const isFree =
+      offered?.isReady === true && offered.inFlight === 0 && offered.switchingTo === null;
+    const idle = isFree ? offered : this.#idle(want, keyspace);
+    if (idle !== null) {
+      idle.switchingTo = keyspace;
+      idle.reservedFor = null;
+    }
+    return idle;
+  }
+
+  /** Waits for a connection; rejects when the wait gets too long or the login is refused. */
+  async whenAvailable(want: Want, forUse = false): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(closedFault());
+        return;
+      }
+      if (this.#waiters.length >= UPSTREAM.waitersPerRoute) {
+        reject(new UpstreamFault('busy', 'too many requests wait for a connection'));
+        return;
+      }
+      const deadlineAtMs = Date.now() + UPSTREAM.acquireTimeoutMs;
+      this.#waiters.push({ want, forUse, deadlineAtMs, resolve, reject });
+      this.#serveWaiters();
+    });
+  }
+
+  /** Opens the local datacenter's connections. */
+  warm(): void {
+    for (const pool of this.#tiers[0] ?? []) pool.warm();
+  }
+
+  /**
+   * Resolves once it can take another's place: each local node let its login in or could not be asked.
+   * Rejects when one refused it, or none could be asked.
+   */
+  async opened(): Promise<void> {
+    this.warm();
+    const faults = await Promise.all((this.#tiers[0] ?? []).map(async (one) => one.firstAttempt));
+    const refused = faults.find((fault) => fault?.code === 'login_refused');
+    const fault = refused ?? (faults.includes(null) ? null : faults[0]);
+    if (fault !== null) throw fault ?? new UpstreamFault('unreachable', 'no node is known');
+  }
+
+  retryNow(node: ClusterNode): void {
+    this.#byNode.get(node)?.retryNow();
+  }
+
+  probe(node: ClusterNode): void {
+    this.#byNode.get(node)?.probe();
+  }
+
+  /** Deadlines, heartbeats, lost connections, connections grown beyond the configured number. */
+  tick(nowMs: number): void {
+    const wanted = new Set<string>();
+    for (const { want } of this.#waiters) if (want.keyspace !== null) wanted.add(want.keyspace);
+    for (const pool of this.pools) pool.tick(nowMs, wanted);
+    for (const [pool, endAtMs] of this.#leaving) {
+      if (!pool.isIdle && nowMs < endAtMs) continue;
+      this.#leaving.delete(pool);
+      pool.close(closedFault());
+    }
+    const late = this.#waiters.filter((waiter) => waiter.deadlineAtMs <= nowMs);
+    if (late.length > 0) {
+      this.#waiters = this.#waiters.filter((waiter) => waiter.deadlineAtMs > nowMs);
+      const fault =
+        this.#lastFault ?? new UpstreamFault('busy', 'no connection became free in time');
+      for (const waiter of late) waiter.reject(fault);
+    }
+    if (this.#waiters.length > 0) this.#serveWaiters();
+    else if (!this.#retired && !hasEnded(this.login, nowMs)) this.warm();
+  }
+
+  /** Another route takes its place, and those who wait here. */
+  retire(successor: Route | null): void {
+    this.#retired = true;
+    for (const pool of this.pools) pool.retire();
+    if (successor === null) return;
+    successor.#waiters.push(...this.#waiters);
+    this.#waiters = [];
+    successor.#serveWaiters();
+  }
+
+  close(): void {
+    this.#closed = true;
+    const fault = closedFault();
+    for (const pool of this.pools) pool.close(fault);
+    for (const waiter of this.#waiters) waiter.reject(fault);
+    this.#waiters = [];
+  }
+
+  #poolOf(node: ClusterNode, tier: number): Pool {
+    let pool = this.#byNode.get(node);
+    if (pool === undefined) {
+      pool = new Pool(node, this.#options, {
+        available: () => {
+          if (this.#waiters.length > 0) this.#serveWaiters();
+        },
+        opened: () => {
+          this.#lastFault = null;
+          this.#freshSecret = 'not asked';
+          this.#serveWaiters();
+        },
+        failed: (fault) => this.#failed(fault),
+      });
+      this.#byNode.set(node, pool);
+    }
+    pool.tier = tier;
+    return pool;
+  }
+
+  #pick(want: Want, avoid: string | null): Connection | null {
+    const { keyspace, preferred, inOrder } = want;
+    let best: Connection | null = null;
+    const tier = this.#tierInUse();
+    for (const node of preferred) {
+      const pool = this.#byNode.get(node);
+      if (pool === undefined || node.name === avoid || pool.tier !== tier) continue;
+      const one = pool.pick(keyspace);
+      if (one === null || (best !== null && best.load <= one.load)) continue;
+      best = one;
+      if (inOrder && !one.isSuspect) break;
+    }
+    return best ?? this.#leastLoaded(this.#poolsFor(want), keyspace, avoid);
+  }
+
+  /** From another start each time, and not all of a large cluster: some of it is as good as the best. */
+  #leastLoaded(
+    pools: readonly Pool[],
+    keyspace: string | null,
+    avoid: string | null,
+  ): Connection | null {
+    let best: Connection | null = null;
+    let seen = 0;
+    const start = this.#turn++ % Math.max(1, pools.length);
+    for (let i = 0; i < pools.length && seen < UPSTREAM.poolsCompared; i++) {
+      const pool = pools[(start + i) % pools.length]!;
+      if (pool.node.name === avoid) continue;
+      const one = pool.pick(keyspace);
+      if (one === null) continue;
+      seen++;
+      if (best === null || one.load < best.load) best = one;
+    }
+    return best;
+  }
+
+  /** Nobody else can be asked: then the node that failed it, if it is there. */
+  #pickDespite(want: Want): Connection | null {
+    return this.hasOther(want.avoid!) ? null : this.#pick(want, null);
+  }
+
+  /** The first datacenter with a connection. */
+  #tierInUse(): number {
+    if (this.#tiers.length < 2) return 0;
+    return Math.max(
+      0,
+      this.#tiers.findIndex((tier) => tier.some((pool) => pool.ready > 0)),
+    );
+  }
+
+  #poolsFor({ only, preferred, avoid }: Want): readonly Pool[] {
+    const [first] = preferred;
+    const isBound = only && first !== undefined && first.name !== avoid;
+    const pool = isBound ? this.#byNode.get(first) : undefined;
+    if (pool !== undefined && pool.ready > 0) return [pool];
+    return this.#tiers[this.#tierInUse()] ?? NO_POOLS;
+  }
+
+  #idle(want: Want, keyspace: string): Connection | null {
+    for (const node of want.preferred) {
+      const idle = this.#byNode.get(node)?.idle(keyspace) ?? null;
+      if (idle !== null) return idle;
+    }
+    let best: Connection | null = null;
+    for (const pool of this.#poolsFor(want)) {
+      const idle = pool.idle(keyspace);
+      if (idle === null) continue;
+      if (idle.keyspace === null) return idle;
+      if (best === null || idle.idleSinceMs < best.idleSinceMs) best = idle;
+    }
+    return best;
+  }
+
+  #serveWaiters(): void {
+    const waiting = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiting) {
+      if (!this.#serve(waiter)) this.#waiters.push(waiter);
+    }
+  }
+
+  #serve(waiter: Waiter): boolean {
+    const { want, forUse } = waiter;
+    const { keyspace } = want;
+    const idle = keyspace === null ? null : this.#idle(want, keyspace);
+    const there = this.pick(want) ?? (forUse ? idle : null);
+    if (there !== null) {
+      this.#promise(there, waiter);
+      return true;
+    }
+    if (idle !== null && keyspace !== null) {
+      this.#rekey(idle, keyspace, waiter);
+      return true;
+    }
+    const pools = this.#poolsFor(want);
+    // One that is idle but promised is looked at again at the end of this turn.
+    if (pools.some((pool) => pool.hasPromised)) return false;
+    this.#grow(pools, keyspace);
+    return false;
+  }
+
+  #rekey(idle: Connection, keyspace: string, waiter: Waiter): void {
+    idle.reservedFor = null;
+    idle.use(keyspace).then(
+      () => this.#promise(idle, waiter),
+      (error: unknown) => {
+        const fault = asFault(error);
+        // Its connection is gone; another may serve before its deadline.
+        if (fault.code === 'keyspace' || this.#closed) waiter.reject(fault);
+        else this.#waiters.push(waiter);
+        this.#serveWaiters();
+      },
+    );
+  }
+
+  /** The node with the least to do gets another connection; with none reached, all are tried. */
+  #grow(pools: readonly Pool[], keyspace: string | null): void {
+    const reached = pools.filter((pool) => pool.ready > 0);
+    if (reached.length > 0) {
+      reached.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).grow(keyspace);
+      return;
+    }
+    for (const tier of this.#tiers) {
+      for (const pool of tier) pool.grow(null);
+      if (!tier.every((pool) => pool.isFailing)) return;
+    }
+  }
+
+  /**
+   * Lets a waiter go on with a connection. It takes it only when its own code runs, so until the end
+   * of this turn nobody else may re-key it: two who want different keyspaces would else take it from
+   * each other for ever.
+   */
+  #promise(connection: Connection, waiter: Waiter): void {
+    waiter.resolve(connection);
+    if (connection.promised) return;
+    connection.promised = true;
+    setImmediate(() => {
+      connection.promised = false;
+      if (this.#waiters.length > 0) this.#serveWaiters();
+    });
+  }
+
+  #failed(fault: UpstreamFault): void {
+    this.#lastFault = fault;
+    this.#options.onFault(fault);
+    if (fault.code !== 'login_refused' || this.#freshSecret === 'being asked') return;
+    if (this.#freshSecret === 'asked') {
+      this.#giveUp(fault);
+      return;
+    }
+    this.#freshSecret = 'being asked';
+    void this.#options.onRefused().then((isReplaced) => {
+      this.#freshSecret = 'asked';
+      if (!isReplaced) this.#giveUp(fault);
+    });
+  }
+
+  /** No wait mends a refused login; connections that were let in before serve on. */
+  #giveUp(fault: UpstreamFault): void {
+    if (this.ready > 0) return;
+    const plain = new UpstreamFault(fault.code, `${fault.message}; its secret was read anew`);
+    for (const waiter of this.#waiters) waiter.reject(plain);
+    this.#waiters = [];
+  }
+}
+
+const NO_POOLS: readonly Pool[] = [];
+
+function closedFault(): UpstreamFault {
+  return new UpstreamFault('unreachable', 'the pool is closed');
+}

@@ -1,0 +1,314 @@
+// Where requests go before scripted nodes: the least busy, the preferred, the next datacenter, and who
+// has to wait for a connection.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UPSTREAM } from '../../src/limits.ts';
+import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
+import { encodeQuery } from '../../src/protocol/messages/query.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
+import type { Connection } from '../../src/upstream/connection.ts';
+import { dialPlain } from '../../src/upstream/dial.ts';
+import { ClusterNode } from '../../src/upstream/node.ts';
+import { ConnectionBudget } from '../../src/upstream/pool.ts';
+import { ANYWHERE, Route, type Want } from '../../src/upstream/route.ts';
+import { ScriptedNode } from '../support/scripted-node.ts';
+
+const LOGIN = { name: 'ci', open: false, username: 'ci', password: 'pw' } as const;
+/** The Permit is not looked into; only decide() can make a real one. */
+const PERMIT = {} as never;
+
+let nodes: ScriptedNode[];
+let routes: Route[];
+let budget: ConnectionBudget;
+
+beforeEach(async () => {
+  nodes = await Promise.all([1, 2, 3].map(async () => ScriptedNode.start()));
+  routes = [];
+  budget = new ConnectionBudget(100);
+});
+
+afterEach(async () => {
+  for (const route of routes) route.close();
+  await Promise.all(nodes.map(async (node) => node.close()));
+});
+
+function clusterNode({ port }: ScriptedNode, datacenter = 'dc1'): ClusterNode {
+  const row = {
+    hostId: String(port),
+    native: { host: '127.0.0.1', port },
+    datacenter,
+    rack: 'r1',
+    releaseVersion: '5.0.9',
+    tokens: [],
+  };
+  return new ClusterNode(row, row.native);
+}
+
+function newRoute(connections = 1): Route {
+  const route = new Route({
+    dial: dialPlain,
+    version: 4,
+    login: LOGIN,
+    compression: null,
+    connections,
+    budget,
+    onFault: () => undefined,
+    onRefused: async () => Promise.resolve(false),
+  });
+  routes.push(route);
+  return route;
+}
+
+/** A route over one of the nodes. */
+function single(connections = 1): Route {
+  const route = newRoute(connections);
+  route.setNodes([[clusterNode(nodes[0]!)]]);
+  return route;
+}
+
+async function overAll(): Promise<{ route: Route; known: ClusterNode[] }> {
+  const route = newRoute();
+  const known = nodes.map((node) => clusterNode(node));
+  route.setNodes([known]);
+  await expect.poll(() => route.ready).toBe(3);
+  return { route, known };
+}
+
+/** A request that the node never answers. */
+function load(connection: Connection): void {
+  const body = encodeQuery({ query: 'slow', consistency: 1, version: 4 });
+  const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 1, body });
+  const request = {
+    deadlineAtMs: Infinity,
+    answered: () => undefined,
+    lost: () => undefined,
+    timedOut: () => undefined,
+  };
+  connection.forward(PERMIT, request, new Frame(bytes, 0, bytes.length));
+}
+
+const silent = (): void => {
+  for (const node of nodes) node.script = () => true;
+};
+
+const inKeyspace = (keyspace: string): Want => ({ ...ANYWHERE, keyspace });
+
+describe('a route over several nodes', () => {
+  it('spreads requests, the node with the least to do first', async () => {
+    const { route } = await overAll();
+    silent();
+    for (let i = 0; i < 30; i++) load(route.pick(ANYWHERE)!);
+    expect(route.pools.map((pool) => pool.inFlight)).toEqual([10, 10, 10]);
+  });
+
+  it('takes a preferred node before others, the one of them with the least to do', async () => {
+    const { route, known } = await overAll();
+    silent();
+    const preferred = [known[1]!, known[2]!];
+    for (let i = 0; i < 10; i++) load(route.pick({ ...ANYWHERE, preferred })!);
+    expect(route.pools.map((pool) => pool.inFlight)).toEqual([0, 5, 5]);
+  });
+
+  it('takes preferred nodes in their order where that is asked for', async () => {
+    const { route, known } = await overAll();
+    silent();
+    const want = { ...ANYWHERE, preferred: [known[2]!, known[1]!], inOrder: true };
+    for (let i = 0; i < 10; i++) load(route.pick(want)!);
+    expect(route.pools.map((pool) => pool.inFlight)).toEqual([0, 0, 10]);
+  });
+
+  it('goes elsewhere once a preferred node is lost', async () => {
+    const { route, known } = await overAll();
+    await nodes[2]!.close();
+    await expect.poll(() => route.ready).toBe(2);
+    const picked = route.pick({ ...ANYWHERE, preferred: [known[2]!] });
+    expect(picked?.node).not.toBe(known[2]!.name);
+    nodes[2] = await ScriptedNode.start();
+  });
+
+  it('avoids the node that failed, unless there is no other', async () => {
+    const { route, known } = await overAll();
+    const want = { ...ANYWHERE, preferred: [known[0]!], avoid: known[0]!.name };
+    for (let i = 0; i < 9; i++) expect(route.pick(want)?.node).not.toBe(known[0]!.name);
+    const alone = single();
+    await expect.poll(() => alone.ready).toBe(1);
+    const [only] = alone.pools;
+    expect(alone.pick({ ...ANYWHERE, avoid: only!.node.name })?.node).toBe(only!.node.name);
+  });
+
+  it('waits for the one node that will do, while that is reached', async () => {
+    const { route, known } = await overAll();
+    const want: Want = { ...inKeyspace('k'), preferred: [known[1]!], only: true };
+    expect(route.pick(want)).toBeNull();
+    const connection = await route.whenAvailable(want);
+    expect(connection.node).toBe(known[1]!.name);
+    expect(connection.keyspace).toBe('k');
+  });
+
+  it('takes another where the one node that will do is not reached', async () => {
+    const { route, known } = await overAll();
+    await nodes[1]!.close();
+    await expect.poll(() => route.ready).toBe(2);
+    const want: Want = { ...inKeyspace('k'), preferred: [known[1]!], only: true };
+    expect((await route.whenAvailable(want)).keyspace).toBe('k');
+    nodes[1] = await ScriptedNode.start();
+  });
+
+  it('prefers others to a node that says nothing', async () => {
+    const { route, known } = await overAll();
+    silent();
+    const want = { ...ANYWHERE, preferred: [known[0]!], inOrder: true };
+    load(route.pick(want)!);
+    route.tick(Date.now() + UPSTREAM.suspectAfterMs + 1);
+    for (let i = 0; i < 20; i++) {
+      const one = route.pick(ANYWHERE)!;
+      expect(one.node).not.toBe(known[0]!.name);
+    }
+  });
+
+  it('gives up a connection to a node that gives no sign of life, and only then', async () => {
+    const { route } = await overAll();
+    nodes[0]!.script = () => true;
+    nodes[1]!.script = ({ opcode }) => opcode === Opcode.QUERY;
+    for (const pool of route.pools) load(pool.pick(null)!);
+    const nowMs = Date.now() + UPSTREAM.probeAfterMs + 1;
+    route.tick(nowMs);
+    await expect.poll(() => nodes[1]!.requests.length).toBe(2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    route.tick(Date.now() + UPSTREAM.probeTimeoutMs + 1);
+    // The second answers OPTIONS, though its query takes long; the first answers nothing.
+    const inFlight = () => route.pools.map((pool) => pool.inFlight);
+    await expect.poll(inFlight).toEqual([0, 1, 0]);
+  });
+
+  it('drains the connections to a node that left, and finishes what is in flight', async () => {
+    const { route, known } = await overAll();
+    nodes[0]!.script = () => true;
+    load(route.pools[0]!.pick(null)!);
+    await expect.poll(() => nodes[0]!.requests.length).toBe(1);
+    route.setNodes([known.slice(2)]);
+    for (let i = 0; i < 9; i++) expect(route.pick(ANYWHERE)?.node).toBe(known[2]!.name);
+    route.tick(Date.now());
+    expect(known.map(({ openConnections }) => openConnections)).toEqual([1, 0, 1]);
+    nodes[0]!.requests[0]!.answer(Opcode.RESULT, Buffer.from([0, 0, 0, 1]));
+    await expect.poll(() => route.inFlight).toBe(0);
+    route.tick(Date.now());
+    expect(known.map(({ openConnections }) => openConnections)).toEqual([0, 0, 1]);
+  });
+
+  it('reaches another datacenter only while the local one has no node', async () => {
+    const route = newRoute();
+    const [local, remote] = [clusterNode(nodes[0]!), clusterNode(nodes[1]!, 'dc2')];
+    route.setNodes([[local], [remote]]);
+    await expect.poll(() => route.ready).toBe(1);
+    expect(nodes[1]!.logins).toBe(0);
+    const { port } = nodes[0]!;
+    await nodes[0]!.close();
+    await expect.poll(() => route.ready).toBe(0);
+    const timer = setInterval(() => route.tick(Date.now()), 20);
+    expect((await route.whenAvailable(ANYWHERE)).node).toBe(remote.name);
+    nodes[0] = await ScriptedNode.start(port);
+    route.retryNow(local);
+    await expect.poll(() => route.pick(ANYWHERE)?.node).toBe(local.name);
+    clearInterval(timer);
+  });
+
+  it('opens a login before it is taken, on each node that can be asked', async () => {
+    await nodes[1]!.close();
+    const route = newRoute();
+    route.setNodes([nodes.map((node) => clusterNode(node))]);
+    await route.opened();
+    expect(route.ready).toBeGreaterThanOrEqual(2);
+    nodes[1] = await ScriptedNode.start();
+    nodes[0]!.refuseLogin = true;
+    const refused = newRoute();
+    refused.setNodes([nodes.map((node) => clusterNode(node))]);
+    await expect(refused.opened()).rejects.toMatchObject({ code: 'login_refused' });
+  });
+
+  it('is not opened for ever where no more connections may be', async () => {
+    budget = new ConnectionBudget(0);
+    const route = newRoute();
+    route.setNodes([nodes.map((node) => clusterNode(node))]);
+    await expect(route.opened()).rejects.toMatchObject({ code: 'busy' });
+  });
+});
+
+describe('who waits for a connection', () => {
+  it('gets an idle one that is re-keyed instead of another login', async () => {
+    const route = single();
+    const first = await route.whenAvailable(ANYWHERE);
+    for (const keyspace of ['a', 'b', 'a']) {
+      const want = inKeyspace(keyspace);
+      const connection = route.pick(want) ?? (await route.whenAvailable(want));
+      expect(connection).toBe(first);
+      expect(connection.keyspace).toBe(keyspace);
+    }
+    expect(nodes[0]!.logins).toBe(1);
+  });
+
+  it('gets the keyspace it wants where others want different ones at once', async () => {
+    const route = single();
+    await route.whenAvailable(ANYWHERE);
+    const wanted = Array.from({ length: 20 }, (_unused, i) => `k${i % 4}`);
+    const got = await Promise.all(
+      wanted.map(async (keyspace) => {
+        // As the session does: whoever was let in looks again, and waits on if it was late.
+        for (;;) {
+          const connection = route.pick(inKeyspace(keyspace));
+          if (connection !== null) return connection.keyspace;
+          await route.whenAvailable(inKeyspace(keyspace));
+        }
+      }),
+    );
+    expect(got).toEqual(wanted);
+  });
+
+  it('is told at once when the login is refused', async () => {
+    nodes[0]!.refuseLogin = true;
+    await expect(single().whenAvailable(ANYWHERE)).rejects.toMatchObject({
+      code: 'login_refused',
+    });
+  });
+
+  it('is told what the node says of a keyspace that it can not set', async () => {
+    nodes[0]!.script = ({ text, answer }) => {
+      if (!text.startsWith('USE')) return false;
+      answer(Opcode.ERROR, Buffer.from('00002200000467 6f6e65'.replace(' ', ''), 'hex'));
+      return true;
+    };
+    await expect(single().whenAvailable(inKeyspace('gone'))).rejects.toMatchObject({
+      code: 'keyspace',
+      message: 'gone',
+    });
+  });
+
+  it('gets another connection where a USE goes unanswered, and the silent one ends', async () => {
+    let uses = 0;
+    nodes[0]!.script = ({ text }) => text.startsWith('USE') && uses++ === 0;
+    const route = single();
+    const connection = await route.whenAvailable(ANYWHERE);
+    const waiting = route.whenAvailable(inKeyspace('a'));
+    await expect.poll(() => nodes[0]!.requests.length).toBe(1);
+    connection.tick(Date.now() + UPSTREAM.useTimeoutMs + 1);
+    const next = await waiting;
+    expect(connection.isReady).toBe(false);
+    expect(next).not.toBe(connection);
+    expect(next.keyspace).toBe('a');
+  });
+
+  it('leaves no connection set aside for a keyspace that nobody waits for any more', async () => {
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    const route = single(UPSTREAM.connectionsPerPoolMax);
+    await expect.poll(() => route.ready).toBe(UPSTREAM.connectionsPerPoolMax);
+    for (let i = 0; i < UPSTREAM.connectionsPerPoolMax; i++) load(route.pick(ANYWHERE)!);
+    const waiting = route.whenAvailable(inKeyspace('a'));
+    const rejected = expect(waiting).rejects.toMatchObject({ code: 'busy' });
+    // All but the one set aside get another request.
+    for (let i = 1; i < UPSTREAM.connectionsPerPoolMax; i++) load(route.pick(ANYWHERE)!);
+    expect(route.pick(ANYWHERE)?.inFlight).toBe(2);
+    route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
+    await rejected;
+    route.tick(Date.now());
+    await expect.poll(() => route.pick(ANYWHERE)?.inFlight).toBe(1);
+  });
+});

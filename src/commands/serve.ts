@@ -195,7 +195,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     listener = new Listener(gate, certificates.door);
     const port = await listener.listen(config.listen.host, config.listen.port);
     readiness.started();
-    const { clusterName, releaseVersion } = cluster.control;
+    const { clusterName, releaseVersion } = cluster.control.target;
     log.info(
       { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
       `listening on ${config.listen.host}:${port}`,

@@ -43,7 +43,7 @@ async function answer(
   if ('refused' in real) return reply(replies.invalid(exchange.to, real.refused.message));
   const localRows = local === null || 'refused' in local ? real : local;
   const rows = rowsFor(table, real, {
-    clusterName: cluster.control.clusterName,
+    clusterName: cluster.control.target.clusterName,
     self: session.advertised,
     siblings: advertising.siblings(),
     local: localRows,

@@ -22,7 +22,7 @@ import { revokedText } from './standing.ts';
 export function handleOptions(session: Session, frame: Frame): Outcome {
   checkOptions(frame);
   const { cluster } = session.gate;
-  return reply(replies.supported(toOf(frame), cluster.control.cqlVersion, cluster.versions));
+  return reply(replies.supported(toOf(frame), cluster.control.target.cqlVersion, cluster.versions));
 }
 
 export function handleStartup(session: Session, frame: Frame): Outcome {

@@ -7,7 +7,7 @@ import { COMPRESSIONS } from '../protocol/compression.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { NodeChange, SchemaChange } from '../protocol/messages/event.ts';
 import type { LoginSource } from '../secrets/login.ts';
-import { ControlConnection, TargetFault, type ControlListener } from './control-connection.ts';
+import { ControlConnection, type ControlListener } from './control-connection.ts';
 import { Credentials, type Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
@@ -17,6 +17,7 @@ import { Nodes, resolveNames, type Datacenters } from './nodes.ts';
 import { ConnectionBudget } from './pool.ts';
 import { PreparedRegistry } from './prepared.ts';
 import { Route } from './route.ts';
+import { TargetFault } from './target.ts';
 
 export interface ClusterOptions {
   readonly contactPoints: readonly ContactPoint[];
@@ -119,14 +120,7 @@ export class Cluster implements ControlListener {
 
   get control(): Pick<
     ControlConnection,
-    | 'ask'
-    | 'systemTable'
-    | 'schemaVersion'
-    | 'refreshSchema'
-    | 'clusterName'
-    | 'releaseVersion'
-    | 'cqlVersion'
-    | 'isConnected'
+    'ask' | 'systemTable' | 'schemaVersion' | 'refreshSchema' | 'target' | 'isConnected'
   > {
     return this.#control;
   }
@@ -143,7 +137,7 @@ export class Cluster implements ControlListener {
   get versions(): readonly number[] {
     // Releases before 4.0 have a version 5 that is another protocol.
     const isOld = this.nodes.some(({ releaseVersion }) => /^[123]\./.test(releaseVersion));
-    return this.#control.versions.filter((version) => !isOld || !usesSegments(version));
+    return this.#control.target.versions.filter((version) => !isOld || !usesSegments(version));
   }
 
   /**

@@ -1,27 +1,25 @@
 // The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
 // is, its nodes, its real system.local, its schema, and the events of all these. On failure it goes on
 // to the next node; events may then have been missed, and it says so.
-import { CqlErrorCode } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { decodeError, errorCodeOf } from '../protocol/messages/error.ts';
+import { decodeError } from '../protocol/messages/error.ts';
 import { decodeEvent, type NodeChange, type SchemaChange } from '../protocol/messages/event.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { encodeRegister } from '../protocol/messages/register.ts';
 import { decodeRows, type Rows } from '../protocol/messages/result.ts';
-import { decodeSupported } from '../protocol/messages/supported.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
 import { endOf, hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
-import { nameOf, type ContactPoint, type NodeRow } from './node.ts';
+import type { ContactPoint, NodeRow } from './node.ts';
+import { CONTROL_VERSION, rowsOf } from './own-query.ts';
 import { readSchema } from './schema-reader.ts';
 import { SchemaSnapshot, type Unmasks } from './schema.ts';
-import { foreignTarget } from './target.ts';
-import { nodesOf } from './topology-reader.ts';
+import { inspectTarget, TargetFault, UNKNOWN_TARGET, type TargetFacts } from './target.ts';
+import { readNodes } from './topology-reader.ts';
 
 /** Rows of a system table, or the node's own refusal (a table that this cluster lacks). */
 export type SystemTable = Rows | { readonly refused: { code: number; message: string } };
@@ -51,9 +49,6 @@ export interface ControlOptions {
   readonly listener: ControlListener;
 }
 
-/** The protocol version of the control connection: spoken by every supported release. */
-export const CONTROL_VERSION = 4;
-
 export class ControlConnection {
   readonly #options: ControlOptions;
   #connection: Connection | null = null;
@@ -76,11 +71,7 @@ export class ControlConnection {
   #refreshAgain: Promise<void> | null = null;
 
   schema = new SchemaSnapshot(1, null);
-  /** Versions that gate and node both speak, ascending; what SUPPORTED offers. */
-  versions: readonly number[] = SUPPORTED_VERSIONS;
-  clusterName = '';
-  releaseVersion = '';
-  cqlVersion = '3.4.7';
+  target: TargetFacts = UNKNOWN_TARGET;
 
   constructor(options: ControlOptions) {
     this.#options = options;
@@ -126,7 +117,7 @@ export class ControlConnection {
     this.#before?.tick(nowMs);
     if (nowMs >= this.#topologyDueAtMs && this.isConnected) {
       this.#topologyDueAtMs = nowMs + UPSTREAM.topologyRefreshMs;
-      this.#readTopology().catch((error: unknown) => this.#options.listener.fault(asFault(error)));
+      this.#readNodes().catch((error: unknown) => this.#options.listener.fault(asFault(error)));
     }
     const isDone = this.#before?.inFlight === 0 || nowMs >= this.#beforeEndsAtMs;
     if (isDone) this.#before?.destroy(replaced());
@@ -194,10 +185,10 @@ export class ControlConnection {
     this.#node = node;
     this.#login = login;
     try {
-      await this.#inspectTarget(connection);
+      this.target = await inspectTarget(connection, this.#options.allowUntested);
       await this.#register(connection);
       // After REGISTER, so that no change falls between.
-      await Promise.all([this.refreshSchema(), this.#readTopology()]);
+      await Promise.all([this.refreshSchema(), this.#readNodes()]);
     } catch (error) {
       this.#connection = null;
       connection.destroy(asFault(error));
@@ -286,33 +277,6 @@ export class ControlConnection {
     );
   }
 
-  async #inspectTarget(connection: Connection): Promise<void> {
-    const supported = decodeSupported(
-      await connection.request(Opcode.OPTIONS, null, UPSTREAM.controlTimeoutMs),
-    );
-    const local = rowsOf(await this.#query('SELECT * FROM system.local'));
-    const text = (name: string): string => {
-      const index = local.columns.findIndex((column) => column.name === name);
-      return index < 0 ? '' : (local.rows[0]?.[index]?.toString('utf8') ?? '');
-    };
-    const foreign = foreignTarget({
-      supported,
-      clusterName: text('cluster_name'),
-      releaseVersion: text('release_version'),
-      localColumns: local.columns.map((column) => column.name),
-    });
-    if (foreign !== null && !this.#options.allowUntested) throw new TargetFault(foreign);
-    this.clusterName = text('cluster_name');
-    this.releaseVersion = text('release_version');
-    this.cqlVersion = supported.get('CQL_VERSION')?.[0] ?? this.cqlVersion;
-    const spoken = supported.get('PROTOCOL_VERSIONS');
-    if (spoken !== undefined) {
-      this.versions = SUPPORTED_VERSIONS.filter((version) =>
-        spoken.some((one) => one === `${version}/v${version}`),
-      );
-    }
-  }
-
   async #readSchema(): Promise<void> {
     const rows = await readSchema((query) => this.#query(query), CONTROL_VERSION);
     this.schema = new SchemaSnapshot(this.schema.version + 1, rows, this.#options.unmasks);
@@ -357,19 +321,10 @@ export class ControlConnection {
     });
   }
 
-  async #readTopology(): Promise<void> {
+  async #readNodes(): Promise<void> {
     const reached = this.#node!;
-    const all = async (table: string): Promise<Rows | null> => {
-      const response = await this.#query(`SELECT * FROM system.${table}`);
-      return response.opcode === Opcode.ERROR && errorCodeOf(response) === CqlErrorCode.INVALID
-        ? null
-        : rowsOf(response);
-    };
-    const [local, peersV2] = await Promise.all([all('local'), all('peers_v2')]);
-    if (local === null)
-      throw new UpstreamFault('protocol', `${nameOf(reached)} has no system.local`);
-    const peers = peersV2 === null ? await all('peers') : null;
-    await this.#options.listener.nodesRead(nodesOf({ local, peersV2, peers }, reached), reached);
+    const rows = await readNodes(async (query) => this.#query(query), reached);
+    await this.#options.listener.nodesRead(rows, reached);
   }
 
   #event(frame: Frame): void {
@@ -420,26 +375,8 @@ export class ControlConnection {
   }
 }
 
-/** A target that cqlgate was not tested with; nothing of waiting mends it. */
-export class TargetFault extends UpstreamFault {
-  constructor(message: string) {
-    super('protocol', message);
-  }
-}
-
 function replaced(): UpstreamFault {
   return new UpstreamFault('unreachable', 'another connection took its place');
-}
-
-function rowsOf(response: Frame): Rows {
-  if (response.opcode === Opcode.ERROR) {
-    const { code, message } = decodeError(response);
-    throw new UpstreamFault(
-      code === CqlErrorCode.UNAUTHORIZED ? 'login_refused' : 'protocol',
-      `the gate's own query was refused: ${message}`,
-    );
-  }
-  return decodeRows(response, CONTROL_VERSION);
 }
 
 function formatUuid(bytes: Buffer): string {

@@ -8,7 +8,7 @@ import { decodeRows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from './faults.ts';
-import { CONTROL_VERSION } from './control-connection.ts';
+import { CONTROL_VERSION } from './own-query.ts';
 
 /** A query as the gate's own login; resolves with the node's answer, an error too. */
 export type OwnQuery = (query: string, consistency: number) => Promise<Frame>;

@@ -1,15 +1,12 @@
 // The schema as `system_schema` has it, read over the control connection. Tables that an older
 // release lacks are empty.
 import { CqlErrorCode } from '../errors.ts';
-import type { Frame } from '../protocol/frame.ts';
 import { decodeError } from '../protocol/messages/error.ts';
 import { decodeRows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { UpstreamFault } from './faults.ts';
+import type { Query } from './own-query.ts';
 import type { FunctionRow, SchemaRows } from './schema.ts';
-
-/** Sends a query and gives the node's response. */
-export type Query = (query: string) => Promise<Frame>;
 
 type Row = readonly (Buffer | null)[];
 

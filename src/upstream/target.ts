@@ -1,5 +1,73 @@
 // Which clusters cqlgate serves. Others speak the protocol but not the same permissions, system
 // tables or keys in SUPPORTED; they are refused at start rather than half served.
+import { UPSTREAM } from '../limits.ts';
+import { Consistency } from '../protocol/consistency.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { encodeQuery } from '../protocol/messages/query.ts';
+import { decodeSupported } from '../protocol/messages/supported.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
+import type { Connection } from './connection.ts';
+import { UpstreamFault } from './faults.ts';
+import { CONTROL_VERSION, rowsOf } from './own-query.ts';
+
+/** What the gate must know of the cluster it serves. */
+export interface TargetFacts {
+  readonly clusterName: string;
+  readonly releaseVersion: string;
+  readonly cqlVersion: string;
+  /** Protocol versions that gate and node both speak, ascending. */
+  readonly versions: readonly number[];
+}
+
+export const UNKNOWN_TARGET: TargetFacts = {
+  clusterName: '',
+  releaseVersion: '',
+  cqlVersion: '3.4.7',
+  versions: SUPPORTED_VERSIONS,
+};
+
+/** A target that cqlgate was not tested with, or that can't be used as configured; no wait mends it. */
+export class TargetFault extends UpstreamFault {
+  constructor(message: string) {
+    super('protocol', message);
+  }
+}
+
+/** Rejects with TargetFault where the cluster is not one that is served. */
+export async function inspectTarget(
+  connection: Connection,
+  allowUntested: boolean,
+): Promise<TargetFacts> {
+  const ask = async (opcode: number, body: Buffer | null): Promise<Frame> =>
+    connection.request(opcode, body, UPSTREAM.controlTimeoutMs);
+  const supported = decodeSupported(await ask(Opcode.OPTIONS, null));
+  const query = 'SELECT * FROM system.local';
+  const local = rowsOf(
+    await ask(
+      Opcode.QUERY,
+      encodeQuery({ query, consistency: Consistency.ONE, version: CONTROL_VERSION }),
+    ),
+  );
+  const text = (name: string): string => {
+    const index = local.columns.findIndex((column) => column.name === name);
+    return index < 0 ? '' : (local.rows[0]?.[index]?.toString('utf8') ?? '');
+  };
+  const [clusterName, releaseVersion] = [text('cluster_name'), text('release_version')];
+  const localColumns = local.columns.map((column) => column.name);
+  const foreign = foreignTarget({ supported, clusterName, releaseVersion, localColumns });
+  if (foreign !== null && !allowUntested) throw new TargetFault(foreign);
+  const spoken = supported.get('PROTOCOL_VERSIONS');
+  return {
+    clusterName,
+    releaseVersion,
+    cqlVersion: supported.get('CQL_VERSION')?.[0] ?? UNKNOWN_TARGET.cqlVersion,
+    versions:
+      spoken === undefined
+        ? SUPPORTED_VERSIONS
+        : SUPPORTED_VERSIONS.filter((version) => spoken.includes(`${version}/v${version}`)),
+  };
+}
 
 export interface Target {
   readonly supported: ReadonlyMap<string, readonly string[]>;

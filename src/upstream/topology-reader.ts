@@ -1,10 +1,27 @@
 // Reads the nodes of the cluster from a node's own tables: its row of system.local, and what it says of
 // the others in system.peers_v2 (4.0 and later) or system.peers. Rows that name no usable node (one that
 // is just joining has no tokens) are left out, as drivers leave them out.
+import { CqlErrorCode } from '../errors.ts';
+import { errorCodeOf } from '../protocol/messages/error.ts';
 import type { Rows } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
 import { inetText, type ContactPoint, type NodeRow } from './node.ts';
+import { rowsOf, type Query } from './own-query.ts';
 
 type Cell = Buffer | null;
+
+/** The nodes as the one at `reached` has them. Rejects with UpstreamFault. */
+export async function readNodes(query: Query, reached: ContactPoint): Promise<NodeRow[]> {
+  const all = async (table: string): Promise<Rows | null> => {
+    const response = await query(`SELECT * FROM system.${table}`);
+    const isAbsent =
+      response.opcode === Opcode.ERROR && errorCodeOf(response) === CqlErrorCode.INVALID;
+    return isAbsent ? null : rowsOf(response);
+  };
+  const [local, peersV2] = await Promise.all([all('local'), all('peers_v2')]);
+  const peers = peersV2 === null ? await all('peers') : null;
+  return nodesOf({ local: local ?? { columns: [], rows: [] }, peersV2, peers }, reached);
+}
 
 export interface TopologyRows {
   readonly local: Rows;

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { auth, Client } from 'cassandra-driver';
 import type { ConnectionOptions } from 'node:tls';
 import { cached } from './cache.ts';
+import { cassandraYaml, LOGBACK } from './cassandra-yaml.ts';
 
 export const CASSANDRA_VERSION = '5.0.9';
 
@@ -82,7 +83,7 @@ export async function jars(progress: Progress = () => undefined): Promise<string
   });
 }
 
-async function freePort(host: string): Promise<number> {
+export async function freePort(host: string): Promise<number> {
   const server = net.createServer();
   server.listen(0, host);
   await once(server, 'listening');
@@ -97,7 +98,21 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** Where a node is in its cluster. */
+export interface Place {
+  readonly clusterPort: number;
+  /** Of the first node; null for that one itself. */
+  readonly seed: string | null;
+  readonly datacenter: string;
+  /** Replicas that tokens are spread for. */
+  readonly replicas: number;
+}
+
 export interface NodeOptions {
+  /** A loopback address; default 127.0.0.1. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly place?: Place;
   /** Lines added to cassandra.yaml. */
   readonly yaml?: string;
   readonly heap?: string;
@@ -107,7 +122,8 @@ export interface NodeOptions {
 }
 
 export class CassandraNode {
-  readonly host = '127.0.0.1';
+  readonly host: string;
+  readonly datacenter: string;
   readonly port: number;
   readonly dir: string;
   readonly #heap: string;
@@ -117,6 +133,8 @@ export class CassandraNode {
 
   private constructor(dir: string, port: number, options: NodeOptions) {
     this.#progress = options.progress ?? (() => undefined);
+    this.host = options.host ?? '127.0.0.1';
+    this.datacenter = options.place?.datacenter ?? 'datacenter1';
     this.#ssl = options.ssl;
     this.dir = dir;
     this.port = port;
@@ -125,13 +143,23 @@ export class CassandraNode {
 
   static async start(options: NodeOptions = {}): Promise<CassandraNode> {
     const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-node-'));
-    const port = await freePort('127.0.0.1');
-    const storagePort = await freePort('127.0.0.1');
+    const host = options.host ?? '127.0.0.1';
+    const port = options.port ?? (await freePort(host));
+    const place = options.place ?? {
+      clusterPort: await freePort(host),
+      seed: null,
+      datacenter: 'datacenter1',
+      replicas: 1,
+    };
     const node = new CassandraNode(dir, port, options);
     await mkdir(path.join(dir, 'conf'));
     await writeFile(
       path.join(dir, 'conf', 'cassandra.yaml'),
-      yamlOf(dir, port, storagePort, options),
+      cassandraYaml({ dir, host, port, place, more: options.yaml ?? '' }),
+    );
+    await writeFile(
+      path.join(dir, 'conf', 'cassandra-rackdc.properties'),
+      `dc=${place.datacenter}\nrack=rack1\n`,
     );
     await writeFile(path.join(dir, 'conf', 'logback.xml'), LOGBACK.replaceAll('@DIR@', dir));
     await node.launch();
@@ -188,7 +216,7 @@ export class CassandraNode {
   async superuser(): Promise<Client> {
     const client = new Client({
       contactPoints: [this.contactPoint],
-      localDataCenter: 'datacenter1',
+      localDataCenter: this.datacenter,
       authProvider: new auth.PlainTextAuthProvider('cassandra', 'cassandra'),
       socketOptions: { readTimeout: 60_000 },
       ...(this.#ssl === undefined ? {} : { sslOptions: this.#ssl }),
@@ -209,6 +237,12 @@ export class CassandraNode {
     const file = path.join(this.dir, 'conf', 'cassandra.yaml');
     await writeFile(file, change(await readFile(file, 'utf8')));
     await this.launch();
+  }
+
+  /** What it logged as an error since it was made. */
+  async errors(): Promise<string[]> {
+    const log = await readFile(path.join(this.dir, 'system.log'), 'utf8');
+    return log.split('\n').filter((line) => line.startsWith('ERROR'));
   }
 
   async stop(): Promise<void> {
@@ -255,51 +289,3 @@ async function accepts(host: string, port: number): Promise<boolean> {
     socket.destroy();
   }
 }
-
-function yamlOf(dir: string, port: number, storagePort: number, options: NodeOptions): string {
-  return `cluster_name: cqlgate-test
-num_tokens: 4
-allocate_tokens_for_local_replication_factor: 1
-partitioner: org.apache.cassandra.dht.Murmur3Partitioner
-commitlog_sync: periodic
-commitlog_sync_period: 10000ms
-data_file_directories: ["${dir}/data/data"]
-commitlog_directory: ${dir}/data/commitlog
-saved_caches_directory: ${dir}/data/saved_caches
-hints_directory: ${dir}/data/hints
-cdc_raw_directory: ${dir}/data/cdc
-seed_provider:
-  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
-    parameters: [{seeds: "127.0.0.1:${storagePort}"}]
-listen_address: 127.0.0.1
-rpc_address: 127.0.0.1
-native_transport_port: ${port}
-storage_port: ${storagePort}
-endpoint_snitch: SimpleSnitch
-authenticator: PasswordAuthenticator
-authorizer: CassandraAuthorizer
-role_manager: CassandraRoleManager
-permissions_validity: 500ms
-roles_validity: 500ms
-credentials_validity: 500ms
-concurrent_reads: 8
-concurrent_writes: 8
-memtable_heap_space: 128MiB
-commitlog_total_space: 512MiB
-commitlog_segment_size: 32MiB
-auto_snapshot: false
-materialized_views_enabled: true
-user_defined_functions_enabled: true
-dynamic_data_masking_enabled: true
-${options.yaml ?? ''}
-`;
-}
-
-const LOGBACK = `<configuration>
-  <appender name="FILE" class="ch.qos.logback.core.FileAppender">
-    <file>@DIR@/system.log</file>
-    <encoder><pattern>%-5level %date %F:%L - %msg%n</pattern></encoder>
-  </appender>
-  <root level="INFO"><appender-ref ref="FILE"/></root>
-</configuration>
-`;

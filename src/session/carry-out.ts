@@ -72,10 +72,10 @@ export function carryOut(exchange: Exchange): Outcome {
 
 /** The nodes that serve it best; none where one is as good as another. */
 function preferredNodes(exchange: Exchange): readonly ClusterNode[] {
-  const { session, repreparedAt } = exchange;
+  const { session, request, repreparedAt } = exchange;
   if (repreparedAt !== null) return [repreparedAt];
   if (exchange.isPinned) return session.pinned();
-  return session.gate.cluster.replicasFor(exchange.request, session.version);
+  return session.gate.cluster.replicasFor(request.frame, request.prepared, request.bound);
 }
 
 /** Schema changes, TRUNCATE, roles and grants: on disk before the node sees them. */

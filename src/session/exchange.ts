@@ -18,6 +18,7 @@ import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
 import type { Want } from '../upstream/route.ts';
+import type { BoundValues } from '../upstream/routing-key.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
 import { carryOut, recordGivenUp } from './carry-out.ts';
@@ -47,6 +48,8 @@ export interface Request {
   readonly keyspace: string | null;
   /** The registered statements it executes: one of EXECUTE, the prepared children of a BATCH. */
   readonly prepared: readonly PreparedStatement[];
+  /** What is bound to the first of them; null where there is none. */
+  readonly bound: BoundValues | null;
   /** The children of a BATCH message; null for all else. */
   readonly parts: { readonly type: string; readonly statements: readonly BatchPart[] } | null;
   /** v4 EXECUTE that leaves the result metadata out: rows are read by what PREPARE gave. */

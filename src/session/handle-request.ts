@@ -14,6 +14,7 @@ import { CQL } from '../limits.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import type { BoundValues } from '../upstream/routing-key.ts';
 import { carryOut } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
@@ -39,6 +40,7 @@ export function handleQuery(session: Session, frame: Frame): Outcome {
     consistency: parameters.consistency,
     keyspace: connectionKeyspace(session, statement, parameters.keyspace),
     prepared: NONE,
+    bound: null,
     parts: null,
     skipsMetadata: false,
   });
@@ -58,6 +60,7 @@ export function handlePrepare(session: Session, frame: Frame): Outcome {
     consistency: 0,
     keyspace: idDependsOnKeyspace(statement) ? (keyspace ?? session.keyspace) : null,
     prepared: NONE,
+    bound: null,
     parts: null,
     skipsMetadata: false,
   });
@@ -87,6 +90,7 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
     // A node executes in the keyspace the statement was prepared in, whatever the connection's.
     keyspace: null,
     prepared: [prepared],
+    bound: parameters,
     parts: null,
     skipsMetadata,
   });
@@ -104,11 +108,13 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
   }
   const parts: BatchPart[] = [];
   const prepared: PreparedStatement[] = [];
+  let bound: BoundValues | null = null;
   for (const child of batch.children) {
     if (child.query === null) {
       const known = session.gate.cluster.prepared.find(frame.buffer, child.idStart, child.idEnd);
       if (known === null) return unknownId(session, frame, child.idStart, child.idEnd);
       prepared.push(known);
+      bound ??= { ...child, flags: 0 };
       parts.push({ statement: known.statement, text: known.text, preparedId: known.id });
     } else {
       const statement = statementOf(session, child.query, batch.keyspace);
@@ -137,6 +143,7 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
     consistency: batch.consistency,
     keyspace: usesKeyspace && batch.keyspace === null ? session.keyspace : null,
     prepared,
+    bound,
     parts: { type: batch.type, statements: parts },
     skipsMetadata: false,
   });

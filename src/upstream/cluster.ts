@@ -5,6 +5,7 @@ import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { usesSegments } from '../protocol/versions.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { NodeChange, SchemaChange } from '../protocol/messages/event.ts';
 import type { LoginSource } from '../secrets/login.ts';
 import { ControlConnection, type ControlListener } from './control-connection.ts';
@@ -15,9 +16,11 @@ import { askRights, LoginRights } from './login-rights.ts';
 import { inetText, type ClusterNode, type ContactPoint, type NodeRow } from './node.ts';
 import { Nodes, resolveNames, type Datacenters } from './nodes.ts';
 import { ConnectionBudget } from './pool.ts';
-import { PreparedRegistry } from './prepared.ts';
+import { PreparedRegistry, type PreparedStatement } from './prepared.ts';
 import { Route } from './route.ts';
+import { routingKey, type BoundValues } from './routing-key.ts';
 import { TargetFault } from './target.ts';
+import { TokenRing } from './token-ring.ts';
 
 export interface ClusterOptions {
   readonly contactPoints: readonly ContactPoint[];
@@ -35,6 +38,8 @@ export interface ClusterOptions {
   readonly allowUntested: boolean;
   readonly listener: ClusterListener;
 }
+
+const NO_NODES: readonly ClusterNode[] = [];
 
 export interface ClusterListener {
   /** Registry and schema are up to date already when this is called. */
@@ -72,6 +77,9 @@ export class Cluster implements ControlListener {
   #rightsReadAtMs = 0;
   readonly #control: ControlConnection;
   readonly prepared: PreparedRegistry;
+  #ring: TokenRing<ClusterNode> | null = null;
+  #ringNodes: readonly ClusterNode[] = NO_NODES;
+  #ringSchema: Schema | null = null;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   /** Grows when routes are replaced; whoever kept one looks it up again. */
@@ -152,8 +160,14 @@ export class Cluster implements ControlListener {
   }
 
   /** The nodes that have the row of a request; none where that is not known or makes no difference. */
-  replicasFor(_request: unknown, _version: number): readonly ClusterNode[] {
-    return [];
+  replicasFor(frame: Frame, [prepared]: readonly PreparedStatement[], bound: BoundValues | null) {
+    const ring = this.#ringNow();
+    const table = prepared?.statement.tables[0];
+    if (ring === null || prepared === undefined || bound === null || table === undefined) {
+      return NO_NODES;
+    }
+    const key = routingKey(frame, bound, prepared);
+    return key === null ? NO_NODES : ring.replicas(table.keyspace, key, 0, key.length);
   }
 
   /** Where the requests of a Cassandra role go; null when the configuration has no such login. */
@@ -238,6 +252,19 @@ export class Cluster implements ControlListener {
     const all: ContactPoint[] = [...reached, ...this.#options.contactPoints];
     // The one that was lost just now comes last.
     return [...all.filter((point) => !isLost(point)), ...all.filter(isLost).slice(0, 1)];
+  }
+
+  /** Of today's nodes and schema; null where there is nothing to choose from. */
+  #ringNow(): TokenRing<ClusterNode> | null {
+    const { all } = this.#nodes;
+    if (all.length < 2) return null;
+    const { schema } = this.#control;
+    if (this.#ring === null || this.#ringNodes !== all || this.#ringSchema !== schema) {
+      this.#ring = new TokenRing(all, schema.replication);
+      this.#ringNodes = all;
+      this.#ringSchema = schema;
+    }
+    return this.#ring;
   }
 
   #newRoute(login: Login, version: number): Route {

@@ -59,14 +59,17 @@ export class Nodes {
     this.#local ??= own.datacenter;
     this.#reached.set(own.hostId, { dialled: reached, native: nameOf(own.native) });
     const before = this.#all;
-    this.#all = rows.map((row) => {
+    const now = rows.map((row) => {
       const dialled = this.#dialled(row, names);
       const known = before.find((node) => node.hostId === row.hostId);
       return known?.is(row, dialled) === true ? known : new ClusterNode(row, dialled);
     });
     const ids = new Set(rows.map(({ hostId }) => hostId));
     for (const id of this.#reached.keys()) if (!ids.has(id)) this.#reached.delete(id);
-    return this.#all.length !== before.length || this.#all.some((node) => !before.includes(node));
+    // The same list while nothing changed: the token ring is made of it.
+    const isSame = now.length === before.length && now.every((node) => before.includes(node));
+    if (!isSame) this.#all = now;
+    return !isSame;
   }
 
   /** By the address that the cluster calls it by. */

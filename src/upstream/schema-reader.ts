@@ -21,7 +21,7 @@ export async function readSchema(query: Query, version: number): Promise<SchemaR
   const [views, indexes, keyspaces, functions, aggregates, masks] = await Promise.all([
     select('keyspace_name, view_name, base_table_name', 'views'),
     select('keyspace_name, index_name, table_name', 'indexes'),
-    select('keyspace_name', 'keyspaces'),
+    select('keyspace_name, replication', 'keyspaces'),
     select('keyspace_name, function_name, argument_types', 'functions'),
     select(
       'keyspace_name, aggregate_name, argument_types, state_func, state_type, final_func',
@@ -36,7 +36,10 @@ export async function readSchema(query: Query, version: number): Promise<SchemaR
       index: text(row[1]),
       table: text(row[2]),
     })),
-    keyspaces: keyspaces.map((row) => text(row[0])),
+    keyspaces: keyspaces.map((row) => ({
+      keyspace: text(row[0]),
+      replication: new Map(pairs(texts(row[1], 2))),
+    })),
     functions: [...functions.map(functionRow), ...aggregates.map(aggregateRow)],
     masks: masks.map((row) => ({
       keyspace: text(row[0]),
@@ -71,15 +74,19 @@ function text(cell: Buffer | null | undefined): string {
   return cell?.toString('utf8') ?? '';
 }
 
-/** A `list<text>`: a count, then each text behind its length, all as 32-bit integers. */
-function texts(cell: Buffer | null | undefined): string[] {
+/** A `list<text>`: a count, then each text behind its length, all as 32-bit integers; a map has two each. */
+function texts(cell: Buffer | null | undefined, perElement = 1): string[] {
   if (cell === null || cell === undefined) return [];
   const found: string[] = [];
   let at = 4;
-  for (let left = cell.readInt32BE(0); left > 0; left--) {
+  for (let left = cell.readInt32BE(0) * perElement; left > 0; left--) {
     const end = at + 4 + cell.readInt32BE(at);
     found.push(cell.toString('utf8', at + 4, end));
     at = end;
   }
   return found;
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  return Array.from({ length: flat.length / 2 }, (_unused, i) => [flat[2 * i]!, flat[2 * i + 1]!]);
 }

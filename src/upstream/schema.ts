@@ -33,13 +33,19 @@ export interface MaskRow {
   readonly column: string;
 }
 
+export interface KeyspaceRow {
+  readonly keyspace: string;
+  /** `class` and the factors, as in CREATE KEYSPACE. */
+  readonly replication: ReadonlyMap<string, string>;
+}
+
 export interface SchemaRows {
   readonly views?: readonly ViewRow[];
   readonly indexes?: readonly IndexRow[];
   readonly functions?: readonly FunctionRow[];
   readonly masks?: readonly MaskRow[];
   /** Empty where they were not read: then there may be any. */
-  readonly keyspaces?: readonly string[];
+  readonly keyspaces?: readonly KeyspaceRow[];
 }
 
 /** Whether a Cassandra role's login sees what masks hide. */
@@ -83,7 +89,8 @@ export class SchemaSnapshot implements Schema {
   readonly #indexes = new Map<string, string>();
   readonly #functions = new Map<string, Overload[]>();
   readonly #masks = new Map<string, Set<string>>();
-  readonly #keyspaces: ReadonlySet<string>;
+  /** By keyspace. */
+  readonly replication: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** False until a schema was read. */
   readonly #isKnown: boolean;
 
@@ -91,7 +98,9 @@ export class SchemaSnapshot implements Schema {
     this.version = version;
     this.#unmasks = unmasks;
     this.#isKnown = rows !== null;
-    this.#keyspaces = new Set(rows?.keyspaces ?? NONE);
+    this.replication = new Map(
+      (rows?.keyspaces ?? NONE).map(({ keyspace, replication }) => [keyspace, replication]),
+    );
     for (const { keyspace, view, base } of rows?.views ?? NONE) {
       this.#bases.set(key(keyspace, view), base);
       entry(this.#views, key(keyspace, base)).push(view);
@@ -124,7 +133,7 @@ export class SchemaSnapshot implements Schema {
   /** Virtual keyspaces are not listed with the others; nor is any before the schema was read. */
   hasKeyspace(keyspace: string): boolean {
     return (
-      this.#keyspaces.size === 0 || this.#keyspaces.has(keyspace) || keyspace.startsWith('system')
+      this.replication.size === 0 || this.replication.has(keyspace) || keyspace.startsWith('system')
     );
   }
 

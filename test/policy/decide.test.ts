@@ -146,7 +146,9 @@ describe('decide', () => {
   it('asks only in the keyspace of the session where no keyspace has that name', () => {
     const who = authority(['SELECT ON KEYSPACE ks']);
     const statement = analyse('DESCRIBE items', 'ks') as Statement;
-    const schema = new SchemaSnapshot(1, { keyspaces: ['ks', 'billing'] });
+    const schema = new SchemaSnapshot(1, {
+      keyspaces: ['ks', 'billing'].map((keyspace) => ({ keyspace, replication: new Map() })),
+    });
     expect(isPermit(decide(who, statement, schema))).toBe(true);
     const other = analyse('DESCRIBE billing', 'ks') as Statement;
     expect(isPermit(decide(who, other, schema))).toBe(false);

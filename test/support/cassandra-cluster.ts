@@ -137,6 +137,7 @@ export class CassandraCluster {
     const admin = await this.at(this.nodes[0]!, { username: 'cassandra', password: 'cassandra' });
     const { username, password } = GATE_LOGIN;
     const replication = this.#everywhere();
+    await this.#settled(admin);
     for (const statement of [
       `ALTER KEYSPACE system_auth WITH replication = ${replication}`,
       `CREATE KEYSPACE liveness WITH replication = ${replication}`,
@@ -149,6 +150,20 @@ export class CassandraCluster {
       await admin.execute(statement);
     }
     await admin.shutdown();
+  }
+
+  /** While a node counts as joining no replication can be changed. */
+  async #settled(admin: Client): Promise<void> {
+    const deadlineAtMs = Date.now() + 60_000;
+    for (;;) {
+      const { rows } = await admin.execute(
+        'SELECT address, status_with_port FROM system_views.gossip_info',
+      );
+      const normal = rows.filter((row) => String(row['status_with_port']).startsWith('NORMAL'));
+      if (normal.length === this.nodes.length) return;
+      if (Date.now() > deadlineAtMs) throw new Error('the nodes do not get into normal state');
+      await delay(300);
+    }
   }
 
   #everywhere(): string {

@@ -2,14 +2,21 @@
 //        <[short] m> m x <[value]>) <batch parameters>
 import { requestReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
+import type { Reader } from '../reader.ts';
 import { readBatchParameters } from './parameters.ts';
 
 export const BATCH_TYPES = ['LOGGED', 'UNLOGGED', 'COUNTER'] as const;
 
 export type BatchChild =
   | { readonly query: string; readonly idStart: -1; readonly idEnd: -1 }
-  /** Where the id of a prepared statement lies in the frame's buffer. */
-  | { readonly query: null; readonly idStart: number; readonly idEnd: number };
+  /** Where the id and the values of a prepared statement lie in the frame's buffer. */
+  | {
+      readonly query: null;
+      readonly idStart: number;
+      readonly idEnd: number;
+      readonly valueCount: number;
+      readonly valuesStart: number;
+    };
 
 export interface BatchRequest {
   readonly type: (typeof BATCH_TYPES)[number];
@@ -32,16 +39,22 @@ export function decodeBatch(frame: Frame, version: number): BatchRequest {
     const kind = reader.readByte('batch statement kind');
     if (kind === KIND_QUERY) {
       children.push({ query: reader.readLongString('batch query'), idStart: -1, idEnd: -1 });
+      skipValues(reader, reader.readShort('value count'));
     } else if (kind === KIND_PREPARED) {
       const idBytes = reader.readShort('prepared id');
       const idStart = reader.offset;
       reader.skip(idBytes, 'prepared id');
-      children.push({ query: null, idStart, idEnd: reader.offset });
+      const idEnd = reader.offset;
+      const valueCount = reader.readShort('value count');
+      children.push({ query: null, idStart, idEnd, valueCount, valuesStart: reader.offset });
+      skipValues(reader, valueCount);
     } else throw reader.fault(`Invalid query kind in BATCH messages: ${kind}`);
-    const values = reader.readShort('value count');
-    for (let v = 0; v < values; v++) reader.skipValue('value');
   }
   const { consistency, keyspace } = readBatchParameters(reader, version);
   reader.expectEnd('BATCH');
   return { type, children, consistency, keyspace };
+}
+
+function skipValues(reader: Reader, count: number): void {
+  for (let i = 0; i < count; i++) reader.skipValue('value');
 }

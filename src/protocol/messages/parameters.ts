@@ -113,7 +113,7 @@ function unknownFlags(reader: Reader, flags: number): Error {
 /** The bound value at a position, or by name where values are named; null where there is none. */
 export function boundValue(
   reader: Reader,
-  parameters: QueryParameters,
+  parameters: Pick<QueryParameters, 'flags' | 'valueCount' | 'valuesStart'>,
   wanted: { readonly index: number; readonly name: string | null },
 ): Buffer | null {
   const named = (parameters.flags & QueryFlag.NAMED_VALUES) !== 0;

@@ -91,9 +91,9 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
         ),
       nodesChanged: (nodes, local) => logNodes(nodes, local, config.cluster.localDatacenter, log),
       loginChanged: (login) => recordLogin(login, { metrics, ledger, log }),
-      fault: (fault) => {
+      fault: (fault, isRepeated) => {
         metrics.counter('upstream_faults_total', fault.code).value++;
-        log.warn({ code: fault.code }, `upstream: ${fault.message}`);
+        if (!isRepeated) log.warn({ code: fault.code }, `upstream: ${fault.message}`);
       },
     },
   });

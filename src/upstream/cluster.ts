@@ -50,7 +50,8 @@ export interface ClusterListener {
   loginChanged(login: Login): void;
   /** Other nodes than before, or the first. */
   nodesChanged(nodes: readonly ClusterNode[], localDatacenter: string): void;
-  fault(fault: UpstreamFault): void;
+  /** `isRepeated`: the same as the time before, of a node that is tried again and again. */
+  fault(fault: UpstreamFault, isRepeated: boolean): void;
 }
 
 export interface PoolState {
@@ -95,7 +96,7 @@ export class Cluster implements ControlListener {
       sources: options.logins,
       moveTo: async (login) => this.#moveTo(login),
       moved: (login) => options.listener.loginChanged(login),
-      fault: (fault) => options.listener.fault(fault),
+      fault: (fault) => options.listener.fault(fault, false),
     });
     this.#control = new ControlConnection({
       candidates: () => this.#candidates(),
@@ -240,7 +241,7 @@ export class Cluster implements ControlListener {
   }
 
   fault(fault: UpstreamFault): void {
-    this.#options.listener.fault(fault);
+    this.#options.listener.fault(fault, false);
   }
 
   /** Nodes that are reached first, then contact points: what the cluster said may be out of date. */
@@ -275,7 +276,7 @@ export class Cluster implements ControlListener {
       compression: COMPRESSIONS.get(this.#options.compression) ?? null,
       connections: this.#options.connectionsPerPool,
       budget: this.#budget,
-      onFault: (fault) => this.#options.listener.fault(fault),
+      onFault: (fault, isRepeated) => this.#options.listener.fault(fault, isRepeated),
       // One that was refused before it was in force leaves those before it as they are.
       onRefused: async () =>
         !this.#successors.has(route) && (await this.#credentials.replace(login)),

@@ -282,9 +282,14 @@ export class Connection implements Flushable {
       return;
     }
     const isWaiting = this.#streams.taken > 0;
-    const silentMs = nowMs - Math.max(this.#lastReadAtMs, this.#busySinceMs);
+    const silentMs = this.silentMs(nowMs);
     this.isSuspect = isWaiting && silentMs > UPSTREAM.suspectAfterMs;
     if (silentMs > (isWaiting ? UPSTREAM.probeAfterMs : UPSTREAM.heartbeatIdleMs)) this.probe();
+  }
+
+  /** Since it was last heard, or first asked for something after that. */
+  silentMs(nowMs: number): number {
+    return nowMs - Math.max(this.#lastReadAtMs, this.#busySinceMs);
   }
 
   /** Asks for a sign of life: a hung node keeps its sockets open, and so does a network that drops packets. */

@@ -50,6 +50,8 @@ export class ClusterNode {
   openConnections = 0;
   /** The cluster's last word in an event; only a hint, since a node may be cut off from others alone. */
   saidDown = false;
+  /** When a connection of any pool last had waited too long for a word of it. */
+  suspectedAtMs = -Infinity;
 
   constructor(row: NodeRow, dialled: ContactPoint) {
     this.hostId = row.hostId;

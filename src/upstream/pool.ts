@@ -26,7 +26,8 @@ export interface PoolListener {
   /** A connection was opened, or has nothing in flight any more. */
   available(): void;
   opened(): void;
-  failed(fault: UpstreamFault): void;
+  /** `isRepeated`: for the reason of the time before. */
+  failed(fault: UpstreamFault, isRepeated: boolean): void;
 }
 
 /** All pools together are capped: the cluster must not meet a gate that opens without end. */
@@ -59,6 +60,7 @@ export class Pool {
   #opening = 0;
   #failures = 0;
   #nextOpenAtMs = 0;
+  #lastFault: string | null = null;
   /** Replaced: it opens nothing more and finishes what is in flight. */
   #retired = false;
   #closed = false;
@@ -149,6 +151,7 @@ export class Pool {
   /** Deadlines, heartbeats, an ended lease; `wanted` are the keyspaces that somebody waits for. */
   tick(nowMs: number, wanted: ReadonlySet<string>): void {
     for (const one of [...this.#connections]) one.tick(nowMs);
+    this.#suspect(nowMs);
     if (hasEnded(this.#options.login, nowMs)) this.dropAll(this.endedFault());
     for (const one of this.#connections) {
       if (one.reservedFor !== null && !wanted.has(one.reservedFor)) one.reservedFor = null;
@@ -175,6 +178,16 @@ export class Pool {
       'login_refused',
       `the lease of Cassandra role ${this.#options.login.name} ended and no other login could be had`,
     );
+  }
+
+  /** One silent connection may have a slow query; whether the node hangs, the idle ones tell. */
+  #suspect(nowMs: number): void {
+    const { node } = this;
+    if (this.#connections.some((one) => one.isSuspect)) node.suspectedAtMs = nowMs;
+    if (nowMs - node.suspectedAtMs > UPSTREAM.suspectAfterMs) return;
+    for (const one of this.#connections) {
+      if (one.silentMs(nowMs) > UPSTREAM.suspectAfterMs) one.probe();
+    }
   }
 
   #reserve(keyspace: string): void {
@@ -210,6 +223,7 @@ export class Pool {
       (connection) => {
         this.#opening--;
         this.#failures = 0;
+        this.#lastFault = null;
         if (this.#closed || !connection.isReady) {
           budget.give();
           connection.destroy(new UpstreamFault('unreachable', 'the pool is closed'));
@@ -237,7 +251,9 @@ export class Pool {
     // Jitter: gates that lost the same node must not come back in step.
     this.#nextOpenAtMs = Date.now() + backoffMs * (0.5 + Math.random() / 2);
     this.#settleFirst(fault);
-    this.#listener.failed(fault);
+    const isRepeated = fault.message === this.#lastFault;
+    this.#lastFault = fault.message;
+    this.#listener.failed(fault, isRepeated);
   }
 
   #lost(connection: Connection): void {

@@ -31,7 +31,7 @@ export const ANYWHERE: Want = {
 };
 
 export interface RouteOptions extends PoolOptions {
-  readonly onFault: (fault: UpstreamFault) => void;
+  readonly onFault: (fault: UpstreamFault, isRepeated: boolean) => void;
   /** The login was refused: true when another one came into force, and its route takes the waiters. */
   readonly onRefused: () => Promise<boolean>;
 }
@@ -247,7 +247,7 @@ export class Route {
           this.#freshSecret = 'not asked';
           this.#serveWaiters();
         },
-        failed: (fault) => this.#failed(fault),
+        failed: (fault, isRepeated) => this.#failed(fault, isRepeated),
       });
       this.#byNode.set(node, pool);
     }
@@ -397,9 +397,9 @@ export class Route {
     });
   }
 
-  #failed(fault: UpstreamFault): void {
+  #failed(fault: UpstreamFault, isRepeated: boolean): void {
     this.#lastFault = fault;
-    this.#options.onFault(fault);
+    this.#options.onFault(fault, isRepeated);
     if (fault.code !== 'login_refused' || this.#freshSecret === 'being asked') return;
     if (this.#freshSecret === 'asked') {
       this.#giveUp(fault);

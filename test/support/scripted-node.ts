@@ -37,6 +37,8 @@ export class ScriptedNode {
   script: (request: ScriptedRequest) => boolean = () => false;
   logins = 0;
   refuseLogin = false;
+  /** It accepts connections and reads, and answers nothing, as a stopped process does. */
+  hangs = false;
   /** The username whose login is refused. */
   refuses: string | null = null;
 
@@ -90,6 +92,7 @@ export class ScriptedNode {
       raw: (bytes) => socket.write(bytes),
       close: () => socket.destroy(),
     };
+    if (this.hangs) return;
     if (opcode === Opcode.STARTUP) {
       request.answer(Opcode.AUTHENTICATE, encodeAuthenticate('PasswordAuthenticator'));
       return;

@@ -54,6 +54,32 @@ export const UPSTREAM = {
   tickMs: 250,
 } as const;
 
+/** Schema changes: one at a time for a keyspace, between the gates of a fleet by a lock. */
+export const LANE = {
+  /** The lock serves further changes for this long before other gates get their turn. */
+  turnMs: 3_000,
+  /** That turn: longer than another gate waits between two attempts. */
+  yieldMs: 600,
+  /** A gate that dies holds the others up no longer. */
+  lockTtlSeconds: 30,
+  renewMs: 5_000,
+  /** It counts as lost this long before the cluster lets it go. */
+  marginMs: 5_000,
+  pollMinMs: 50,
+  pollMaxMs: 400,
+  /** While there is no table of locks. */
+  absentPollMs: 30_000,
+} as const;
+
+/** Waiting until all nodes have the same schema. */
+export const AGREEMENT = {
+  /** Nodes tell each other within milliseconds. */
+  pauseMinMs: 5,
+  pauseMaxMs: 500,
+  /** One that does not answer within this has no say this time. */
+  askTimeoutMs: 2_000,
+} as const;
+
 /** The gate towards its clients. */
 export const SESSION = {
   /** Frames handled for one session in one turn, so that it can't starve the others. */
@@ -374,6 +400,24 @@ export const LIMITS = {
     default: 65_000,
     unit: 'ms',
     reason: "Deadline of schema changes and TRUNCATE; above Cassandra's own 60 s.",
+  },
+  ddlLaneQueue: {
+    default: 256,
+    unit: 'count',
+    reason:
+      'Schema changes of one keyspace that may wait for their turn; further ones get OVERLOADED.',
+  },
+  ddlLaneWaitMs: {
+    default: 50_000,
+    unit: 'ms',
+    reason:
+      'A schema change waits this long for its turn; below the minute that migration tools give it.',
+  },
+  schemaAgreementMs: {
+    default: 10_000,
+    unit: 'ms',
+    reason:
+      'After a schema change its answer waits this long for all nodes to have it; as long as drivers would.',
   },
   drainTimeoutMs: {
     default: 15 * 60_000,

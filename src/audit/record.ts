@@ -76,7 +76,9 @@ export interface OutcomeRecord {
     readonly name: string | null;
   } | null;
   readonly schema_version_before?: string | null;
+  /** That all nodes reached had in the end; null where they differed. */
   readonly schema_version_after?: string | null;
+  readonly schema_agreed?: boolean;
 }
 
 /** What callers hand to the ledger; v, seq, prev, time, id and hash are the ledger's to add. */

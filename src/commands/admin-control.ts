@@ -3,36 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminControl } from '../admin/api.ts';
 import type { Gate } from '../session/gate.ts';
 import type { Listener } from '../session/listener.ts';
-import { RevocationFeed } from '../upstream/revocation-feed.ts';
-import { RevocationTable } from '../upstream/revocation-table.ts';
-import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
-
-/** Reads and writes the fleet's revocations over the control connection. */
-export function revocationFeed({ cluster, revocations, metrics, log }: Gate): RevocationFeed {
-  const table = new RevocationTable(GATE_KEYSPACE, async (query, consistency) =>
-    cluster.control.ask(query, consistency),
-  );
-  const feed = new RevocationFeed(table, revocations, {
-    shared: (isShared) => {
-      if (isShared) log.info({}, 'revocations are shared with the fleet');
-      else {
-        log.warn(
-          {},
-          `keyspace ${GATE_KEYSPACE} has no table of revocations that the gate's login may read: they hold in this gate only, until it ends; 'cqlgate provision' makes it`,
-        );
-      }
-    },
-    failed: (error) =>
-      log.warn(
-        { reason: error.message },
-        'revocations can not be shared now; those that are known hold, and it is tried again',
-      ),
-  });
-  metrics.gauge('revocations_age_seconds', () =>
-    feed.ageSeconds === null ? [] : [[[], feed.ageSeconds]],
-  );
-  return feed;
-}
+import type { RevocationFeed } from '../upstream/revocation-feed.ts';
 
 export function adminControl(
   gate: Gate,

@@ -23,7 +23,8 @@ import { Listener } from '../session/listener.ts';
 import { Revocations } from '../revocation/revocations.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
-import { adminControl, revocationFeed } from './admin-control.ts';
+import { adminControl } from './admin-control.ts';
+import { ddlLane, revocationFeed } from './fleet.ts';
 import { gateTls } from './gate-tls.ts';
 import { commitSource } from './commits.ts';
 import { readGauges } from './gauges.ts';
@@ -100,6 +101,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
   const analyst = new Analyst();
   const gate: Gate = {
     cluster,
+    lane: ddlLane(cluster, limits, metrics, log),
     statements: new StatementCache({ maxBytes: limits.statementCacheBytes }),
     analyst,
     audit: ledger,

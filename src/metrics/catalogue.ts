@@ -58,6 +58,14 @@ export const COUNTERS = {
     help: 'Requests sent to another node than the first, by why: unsent, lost read, or the error of the first.',
     labels: ['reason'],
   },
+  schema_disagreements_total: {
+    help: 'Schema changes after which the nodes did not agree in time.',
+    labels: [],
+  },
+  fleet_locks_lost_total: {
+    help: 'Locks on schema changes that could not be renewed in time.',
+    labels: [],
+  },
   upstream_faults_total: { help: 'Faults of connections to nodes, by kind.', labels: ['fault'] },
   login_changes_total: {
     help: 'Times that another upstream login came into force.',
@@ -82,6 +90,16 @@ export const HISTOGRAMS = {
     buckets: [
       0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
     ],
+  },
+  ddl_lane_wait_seconds: {
+    help: 'How long schema changes waited for their turn.',
+    labels: [],
+    buckets: [0.001, 0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60],
+  },
+  schema_agreement_seconds: {
+    help: 'From the answer of a node to a schema change until all nodes had it.',
+    labels: [],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
 } as const satisfies Record<string, MetricRow & { readonly buckets: readonly number[] }>;
 
@@ -123,6 +141,11 @@ export const GAUGES = {
     labels: ['cassandra_role'],
   },
   control_connected: { help: '1 while the control connection stands.', labels: [] },
+  ddl_lane_waiting: { help: 'Schema changes that wait for their turn.', labels: [] },
+  ddl_lane_shared: {
+    help: '1 where schema changes wait for those of the other gates too; absent before the first.',
+    labels: [],
+  },
   prepared_statements: { help: 'Prepared statements in the registry.', labels: [] },
   audit_queue_bytes: { help: 'Records waiting for the disk.', labels: [] },
   audit_writable: { help: '1 while the ledger can be written.', labels: [] },

@@ -14,6 +14,7 @@ import { close, reply, wait, type Outcome } from './outcome.ts';
 import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
 import { commitAsked } from './require-commit.ts';
 import { replies, replyToFault } from './replies.ts';
+import { changesSchema, enterLane, lockLost } from './schema-change.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 
 export function carryOut(exchange: Exchange): Outcome {
@@ -28,6 +29,7 @@ export function carryOut(exchange: Exchange): Outcome {
   const decision = decide(authority, request.statement, gate.cluster.schema);
   if (!isPermit(decision)) return deny(exchange, decision);
   exchange.grant = decision.grant;
+  exchange.cassandraRole = decision.cassandraRole;
   if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
   const table = topologyOf(exchange);
@@ -52,9 +54,13 @@ export function carryOut(exchange: Exchange): Outcome {
         exchange,
       );
     if (commit !== null) return deny(exchange, commit);
+    // Before it is recorded: what is decided then is sent at once.
+    if (changesSchema(exchange) && exchange.ticket === null)
+      return wait(enterLane(exchange), exchange);
     return wait(writeAhead(exchange, decision), exchange);
   }
 
+  if (exchange.ticket?.isHeld === false) return lockLost(exchange);
   const route = session.route();
   exchange.preferred = preferredNodes(exchange);
   const connection = exchange.isUse

@@ -18,6 +18,7 @@ import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
 import type { Want } from '../upstream/route.ts';
+import type { LaneTicket } from '../upstream/ddl-lane.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
@@ -26,6 +27,7 @@ import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
+import { holdLane, settleSchemaChange } from './schema-change.ts';
 import type { Session } from './session.ts';
 import type { RequestSpan } from './telemetry.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -101,13 +103,16 @@ export class Exchange implements InFlight, Want {
   isDone = false;
   /** What the look-up of its commit ended with, where one was asked for. */
   commitLookUp: LookUp | null = null;
+  /** Its turn to change the schema. */
+  ticket: LaneTicket | null = null;
   /** Id of the write-ahead decision record, once it is on disk. */
   recordId: string | null = null;
   schemaVersionBefore: string | null = null;
   /** Until when it may wait for a connection. */
   waitUntilMs = 0;
-  /** The binding's grant that allowed it, for the record. */
+  /** The grant that allowed it, and the login that it goes by, for the record. */
   grant: string | null = null;
+  cassandraRole = '';
 
   readonly forward: Forward = { type: 'forward', exchange: this };
 
@@ -185,6 +190,7 @@ export class Exchange implements InFlight, Want {
       this.session.settle(this, reply(replies.unprepared(this.to, this.request.prepared[0]!.id)));
       return;
     }
+    if (failed) holdLane(this, errorCodeOf(response));
     const inspect = this.#inspect(response, connection);
     if (inspect !== null) {
       this.session.settle(this, wait(inspect, this));
@@ -196,6 +202,7 @@ export class Exchange implements InFlight, Want {
 
   timedOut(): void {
     if (this.isUse) this.connection?.abandonKeyspace();
+    holdLane(this, null);
     recordOutcome(this, 'timeout');
     const seconds = Math.round((Date.now() - this.startedAtMs) / 1000);
     const text = `Cassandra did not answer within ${seconds} s; `;
@@ -221,6 +228,7 @@ export class Exchange implements InFlight, Want {
       this.session.settle(this, this.again());
       return;
     }
+    holdLane(this, null);
     recordOutcome(this, 'unknown');
     this.session.settle(
       this,
@@ -315,15 +323,10 @@ export class Exchange implements InFlight, Want {
     );
   }
 
-  /** The gate's own schema is true before the client is told, whatever it asks next. */
   async #settleSchemaChange(response: Frame): Promise<Outcome> {
-    const { cluster } = this.session.gate;
     const change = decodeSchemaChange(response);
-    const [after] = await Promise.all([
-      cluster.control.schemaVersion(),
-      cluster.settleSchemaChange(change).catch(() => undefined),
-    ]);
-    recordOutcome(this, response, { change, after });
+    const agreement = await settleSchemaChange(this, change);
+    recordOutcome(this, response, { change, agreement });
     response.setStreamId(this.clientStreamId);
     return reply(Buffer.from(response.bytes()));
   }

@@ -11,6 +11,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import type { DdlLane } from '../upstream/ddl-lane.ts';
 import type { CommitSource } from '../vcs/commit-source.ts';
 import type { Analyst } from './analyst.ts';
 import type { ByteAccount } from './in-flight.ts';
@@ -33,6 +34,8 @@ export interface Log {
 
 export interface Gate extends ByteAccount {
   readonly cluster: Cluster;
+  /** Where schema changes wait for their turn. */
+  readonly lane: DdlLane;
   readonly statements: StatementCache;
   /** For texts too long to be analysed between other requests. */
   readonly analyst: Analyst;

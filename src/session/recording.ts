@@ -19,6 +19,7 @@ import { errorCodeOf } from '../protocol/messages/error.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import { rowCount } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
+import type { Agreement } from '../upstream/schema-agreement.ts';
 import type { Exchange } from './exchange.ts';
 import type { Session } from './session.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -99,7 +100,7 @@ export function recordUnanalysable(
 export function recordOutcome(
   exchange: Exchange,
   ending: Ending,
-  schema?: { readonly change: SchemaChange; readonly after: string | null },
+  schema?: { readonly change: SchemaChange; readonly agreement: Agreement },
 ): void {
   const { request, session } = exchange;
   count(exchange, ending);
@@ -115,6 +116,9 @@ export function recordOutcome(
       ...(exchange.recordId === null ? {} : { of: exchange.recordId }),
       statement: statementRecord(exchange),
       outcome: outcomeRecord(exchange, ending, schema),
+      ...(exchange.node === null
+        ? {}
+        : { upstream: { node: exchange.node, cassandra_role: exchange.cassandraRole } }),
     });
     return;
   }
@@ -272,7 +276,7 @@ const STATUS: Readonly<Record<Exclude<Ending, Frame>, OutcomeRecord['status']>> 
 function outcomeRecord(
   exchange: Exchange,
   ending: Ending,
-  schema?: { readonly change: SchemaChange; readonly after: string | null },
+  schema?: { readonly change: SchemaChange; readonly agreement: Agreement },
 ): OutcomeRecord {
   const failed = typeof ending !== 'string' && ending.opcode === Opcode.ERROR;
   const latencyUs =
@@ -297,7 +301,8 @@ function outcomeRecord(
       ? {}
       : {
           schema_version_before: exchange.schemaVersionBefore,
-          schema_version_after: schema.after,
+          schema_version_after: schema.agreement.version,
+          schema_agreed: schema.agreement.agreed,
         }),
   };
 }

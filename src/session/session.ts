@@ -329,6 +329,7 @@ export class Session {
       (error: unknown) => {
         if (blocking) this.#blocked = false;
         this.#fault(error);
+        if (exchange !== null) this.#release(exchange);
       },
     );
   }
@@ -343,6 +344,7 @@ export class Session {
   }
 
   #release(exchange: Exchange): void {
+    exchange.ticket?.leave();
     if (!this.#inFlight.release(exchange)) return;
     if (exchange.isUse) this.#blocked = false;
     if (this.#inFlight.count === 0 && this.#lastWords !== null) this.#finish();

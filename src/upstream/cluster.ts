@@ -17,7 +17,9 @@ import { inetText, type ClusterNode, type ContactPoint, type NodeRow } from './n
 import { Nodes, resolveNames, type Datacenters } from './nodes.ts';
 import { ConnectionBudget } from './pool.ts';
 import { PreparedRegistry, type PreparedStatement } from './prepared.ts';
+import { CONTROL_VERSION } from './own-query.ts';
 import { Route } from './route.ts';
+import { schemaAgreement, type Agreement } from './schema-agreement.ts';
 import { routingKey, type BoundValues } from './routing-key.ts';
 import { TargetFault } from './target.ts';
 import { TokenRing } from './token-ring.ts';
@@ -197,6 +199,12 @@ export class Cluster implements ControlListener {
   /** Cassandra roles with a new login that the cluster does not let in; the one before serves on. */
   get refusedLogins(): readonly string[] {
     return this.#credentials.failing;
+  }
+
+  /** Waits until all nodes that are reached have the same schema; never rejects. */
+  async agreeOnSchema(timeoutMs: number): Promise<Agreement> {
+    const route = this.route(this.#options.gateRole, CONTROL_VERSION);
+    return schemaAgreement(() => route?.oneOfEach ?? [], timeoutMs);
   }
 
   /** After a schema change of our own: registry and snapshot are true before the client reads on. */

@@ -15,7 +15,7 @@ import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ContactPoint, NodeRow } from './node.ts';
-import { CONTROL_VERSION, rowsOf } from './own-query.ts';
+import { CONTROL_VERSION, rowsOf, uuidText } from './own-query.ts';
 import { readSchema } from './schema-reader.ts';
 import { SchemaSnapshot, type Unmasks } from './schema.ts';
 import { inspectTarget, TargetFault, UNKNOWN_TARGET, type TargetFacts } from './target.ts';
@@ -142,7 +142,7 @@ export class ControlConnection {
     try {
       const rows = rowsOf(await this.#read('SELECT schema_version FROM system.local'));
       const value = rows.rows[0]?.[0] ?? null;
-      return value === null ? null : formatUuid(value);
+      return value === null ? null : uuidText(value);
     } catch {
       return null;
     }
@@ -377,10 +377,6 @@ export class ControlConnection {
 
 function replaced(): UpstreamFault {
   return new UpstreamFault('unreachable', 'another connection took its place');
-}
-
-function formatUuid(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 function asFault(error: unknown): UpstreamFault {

@@ -1,17 +1,13 @@
 // The fleet's revocations, in the gate's own keyspace: what one gate writes the others read.
 import { CqlErrorCode } from '../errors.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
-import type { Frame } from '../protocol/frame.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { decodeError } from '../protocol/messages/error.ts';
 import { decodeRows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from './faults.ts';
-import { CONTROL_VERSION } from './own-query.ts';
-
-/** A query as the gate's own login; resolves with the node's answer, an error too. */
-export type OwnQuery = (query: string, consistency: number) => Promise<Frame>;
+import { CONTROL_VERSION, type OwnQuery } from './own-query.ts';
 
 const COLUMNS = 'id, what, issuer, value, reason, revoked_by, revoked_at';
 

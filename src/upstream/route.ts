@@ -110,6 +110,11 @@ export class Route {
     this.#serveWaiters();
   }
 
+  /** A connection to each node that is reached, for questions of the gate's own. */
+  get oneOfEach(): readonly Connection[] {
+    return [...this.#byNode.values()].flatMap((pool) => pool.pick(null) ?? []);
+  }
+
   /** Whether a node other than this one could be asked now. */
   hasOther(name: string): boolean {
     return this.#tiers.some((tier) =>

@@ -6,7 +6,7 @@ import { errorCodeOf } from '../protocol/messages/error.ts';
 import type { Rows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { inetText, type ContactPoint, type NodeRow } from './node.ts';
-import { rowsOf, type Query } from './own-query.ts';
+import { rowsOf, uuidText, type Query } from './own-query.ts';
 
 type Cell = Buffer | null;
 
@@ -82,8 +82,7 @@ function text(cell: Cell | undefined): string {
 }
 
 function uuid(cell: Cell | undefined): string | null {
-  if (cell?.length !== 16) return null;
-  return cell.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return cell?.length === 16 ? uuidText(cell) : null;
 }
 
 /** An inet as text; null for none and for "any address", which is nowhere. */

@@ -54,6 +54,10 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>>
   internal_fault: ['src/session/session.ts', "'internal'"],
   audit_unwritable: ['test/audit/ledger.test.ts', 'writable'],
   session_expired: ['test/node/bad-input.test.ts', 'at the expiry of its token'],
+  lane_full: ['test/node/ddl-lane.test.ts', 'wait already'],
+  lane_timeout: ['test/node/ddl-lane.test.ts', 'for its turn'],
+  lane_locked: ['test/node/ddl-lane.test.ts', 'say whose lock it is that they wait for'],
+  lane_lock_lost: ['src/session/schema-change.ts', 'was lost before the change was sent'],
   no_connection: ['src/session/replies.ts', 'busy'],
 };
 

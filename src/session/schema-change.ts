@@ -1,0 +1,116 @@
+// What a schema change does besides other statements: it waits for its turn, and is answered only when the
+// nodes agree on the schema, so that whoever reads the answer finds the same schema at every node.
+import type { SchemaChange } from '../protocol/messages/event.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { CqlErrorCode } from '../errors.ts';
+import { LaneTicket, type LaneRefusal } from '../upstream/ddl-lane.ts';
+import type { Agreement } from '../upstream/schema-agreement.ts';
+import type { Exchange } from './exchange.ts';
+import { reply, type Outcome } from './outcome.ts';
+import { recordOutcome } from './recording.ts';
+import { replies } from './replies.ts';
+
+/** TRUNCATE changes rows: those of one keyspace need not wait for each other. */
+export function changesSchema({ request }: Exchange): boolean {
+  const { family, kind } = request.statement;
+  return family === 'schema' && kind !== 'TRUNCATE' && request.opcode !== Opcode.PREPARE;
+}
+
+/** Goes on with the exchange when it is its turn. */
+export async function enterLane(exchange: Exchange): Promise<Outcome> {
+  const { session } = exchange;
+  const { gate } = session;
+  const startedAtMs = performance.now();
+  const entered = await gate.lane.enter(keyspaceOf(exchange), () => session.isClosed);
+  const waitedMs = performance.now() - startedAtMs;
+  gate.metrics.histogram('ddl_lane_wait_seconds').observe(waitedMs / 1000);
+  if (entered instanceof LaneTicket) {
+    exchange.ticket = entered;
+    return exchange.again();
+  }
+  recordOutcome(exchange, 'unsent');
+  return reply(replies.overloaded(exchange.to, refusalText(exchange, entered, waitedMs)));
+}
+
+/** The fleet's lock was lost before anything was sent. */
+export function lockLost(exchange: Exchange): Outcome {
+  recordOutcome(exchange, 'unsent');
+  return reply(
+    replies.overloaded(
+      exchange.to,
+      `the lock on schema changes of keyspace ${keyspaceOf(exchange)} was lost before the change was sent, and nothing was changed; try again`,
+    ),
+  );
+}
+
+const REFUSALS: {
+  readonly [Why in LaneRefusal['why']]: (
+    refusal: LaneRefusal & { readonly why: Why },
+    keyspace: string,
+    seconds: number,
+  ) => string;
+} = {
+  full: ({ waiting }, keyspace) =>
+    `${waiting} schema changes of keyspace ${keyspace} wait already; nothing was changed, try again later (limits.ddlLaneQueue)`,
+  timeout: ({ ahead }, keyspace, seconds) =>
+    `the change waited ${seconds} s for its turn: schema changes of keyspace ${keyspace} are made one at a time, and ${ahead} were before it. Nothing was changed; try again (limits.ddlLaneWaitMs)`,
+  lock: ({ message }, keyspace, seconds) =>
+    `the change waited ${seconds} s for the lock on schema changes of keyspace ${keyspace}: ${message}. Nothing was changed; try again`,
+};
+
+function refusalText(exchange: Exchange, refusal: LaneRefusal, waitedMs: number): string {
+  const text = REFUSALS[refusal.why] as (refusal: LaneRefusal, ...more: [string, number]) => string;
+  return text(refusal, keyspaceOf(exchange), Math.round(waitedMs / 1000));
+}
+
+/** Errors by which a node says that it changed nothing. */
+const HARMLESS: ReadonlySet<number> = new Set([
+  CqlErrorCode.SYNTAX_ERROR,
+  CqlErrorCode.UNAUTHORIZED,
+  CqlErrorCode.INVALID,
+  CqlErrorCode.CONFIG_ERROR,
+  CqlErrorCode.ALREADY_EXISTS,
+  CqlErrorCode.IS_BOOTSTRAPPING,
+]);
+
+/**
+ * The next change must not begin while this one may still be under way. `code` is the node's error; null
+ * where there was no answer.
+ */
+export function holdLane(exchange: Exchange, code: number | null): void {
+  const { ticket } = exchange;
+  if (ticket === null || (code !== null && HARMLESS.has(code))) return;
+  exchange.ticket = null;
+  void agree(exchange).then(() => ticket.leave());
+}
+
+/** Waits until all nodes have the change, and this gate's own view of the schema too. */
+export async function settleSchemaChange(
+  exchange: Exchange,
+  change: SchemaChange,
+): Promise<Agreement> {
+  const agreement = await agree(exchange);
+  await exchange.session.gate.cluster.settleSchemaChange(change).catch(() => undefined);
+  return agreement;
+}
+
+async function agree({ session }: Exchange): Promise<Agreement> {
+  const { cluster, limits, metrics, log } = session.gate;
+  const startedAtMs = performance.now();
+  const agreement = await cluster.agreeOnSchema(limits.schemaAgreementMs);
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  metrics.histogram('schema_agreement_seconds').observe(seconds);
+  if (!agreement.agreed) {
+    metrics.counter('schema_disagreements_total').value++;
+    log.warn(
+      { session: session.id, seconds: Math.round(seconds) },
+      'the nodes do not agree on the schema after a change; look for nodes that are cut off from others',
+    );
+  }
+  return agreement;
+}
+
+function keyspaceOf({ request }: Exchange): string {
+  const { keyspace, tables } = request.statement;
+  return keyspace ?? tables[0]?.keyspace ?? '';
+}

@@ -1,0 +1,125 @@
+// A gate before three real nodes: what jobs see when nodes fail, where requests land, and many jobs that
+// change the schema at once.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Client } from 'cassandra-driver';
+import { CassandraCluster } from '../support/cassandra-cluster.ts';
+import { clusterGate, jobsOf, SHOP } from '../support/cluster-gate.ts';
+import type { TestGate } from '../support/gate.ts';
+import { failureRound, Workload } from '../support/node-failures.ts';
+import { noNode } from '../support/nodes.ts';
+
+let cluster: CassandraCluster;
+let gate: TestGate;
+let admin: Client;
+const jobs: Client[] = [];
+
+async function newJobs(count: number): Promise<Client[]> {
+  const made = await jobsOf(gate, count);
+  jobs.push(...made);
+  return made;
+}
+
+describe.skipIf(noNode)('a cluster of three nodes', () => {
+  beforeAll(async () => {
+    cluster = await CassandraCluster.start({
+      datacenters: ['datacenter1', 'datacenter1', 'datacenter1'],
+    });
+    await cluster.allUp();
+    gate = await clusterGate(cluster);
+    [admin] = (await jobsOf(gate, 1)) as [Client];
+    await SHOP.create(admin, 3);
+  });
+
+  afterEach(async () => {
+    await Promise.all(jobs.splice(0).map(async (job) => job.shutdown()));
+  });
+
+  afterAll(async () => {
+    await admin?.shutdown();
+    await gate?.close();
+    await cluster?.remove();
+  });
+
+  it('lets twenty jobs change one keyspace at once: all succeed, with one schema in the end', async () => {
+    const twenty = await newJobs(20);
+    await Promise.all(
+      twenty.map(async (job, i) => {
+        await job.execute(`CREATE TABLE shop.job${i} (k int PRIMARY KEY, v text)`);
+        await job.execute(`ALTER TABLE shop.job${i} ADD note text`);
+        await job.execute(`INSERT INTO shop.job${i} (k, note) VALUES (1, 'x')`, [], {
+          prepare: true,
+        });
+      }),
+    );
+    expect(await cluster.schemaVersions()).toHaveLength(1);
+    expect(await cluster.errors()).toEqual([]);
+    const outcomes = (await gate.records()).filter(({ outcome }) => outcome?.schema_change);
+    expect(outcomes.every(({ outcome }) => outcome.schema_agreed)).toBe(true);
+  });
+
+  it('takes EXECUTEs to a replica, for clients that know of no tokens', async () => {
+    await admin.execute(
+      "CREATE KEYSPACE shop_one WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 1}",
+    );
+    await admin.execute(
+      'CREATE TABLE shop_one.t (a int, b text, c int, v int, PRIMARY KEY ((a, b), c))',
+    );
+    const [job] = await newJobs(1);
+    const traced: string[] = [];
+    for (let i = 0; i < 300; i++) {
+      const text =
+        i % 2 === 0
+          ? 'INSERT INTO shop_one.t (a, b, c, v) VALUES (?, ?, 1, 1)'
+          : 'SELECT v FROM shop_one.t WHERE b = ? AND a = ?';
+      const key = [i >> 1, `key ${i >> 1}`];
+      const { info } = await job!.execute(text, i % 2 === 0 ? key : key.reverse(), {
+        prepare: true,
+        traceQuery: true,
+      });
+      traced.push(String(info.traceId));
+    }
+    const direct = await cluster.at(cluster.nodes[0]!);
+    let direct_hits = 0;
+    for (const id of traced) {
+      // A replica that is not the coordinator leaves events of its own.
+      await expect
+        .poll(
+          async () =>
+            (
+              await direct.execute(
+                `SELECT duration FROM system_traces.sessions WHERE session_id = ${id}`,
+              )
+            ).rows[0]?.['duration'] ?? null,
+          { timeout: 10_000 },
+        )
+        .not.toBeNull();
+      const { rows } = await direct.execute(
+        `SELECT source FROM system_traces.events WHERE session_id = ${id}`,
+      );
+      if (new Set(rows.map((row) => String(row['source']))).size === 1) direct_hits++;
+    }
+    await direct.shutdown();
+    expect(direct_hits / traced.length).toBeGreaterThanOrEqual(0.99);
+  });
+
+  it('keeps 64 jobs at work while one node is killed and another hangs', async () => {
+    const workload = new Workload(await newJobs(64), SHOP.table);
+    const { loadBackMs } = await failureRound(cluster, cluster.nodes[1]!, cluster.nodes[2]!);
+    const missing = await workload.stop();
+    const { reads, writes, failedReads, failedWrites, drops } = workload.counts;
+    expect(reads + writes).toBeGreaterThan(1_000);
+    expect(Object.fromEntries(failedReads)).toEqual({});
+    expect([...failedWrites.keys()].filter((error) => error !== 'WRITE_TIMEOUT')).toEqual([]);
+    expect(drops).toBe(0);
+    expect(missing).toBe(0);
+    expect(loadBackMs).toBeLessThan(15_000);
+  });
+
+  it('finds a node that joins', async () => {
+    const node = await cluster.add();
+    await gate.logged(new RegExp(`the nodes of the cluster.*|${node.contactPoint}`));
+    await expect
+      .poll(() => gate.output.some((line) => line.includes(node.contactPoint)), { timeout: 30_000 })
+      .toBe(true);
+  });
+});

@@ -1,0 +1,219 @@
+// Parallel schema changes through gates before the real node: one after the other, within a gate and
+// between the gates of a fleet, and a gate that dies holds nobody up for long.
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Client } from 'cassandra-driver';
+import { LANE } from '../../src/limits.ts';
+import { CqlErrorCode } from '../../src/errors.ts';
+import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
+import { TestGate, type GateOptions } from '../support/gate.ts';
+import { contactPoint, direct, failure, freeze, noNode, thaw, through } from '../support/nodes.ts';
+
+const OWN = {
+  name: 'cqlgate',
+  replication: { class: 'SimpleStrategy', replication_factor: 1 },
+} as const;
+
+let admin: Client;
+const gates: TestGate[] = [];
+const clients: Client[] = [];
+
+async function gateOf(options: Partial<GateOptions> = {}): Promise<TestGate> {
+  const gate = await TestGate.start({
+    contactPoint,
+    roles: { migrator: { grants: ['CREATE, ALTER, DROP, SELECT, MODIFY ON KEYSPACE lane'] } },
+    ...options,
+    config: { cluster: { contactPoints: [contactPoint], keyspace: OWN }, ...options.config },
+  });
+  gates.push(gate);
+  return gate;
+}
+
+async function clientOf(gate: TestGate): Promise<Client> {
+  const client = await through(gate);
+  clients.push(client);
+  return client;
+}
+
+/** The ledger groups its writes, so outcomes come a moment later. */
+async function outcomesOf(of: readonly TestGate[], count: number): Promise<any[]> {
+  const found = async () =>
+    (await Promise.all(of.map(async (gate) => gate.records())))
+      .flat()
+      .filter(({ kind }) => kind === 'outcome');
+  await expect.poll(async () => (await found()).length).toBe(count);
+  return found();
+}
+
+const create = async (client: Client, table: string) =>
+  client.execute(`CREATE TABLE lane.${table} (k int PRIMARY KEY)`);
+
+async function makeOwnKeyspace(): Promise<void> {
+  for (const statement of ownKeyspaceStatements(OWN)) await admin.execute(statement);
+}
+
+describe.skipIf(noNode)('schema changes', () => {
+  beforeAll(async () => {
+    admin = await direct();
+    await admin.execute('DROP KEYSPACE IF EXISTS cqlgate');
+    await admin.execute(
+      "CREATE KEYSPACE lane WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    );
+  });
+
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map(async (client) => client.shutdown()));
+    await Promise.all(gates.splice(0).map(async (gate) => gate.close()));
+    await admin.execute('DROP KEYSPACE IF EXISTS cqlgate');
+  });
+
+  afterAll(async () => {
+    await admin.execute('DROP KEYSPACE lane');
+    await admin.shutdown();
+  });
+
+  it('of many jobs are made one after the other, and each is recorded with its schema', async () => {
+    const gate = await gateOf();
+    const jobs = await Promise.all(Array.from({ length: 8 }, async () => clientOf(gate)));
+    await Promise.all(jobs.map(async (job, i) => create(job, `many${i}`)));
+    const outcomes = await outcomesOf([gate], 8);
+    expect(outcomes.every(({ outcome }) => outcome.schema_agreed)).toBe(true);
+    expect(outcomes.every(({ upstream }) => upstream.node === contactPoint)).toBe(true);
+    // One at a time: each began with the schema that the one before left.
+    const records = (await gate.records()).filter(
+      ({ kind, statement }) => kind !== 'session_start' && statement?.kind === 'CREATE TABLE',
+    );
+    expect(records.map(({ kind }) => kind)).toEqual(
+      Array.from({ length: 16 }, (_unused, i) => (i % 2 === 0 ? 'decision' : 'outcome')),
+    );
+    for (let i = 1; i < outcomes.length; i++) {
+      expect(outcomes[i].outcome.schema_version_before).toBe(
+        outcomes[i - 1].outcome.schema_version_after,
+      );
+    }
+    await gate.logged(/no table of locks/);
+  });
+
+  it('that find the lane full, or wait too long, are told so, and nothing was sent', async () => {
+    const gate = await gateOf({ config: { limits: { ddlLaneQueue: 1, ddlLaneWaitMs: 1_000 } } });
+    const [one, two, three] = await Promise.all([1, 2, 3].map(async () => clientOf(gate)));
+    await freeze();
+    try {
+      const first = create(one!, 'held');
+      await delay(300);
+      const second = failure(create(two!, 'late'));
+      await delay(300);
+      const third = await failure(create(three!, 'too_many'));
+      expect(third.code).toBe(CqlErrorCode.OVERLOADED);
+      expect(third.message).toMatch(/1 schema changes of keyspace lane wait already.*ddlLaneQueue/);
+      const late = await second;
+      expect(late.code).toBe(CqlErrorCode.OVERLOADED);
+      expect(late.message).toMatch(/waited 1 s for its turn.*1 were before it.*ddlLaneWaitMs/);
+      thaw();
+      await first;
+    } finally {
+      thaw();
+    }
+    const { rows } = await admin.execute(
+      "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'lane'",
+    );
+    const names = rows.map((row) => String(row['table_name']));
+    expect(names).not.toContain('late');
+    expect(names).not.toContain('too_many');
+    const outcomes = await outcomesOf([gate], 3);
+    expect(outcomes.filter(({ outcome }) => outcome.status === 'error')).toHaveLength(2);
+  });
+
+  it('that a node refuses let the next one in at once', async () => {
+    const gate = await gateOf();
+    const client = await clientOf(gate);
+    await create(client, 'twice');
+    const startedAtMs = Date.now();
+    for (let i = 0; i < 5; i++) {
+      expect((await failure(create(client, 'twice'))).code).toBe(CqlErrorCode.ALREADY_EXISTS);
+    }
+    expect(Date.now() - startedAtMs).toBeLessThan(3_000);
+  });
+
+  it('of two gates wait for each other', async () => {
+    await makeOwnKeyspace();
+    const one = await gateOf();
+    const two = await gateOf({ issuer: one.issuer });
+    const jobs = await Promise.all(
+      Array.from({ length: 8 }, async (_unused, i) => clientOf(i % 2 === 0 ? one : two)),
+    );
+    await Promise.all(jobs.map(async (job, i) => create(job, `fleet${i}`)));
+    await one.logged(/wait for those of the other gates/);
+    // Over both gates each change began with the schema that another left.
+    const outcomes = (await outcomesOf([one, two], 8)).map(({ outcome }) => outcome);
+    const before = outcomes.map(({ schema_version_before: version }) => version);
+    const after = outcomes.map(({ schema_version_after: version }) => version);
+    expect(new Set(before).size).toBe(8);
+    expect(after.filter((version) => !before.includes(version))).toHaveLength(1);
+    const { rows } = await admin.execute('SELECT * FROM cqlgate.locks');
+    expect(rows).toEqual([]);
+  });
+
+  it('go on when the gate that had the lock was killed, after its time to live', async () => {
+    await makeOwnKeyspace();
+    const one = await gateOf();
+    const two = await gateOf({ issuer: one.issuer });
+    const doomed = await Promise.all([1, 2, 3].map(async () => through(one)));
+    const other = await clientOf(two);
+    let ended = false;
+    // So many that the lock is held all the time.
+    const work = doomed.map(async (client, i) => {
+      for (let n = 0; !ended; n++) {
+        await create(client, `doomed${i}_${n}`).catch(() => {
+          ended = true;
+        });
+      }
+    });
+    await delay(1_500);
+    await one.stop('SIGKILL');
+    await Promise.all(work);
+    for (const client of doomed) void client.shutdown();
+    expect((await admin.execute('SELECT * FROM cqlgate.locks')).rowLength).toBe(1);
+    const startedAtMs = Date.now();
+    await create(other, 'survivor');
+    expect(Date.now() - startedAtMs).toBeGreaterThan(1_000);
+    expect(Date.now() - startedAtMs).toBeLessThan((LANE.lockTtlSeconds + 3) * 1_000);
+  });
+
+  it('say whose lock it is that they wait for, and that nothing was changed', async () => {
+    await makeOwnKeyspace();
+    const gate = await gateOf({ config: { limits: { ddlLaneWaitMs: 1_500 } } });
+    const client = await clientOf(gate);
+    await admin.execute(
+      "INSERT INTO cqlgate.locks (name, owner) VALUES ('ddl lane', 'another gate') USING TTL 20",
+    );
+    const refused = await failure(create(client, 'locked'));
+    expect(refused.code).toBe(CqlErrorCode.OVERLOADED);
+    expect(refused.message).toMatch(/another gate of the fleet is changing.*Nothing was changed/);
+  });
+
+  it('of a client that went away leave the lane', async () => {
+    const gate = await gateOf({ config: { limits: { ddlLaneQueue: 2 } } });
+    const [one, two, three] = await Promise.all([1, 2, 3].map(async () => clientOf(gate)));
+    await freeze();
+    try {
+      const first = create(one!, 'first');
+      await delay(200);
+      const gone = failure(create(two!, 'gone'));
+      await delay(200);
+      await two!.shutdown();
+      const third = create(three!, 'third');
+      await delay(200);
+      thaw();
+      await Promise.all([first, gone, third]);
+    } finally {
+      thaw();
+    }
+    const { rows } = await admin.execute(
+      "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'lane'",
+    );
+    const names = rows.map((row) => String(row['table_name']));
+    expect(names).toContain('third');
+    expect(names).not.toContain('gone');
+  });
+});

@@ -1,0 +1,181 @@
+// Whose turn it is to change a schema: in order, one at a time, bounded, and with a lock that may be lost.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LANE } from '../../src/limits.ts';
+import {
+  DdlLane,
+  LaneTicket,
+  type FleetLock,
+  type HeldLock,
+  type LaneRefusal,
+} from '../../src/upstream/ddl-lane.ts';
+
+const HERE = (): boolean => false;
+const NO_LOCK: FleetLock = { acquire: async () => Promise.resolve(null) };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function laneOf(lock = NO_LOCK, queue = 10): DdlLane {
+  return new DdlLane({ queue, waitMs: 1_000, lock });
+}
+
+const settle = async (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+/** What came of each who entered, in order; null while it waits. */
+function enterAll(lane: DdlLane, keyspaces: readonly string[]) {
+  const entered: (LaneTicket | LaneRefusal | null)[] = keyspaces.map(() => null);
+  keyspaces.forEach((keyspace, i) => {
+    void lane.enter(keyspace, HERE).then((got) => {
+      entered[i] = got;
+    });
+  });
+  return entered;
+}
+
+const isIn = (entered: unknown): boolean => entered instanceof LaneTicket;
+
+describe('the lane', () => {
+  it('lets in one at a time, in order of arrival', async () => {
+    const entered = enterAll(laneOf(), ['ks', 'ks', 'ks']);
+    await settle();
+    expect(entered.map(isIn)).toEqual([true, false, false]);
+    (entered[0] as LaneTicket).leave();
+    await settle();
+    expect(entered.map(isIn)).toEqual([true, true, false]);
+    // Twice is once.
+    (entered[0] as LaneTicket).leave();
+    await settle();
+    expect(entered.map(isIn)).toEqual([true, true, false]);
+    (entered[1] as LaneTicket).leave();
+    await settle();
+    expect(entered.map(isIn)).toEqual([true, true, true]);
+  });
+
+  it('is one for each keyspace', async () => {
+    const entered = enterAll(laneOf(), ['one', 'two', 'one']);
+    await settle();
+    expect(entered.map(isIn)).toEqual([true, true, false]);
+  });
+
+  it('refuses at once who finds it full', async () => {
+    const lane = laneOf(NO_LOCK, 2);
+    const entered = enterAll(lane, ['ks', 'ks', 'ks', 'ks']);
+    await settle();
+    expect(entered[3]).toEqual({ why: 'full', waiting: 2 });
+    expect(lane.waiting).toBe(2);
+  });
+
+  it('refuses who waited too long, and says how many were before', async () => {
+    const entered = enterAll(laneOf(), ['ks', 'ks', 'ks']);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(entered[1]).toEqual({ why: 'timeout', ahead: 1 });
+    expect(entered[2]).toMatchObject({ why: 'timeout' });
+    (entered[0] as LaneTicket).leave();
+    const [next] = enterAll(laneOf(), ['ks']);
+    await settle();
+    expect(next === null).toBe(true);
+  });
+
+  it('passes over who is gone, and who is gone takes no room', async () => {
+    const lane = laneOf(NO_LOCK, 1);
+    const first = (await lane.enter('ks', HERE)) as LaneTicket;
+    let isGone = false;
+    const gone = lane.enter('ks', () => isGone);
+    expect(await lane.enter('ks', HERE)).toMatchObject({ why: 'full' });
+    isGone = true;
+    const third = lane.enter('ks', HERE);
+    expect(await gone).toMatchObject({ why: 'timeout' });
+    first.leave();
+    expect(await third).toBeInstanceOf(LaneTicket);
+  });
+});
+
+describe('the lock of the fleet', () => {
+  class Lock implements HeldLock {
+    isHeld = true;
+    released = false;
+    async release(): Promise<void> {
+      this.released = true;
+      return Promise.resolve();
+    }
+  }
+
+  it('is held for as long as somebody is in the lane, and let go with the last', async () => {
+    const locks: Lock[] = [];
+    const names: string[] = [];
+    const lane = laneOf({
+      acquire: async (name) => {
+        names.push(name);
+        locks.push(new Lock());
+        return Promise.resolve(locks.at(-1)!);
+      },
+    });
+    const entered = enterAll(lane, ['ks', 'ks']);
+    await settle();
+    (entered[0] as LaneTicket).leave();
+    await settle();
+    expect(entered.map(isIn)).toEqual([true, true]);
+    expect(locks).toHaveLength(1);
+    expect(locks[0]!.released).toBe(false);
+    (entered[1] as LaneTicket).leave();
+    await settle();
+    expect(locks[0]!.released).toBe(true);
+    expect(names).toEqual(['ddl ks']);
+  });
+
+  it('is given to others after a while, though more wait here', async () => {
+    const locks: Lock[] = [];
+    const lane = laneOf({
+      acquire: async () => {
+        locks.push(new Lock());
+        return Promise.resolve(locks.at(-1)!);
+      },
+    });
+    const first = (await lane.enter('ks', HERE)) as LaneTicket;
+    await vi.advanceTimersByTimeAsync(LANE.turnMs);
+    const [second] = [enterAll(lane, ['ks'])];
+    first.leave();
+    await settle();
+    expect(locks[0]!.released).toBe(true);
+    expect(isIn(second[0])).toBe(false);
+    await vi.advanceTimersByTimeAsync(LANE.yieldMs);
+    expect(isIn(second[0])).toBe(true);
+    expect(locks).toHaveLength(2);
+  });
+
+  it('that is lost shows in the ticket, and is taken anew for the next', async () => {
+    const locks: Lock[] = [];
+    const lane = laneOf({
+      acquire: async () => {
+        locks.push(new Lock());
+        return Promise.resolve(locks.at(-1)!);
+      },
+    });
+    const first = (await lane.enter('ks', HERE)) as LaneTicket;
+    locks[0]!.isHeld = false;
+    expect(first.isHeld).toBe(false);
+    const entered = enterAll(lane, ['ks']);
+    first.leave();
+    await vi.advanceTimersByTimeAsync(LANE.yieldMs);
+    expect(isIn(entered[0])).toBe(true);
+    expect((entered[0] as LaneTicket).isHeld).toBe(true);
+  });
+
+  it('that can not be had refuses one and lets the next try', async () => {
+    let attempts = 0;
+    const lane = laneOf({
+      acquire: async () => {
+        if (attempts++ === 0) return Promise.reject(new Error('another gate has it'));
+        return Promise.resolve(new Lock());
+      },
+    });
+    const entered = enterAll(lane, ['ks', 'ks']);
+    await settle();
+    expect(entered[0]).toEqual({ why: 'lock', message: 'another gate has it' });
+    expect(isIn(entered[1])).toBe(true);
+  });
+});

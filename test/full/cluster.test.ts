@@ -1,5 +1,6 @@
 // A gate before three real nodes: what jobs see when nodes fail, where requests land, and many jobs that
 // change the schema at once.
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
 import { CassandraCluster } from '../support/cassandra-cluster.ts';
@@ -17,6 +18,31 @@ async function newJobs(count: number): Promise<Client[]> {
   const made = await jobsOf(gate, count);
   jobs.push(...made);
   return made;
+}
+
+const namesNodes = (line: string): boolean => line.includes('the nodes of the cluster');
+
+/** Which node a traced request came to, and which one had the row. */
+async function hopOf(
+  client: Client,
+  id: string,
+): Promise<{ coordinator: string; replica: string }> {
+  const select = async (columns: string, table: string) =>
+    (await client.execute(`SELECT ${columns} FROM system_traces.${table} WHERE session_id = ${id}`))
+      .rows;
+  for (let left = 50; ; left--) {
+    const [session] = await select('coordinator, duration', 'sessions');
+    const events = await select('source, activity', 'events');
+    // Reads of roles and permissions, which nodes make now and then, are traced too.
+    const own = events.find((event) =>
+      /Adding to t memtable|Executing single-partition query on t$/.test(String(event['activity'])),
+    );
+    if (own !== undefined && (session?.['duration'] ?? null) !== null) {
+      return { coordinator: String(session!['coordinator']), replica: String(own['source']) };
+    }
+    if (left === 0) throw new Error(`no trace ${id}: ${JSON.stringify(events)}`);
+    await delay(200);
+  }
 }
 
 describe.skipIf(noNode)('a cluster of three nodes', () => {
@@ -79,27 +105,12 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
       traced.push(String(info.traceId));
     }
     const direct = await cluster.at(cluster.nodes[0]!);
-    let direct_hits = 0;
-    for (const id of traced) {
-      // A replica that is not the coordinator leaves events of its own.
-      await expect
-        .poll(
-          async () =>
-            (
-              await direct.execute(
-                `SELECT duration FROM system_traces.sessions WHERE session_id = ${id}`,
-              )
-            ).rows[0]?.['duration'] ?? null,
-          { timeout: 10_000 },
-        )
-        .not.toBeNull();
-      const { rows } = await direct.execute(
-        `SELECT source FROM system_traces.events WHERE session_id = ${id}`,
-      );
-      if (new Set(rows.map((row) => String(row['source']))).size === 1) direct_hits++;
-    }
+    const hops = await Promise.all(traced.map(async (id) => hopOf(direct, id)));
     await direct.shutdown();
-    expect(direct_hits / traced.length).toBeGreaterThanOrEqual(0.99);
+    const atReplica = hops.filter(({ coordinator, replica }) => coordinator === replica);
+    expect(atReplica.length / traced.length).toBeGreaterThanOrEqual(0.99);
+    // All nodes have rows, so it was no accident.
+    expect(new Set(hops.map(({ replica }) => replica)).size).toBe(3);
   });
 
   it('keeps 64 jobs at work while one node is killed and another hangs', async () => {
@@ -117,9 +128,10 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
 
   it('finds a node that joins', async () => {
     const node = await cluster.add();
-    await gate.logged(new RegExp(`the nodes of the cluster.*|${node.contactPoint}`));
     await expect
-      .poll(() => gate.output.some((line) => line.includes(node.contactPoint)), { timeout: 30_000 })
+      .poll(() => gate.output.filter(namesNodes).some((line) => line.includes(node.contactPoint)), {
+        timeout: 30_000,
+      })
       .toBe(true);
   });
 });

@@ -138,8 +138,9 @@ export class CassandraCluster {
     const { username, password } = GATE_LOGIN;
     const replication = this.#everywhere();
     await this.#settled(admin);
+    await admin.execute(`ALTER KEYSPACE system_auth WITH replication = ${replication}`);
+    await this.#spreadLogins(admin);
     for (const statement of [
-      `ALTER KEYSPACE system_auth WITH replication = ${replication}`,
       `CREATE KEYSPACE liveness WITH replication = ${replication}`,
       'CREATE TABLE liveness.t (k int PRIMARY KEY)',
       `CREATE ROLE ${username} WITH LOGIN = true AND PASSWORD = '${password}'`,
@@ -150,6 +151,22 @@ export class CassandraCluster {
       await admin.execute(statement);
     }
     await admin.shutdown();
+  }
+
+  /** New replicas have no roles until somebody repairs them, which a read of all replicas does. */
+  async #spreadLogins(admin: Client): Promise<void> {
+    const deadlineAtMs = Date.now() + 60_000;
+    for (;;) {
+      try {
+        await admin.execute('SELECT * FROM system_auth.roles', [], {
+          consistency: types.consistencies.all,
+        });
+        return;
+      } catch (error) {
+        if (Date.now() > deadlineAtMs) throw error;
+        await delay(600);
+      }
+    }
   }
 
   /** While a node counts as joining no replication can be changed. */

@@ -5,6 +5,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
 import { CassandraCluster } from '../support/cassandra-cluster.ts';
 import { clusterGate, jobsOf, SHOP } from '../support/cluster-gate.ts';
+import {
+  MATRIX,
+  missingFor,
+  RunningDriver,
+  SCENARIOS,
+  type MatrixDriver,
+} from '../support/driver-matrix.ts';
+import { driverTable, tableInReadme, writeTable } from '../support/driver-table.ts';
 import type { TestGate } from '../support/gate.ts';
 import { failureRound, Workload } from '../support/node-failures.ts';
 import { noNode } from '../support/nodes.ts';
@@ -19,6 +27,9 @@ async function newJobs(count: number): Promise<Client[]> {
   jobs.push(...made);
   return made;
 }
+
+/** Drivers whose tools a machine need not have, CI's neither. */
+const MAY_LACK: ReadonlySet<string> = new Set(['gocql', 'Rust scylla']);
 
 const namesNodes = (line: string): boolean => line.includes('the nodes of the cluster');
 
@@ -111,6 +122,53 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
     expect(atReplica.length / traced.length).toBeGreaterThanOrEqual(0.99);
     // All nodes have rows, so it was no accident.
     expect(new Set(hops.map(({ replica }) => replica)).size).toBe(3);
+  });
+
+  it('serves every driver through one list of scenarios, and while a node is killed', async () => {
+    const passed: MatrixDriver[] = [];
+    const running: { driver: MatrixDriver; program: RunningDriver }[] = [];
+    for (const [i, driver] of MATRIX.entries()) {
+      const missing = missingFor(driver);
+      if (missing !== null) {
+        console.warn(`${driver.name} ${driver.release} v${driver.version} is skipped: ${missing}`);
+        if (process.env['CI'] === 'true' && !MAY_LACK.has(driver.name)) throw new Error(missing);
+        continue;
+      }
+      // One after the other: it is not load that is tested here.
+      const program = await RunningDriver.start(driver, {
+        port: gate.port,
+        username: 'job',
+        password: gate.issuer.mint(),
+        keyspace: `shop_driver${i}`,
+      });
+      running.push({ driver, program });
+      await expect
+        .poll(() => program.isSurviving || program.hasEnded, { timeout: 120_000 })
+        .toBe(true);
+    }
+    await delay(2_000);
+    await cluster.nodes[2]!.stop();
+    await delay(10_000);
+    await Promise.all(running.map(async ({ program }) => program.finish()));
+    await cluster.nodes[2]!.launch();
+    await cluster.allUp();
+    for (const { driver, program } of running) {
+      const of = `${driver.name} ${driver.release} v${driver.version}`;
+      const failed = program.lines.filter(({ ok }) => !ok);
+      expect(failed, `${of}\n${program.output}`).toEqual([]);
+      expect(
+        program.lines.map(({ scenario }) => scenario),
+        of,
+      ).toEqual([...SCENARIOS]);
+      const lost = /lost\W+\{?([^}]*)/.exec(program.lines.at(-1)!.detail)?.[1] ?? '';
+      // Whoever was not answered was told that its fate is not known.
+      expect(lost.replace(/WriteTimeout|WriteTimeoutException|0x1100/g, ''), of).not.toMatch(
+        /[a-z]{3}/i,
+      );
+      passed.push(driver);
+    }
+    if (process.env['UPDATE_DRIVERS'] === '1') await writeTable(driverTable(passed));
+    if (passed.length === MATRIX.length) expect(await tableInReadme()).toBe(driverTable(passed));
   });
 
   it('keeps 64 jobs at work while one node is killed and another hangs', async () => {

@@ -17,7 +17,8 @@ export function missingForPython(): string | null {
   return status === 0 ? null : 'python3 lacks venv or pip (Debian: python3-venv)';
 }
 
-async function python(): Promise<string> {
+/** The interpreter of that environment. */
+export async function pythonOf(): Promise<string> {
   const dir = await cached(
     `python-${DRIVER.replace('==', '-')}-lz4`,
     async (target) => {
@@ -45,7 +46,7 @@ export class PythonFailure extends Error {}
 export async function runScenario(scenario: string, target: PythonTarget): Promise<any> {
   const script = path.join(SCRIPTS, 'scenarios.py');
   try {
-    const { stdout } = await run(await python(), [script, scenario, JSON.stringify(target)], {
+    const { stdout } = await run(await pythonOf(), [script, scenario, JSON.stringify(target)], {
       timeout: 180_000,
       maxBuffer: 16 * 1024 * 1024,
     });

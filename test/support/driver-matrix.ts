@@ -1,0 +1,267 @@
+// Real drivers in their own languages, all through one list of scenarios: each is a program that prints a
+// JSON line for a scenario, then works on until its standard input ends. What it is built of is fetched by
+// the language's own tools and kept; one whose tools are missing is reported, with the reason.
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { cached } from './cache.ts';
+import { cqlshBin } from './cqlsh.ts';
+import { pythonOf } from './python.ts';
+
+/** In this order; `surviving` stands for the begin of `survive`, which lasts until the end. */
+export const SCENARIOS = [
+  'connect',
+  'schema',
+  'write_read',
+  'parallel',
+  'batch',
+  'paging',
+  'lwt',
+  'use_keyspace',
+  'large_row',
+  'denied',
+  'syntax',
+  'invalid',
+  'surviving',
+  'survive',
+] as const;
+
+export interface DriverTarget {
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly keyspace: string;
+}
+
+export interface MatrixDriver {
+  readonly name: string;
+  readonly release: string;
+  readonly version: 4 | 5;
+  /** What its tools are called, to look for. */
+  readonly needs: readonly (readonly [command: string, ...args: string[]])[];
+  /** Command line of the program; builds it where it is not there yet. */
+  readonly command: (target: DriverTarget) => Promise<string[]>;
+}
+
+const run = promisify(execFile);
+const DRIVERS = path.resolve(import.meta.dirname, '../drivers');
+
+const GOCQL = [
+  { release: '2.1.2', module: 'github.com/apache/cassandra-gocql-driver/v2', isV2: true },
+  { release: '1.7.0', module: 'github.com/gocql/gocql', isV2: false },
+] as const;
+const JAVA_RELEASE = '4.19.0';
+const RUST_RELEASE = '1.9.0';
+
+const plain = ({ port, username, password, keyspace }: DriverTarget, version: number) => [
+  String(port),
+  username,
+  password,
+  String(version),
+  keyspace,
+];
+
+function gocql({ release, module, isV2 }: (typeof GOCQL)[number], version: 4 | 5): MatrixDriver {
+  return {
+    name: 'gocql',
+    release,
+    version,
+    needs: [['go', 'version']],
+    command: async ({ port, username, password, keyspace }) => {
+      const template = await readFile(path.join(DRIVERS, 'gocql/main.go.txt'), 'utf8');
+      let source = template.replace('@GOCQL@', module);
+      // The newer release makes batches of its session, which carry themselves out.
+      if (isV2) {
+        source = source
+          .replace('session.NewBatch(', 'session.Batch(')
+          .replace('session.ExecuteBatch(batch)', 'batch.Exec()');
+      }
+      const dir = await built(`gocql-${release}`, source, async (target) => {
+        await writeFile(path.join(target, 'main.go'), source);
+        const go = async (...args: string[]) => run('go', args, { cwd: target });
+        await go('mod', 'init', 'matrix');
+        await go('get', `${module}@v${release}`);
+        await go('build', '-o', 'matrix', '.');
+      });
+      const json = { port, username, password, version, keyspace };
+      return [path.join(dir, 'matrix'), JSON.stringify(json)];
+    },
+  };
+}
+
+async function javaProgram(): Promise<string> {
+  const source = await readFile(path.join(DRIVERS, 'java/Matrix.java'), 'utf8');
+  return built(`java-driver-${JAVA_RELEASE}`, source, async (dir) => {
+    await writeFile(
+      path.join(dir, 'pom.xml'),
+      `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>cqlgate.test</groupId><artifactId>driver</artifactId><version>1</version><dependencies><dependency>
+<groupId>org.apache.cassandra</groupId><artifactId>java-driver-core</artifactId><version>${JAVA_RELEASE}</version>
+</dependency></dependencies></project>`,
+    );
+    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime'];
+    await run('mvn', ['-q', '-B', ...goal, `-DoutputDirectory=${path.join(dir, 'lib')}`], {
+      cwd: dir,
+    });
+    await writeFile(path.join(dir, 'Matrix.java'), source);
+    await run('javac', ['-cp', 'lib/*', '-d', 'out', 'Matrix.java'], { cwd: dir });
+  });
+}
+
+async function rustProgram(): Promise<string> {
+  const source = await readFile(path.join(DRIVERS, 'rust/src/main.rs'), 'utf8');
+  const manifest = await readFile(path.join(DRIVERS, 'rust/Cargo.toml'), 'utf8');
+  return built(`rust-driver-${RUST_RELEASE}`, source + manifest, async (dir) => {
+    await cp(path.join(DRIVERS, 'rust'), path.join(dir, 'source'), { recursive: true });
+    await run('cargo', ['build', '--quiet', '--target-dir', path.join(dir, 'target')], {
+      cwd: path.join(dir, 'source'),
+      maxBuffer: 1 << 26,
+    });
+    await mkdir(path.join(dir, 'bin'));
+    await cp(path.join(dir, 'target/debug/matrix'), path.join(dir, 'bin/matrix'));
+  });
+}
+
+/** Kept by what it is made of. */
+async function built(
+  name: string,
+  source: string,
+  make: (dir: string) => Promise<void>,
+): Promise<string> {
+  const digest = createHash('sha256').update(source).digest('hex').slice(0, 12);
+  return cached(`${name}-${digest}`, make);
+}
+
+export const MATRIX: readonly MatrixDriver[] = [
+  {
+    name: 'Node cassandra-driver',
+    release: '4.10.0',
+    version: 4,
+    needs: [],
+    command: async (target) =>
+      Promise.resolve([
+        process.execPath,
+        '--import',
+        'tsx',
+        path.join(DRIVERS, 'matrix-node.ts'),
+        ...plain(target, 4),
+      ]),
+  },
+  ...([5, 4] as const).map((version): MatrixDriver => ({
+    name: 'Python cassandra-driver',
+    release: '3.30.1',
+    version,
+    needs: [['python3', '-c', 'import venv, ensurepip']],
+    command: async (target) => [
+      await pythonOf(),
+      path.join(DRIVERS, 'matrix.py'),
+      ...plain(target, version),
+    ],
+  })),
+  {
+    name: 'cqlsh',
+    release: '6.2.2',
+    version: 5,
+    needs: [['python3', '-c', 'import venv, ensurepip']],
+    command: async (target) => {
+      const bin = await cqlshBin();
+      return [
+        path.join(bin, 'python3'),
+        path.join(DRIVERS, 'matrix_cqlsh.py'),
+        path.join(bin, 'cqlsh'),
+        ...plain(target, 5),
+      ];
+    },
+  },
+  {
+    name: 'Java driver',
+    release: JAVA_RELEASE,
+    version: 5,
+    needs: [
+      ['javac', '-version'],
+      ['mvn', '-version'],
+    ],
+    command: async (target) => {
+      const dir = await javaProgram();
+      const classPath = [path.join(dir, 'out'), path.join(dir, 'lib/*')].join(':');
+      return ['java', '-Xmx256m', '-cp', classPath, 'Matrix', ...plain(target, 5)];
+    },
+  },
+  gocql(GOCQL[0], 5),
+  gocql(GOCQL[0], 4),
+  gocql(GOCQL[1], 4),
+  {
+    name: 'Rust scylla',
+    release: RUST_RELEASE,
+    version: 4,
+    needs: [['cargo', '--version']],
+    command: async (target) => {
+      const dir = await rustProgram();
+      return [path.join(dir, 'bin/matrix'), ...plain(target, 4)];
+    },
+  },
+];
+
+/** Null where the driver's tools are there; otherwise what is missing. */
+export function missingFor({ needs }: MatrixDriver): string | null {
+  for (const [command, ...args] of needs) {
+    const { error, status } = spawnSync(command, args, { stdio: 'ignore' });
+    if (error !== undefined) return `no ${command} on the PATH`;
+    if (status !== 0) return `${command} ${args.join(' ')} fails`;
+  }
+  return null;
+}
+
+export interface Line {
+  readonly scenario: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** A driver's program at work. */
+export class RunningDriver {
+  readonly lines: Line[] = [];
+  readonly #child: ChildProcess;
+  readonly #output: string[] = [];
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      if (line.startsWith('{')) this.lines.push(JSON.parse(line) as Line);
+      else this.#output.push(line);
+    });
+    child.stderr!.on('data', (chunk: Buffer) => this.#output.push(chunk.toString()));
+  }
+
+  static async start(driver: MatrixDriver, target: DriverTarget): Promise<RunningDriver> {
+    const [command = '', ...args] = await driver.command(target);
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    return new RunningDriver(child);
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  get isSurviving(): boolean {
+    return this.lines.some(({ scenario }) => scenario === 'surviving');
+  }
+
+  get output(): string {
+    return this.#output.join('\n').slice(-3_000);
+  }
+
+  /** Lets it print what came of its last scenario, and end. */
+  async finish(): Promise<void> {
+    if (this.hasEnded) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.stdin!.end();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 90_000);
+    await ended;
+    clearTimeout(timer);
+  }
+}

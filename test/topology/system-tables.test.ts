@@ -1,7 +1,8 @@
 // What drivers read of the cluster: the gate in the place of nodes, in every column that tells one.
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
-import { hostId, inetBytes, type Advertised } from '../../src/topology/advertised.ts';
+import { hostId, type Advertised } from '../../src/topology/advertised.ts';
+import { inetBytes } from '../../src/protocol/inet.ts';
 import { rowsFor, select } from '../../src/topology/system-tables.ts';
 import type { Column, Rows } from '../../src/protocol/messages/result.ts';
 import { TypeCode } from '../../src/protocol/types.ts';

@@ -39,24 +39,24 @@ const later = async () => vi.advanceTimersByTimeAsync(ADVERTISE.resolveMs + 1);
 
 describe('a gate', () => {
   it('without advertise is where its client came in, and has no siblings', async () => {
-    const { self, siblings } = await advertising(null);
-    expect(self('10.1.2.3', 9043)).toEqual({
+    const told = await advertising(null);
+    expect(told.self('10.1.2.3', 9043)).toEqual({
       address: Buffer.from([10, 1, 2, 3]),
       port: 9043,
       name: '10.1.2.3:9043',
     });
-    expect(siblings()).toEqual([]);
+    expect(told.siblings()).toEqual([]);
   });
 
   it('by name follows its address, and keeps its name', async () => {
     hosts.set('gate-1', '192.0.2.1');
-    const { self } = await advertising('gate-1');
-    const before = self('', 0);
+    const told = await advertising('gate-1');
+    const before = told.self('', 0);
     hosts.set('gate-1', '192.0.2.77');
     await later();
     expect(before.address).toEqual(Buffer.from([192, 0, 2, 1]));
-    expect(self('', 0).address).toEqual(Buffer.from([192, 0, 2, 77]));
-    expect(self('', 0).name).toBe(before.name);
+    expect(told.self('', 0).address).toEqual(Buffer.from([192, 0, 2, 77]));
+    expect(told.self('', 0).name).toBe(before.name);
   });
 
   it('whose own name has no address does not start', async () => {
@@ -73,29 +73,29 @@ describe('siblings', () => {
 
   it('are told without the gate itself, so that all may have the same list', async () => {
     hosts.set('gate-1', '192.0.2.1').set('gate-2', '192.0.2.2');
-    const { siblings } = await advertising('gate-1', peers);
-    expect(siblings().map(({ name }) => name)).toEqual(['gate-2:9042', '192.0.2.3:9142']);
+    const told = await advertising('gate-1', peers);
+    expect(told.siblings().map(({ name }) => name)).toEqual(['gate-2:9042', '192.0.2.3:9142']);
   });
 
   it('that have no address yet are told once they have, and said once', async () => {
     hosts.set('gate-1', '192.0.2.1');
-    const { siblings } = await advertising('gate-1', peers);
-    expect(siblings().map(({ name }) => name)).toEqual(['192.0.2.3:9142']);
+    const told = await advertising('gate-1', peers);
+    expect(told.siblings().map(({ name }) => name)).toEqual(['192.0.2.3:9142']);
     await later();
     expect(warnings).toEqual(['gate-2']);
     hosts.set('gate-2', '192.0.2.2');
     await later();
-    expect(siblings().map(({ name }) => name)).toContain('gate-2:9042');
+    expect(told.siblings().map(({ name }) => name)).toContain('gate-2:9042');
   });
 
   it('keep their last address while their name is not known, and follow a new one', async () => {
     hosts.set('gate-1', '192.0.2.1').set('gate-2', '192.0.2.2');
-    const { siblings } = await advertising('gate-1', peers);
+    const told = await advertising('gate-1', peers);
     hosts.delete('gate-2');
     await later();
-    expect(siblings()[0]!.address).toEqual(Buffer.from([192, 0, 2, 2]));
+    expect(told.siblings()[0]!.address).toEqual(Buffer.from([192, 0, 2, 2]));
     hosts.set('gate-2', '192.0.2.99');
     await later();
-    expect(siblings()[0]!.address).toEqual(Buffer.from([192, 0, 2, 99]));
+    expect(told.siblings()[0]!.address).toEqual(Buffer.from([192, 0, 2, 99]));
   });
 });

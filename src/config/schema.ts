@@ -207,7 +207,10 @@ export const configSchema = z.strictObject({
       peers: z
         .array(hostPort)
         .default([])
-        .meta({ description: 'Other gates in front of the same cluster, told as peers.' }),
+        .meta({
+          description:
+            'Gates in front of the same cluster, told as peers, each by the host and port of its own `advertise`; the same list may stand at all of them.',
+        }),
     })
     .optional(),
   admin: z

@@ -30,6 +30,10 @@ async function python(): Promise<string> {
 }
 
 export interface PythonTarget {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** How long a scenario works that does so for a while. */
+  readonly seconds?: number;
   readonly port: number;
   readonly username: string;
   readonly password: string;
@@ -41,9 +45,13 @@ export interface PythonTarget {
 
 export class PythonFailure extends Error {}
 
-/** Runs a scenario of test/drivers/scenarios.py and returns what it printed as JSON. */
-export async function runScenario(scenario: string, target: PythonTarget): Promise<any> {
-  const script = path.join(SCRIPTS, 'scenarios.py');
+/** Runs a scenario of a script in test/drivers and returns what it printed as JSON. */
+export async function runScenario(
+  scenario: string,
+  target: PythonTarget,
+  file = 'scenarios.py',
+): Promise<any> {
+  const script = path.join(SCRIPTS, file);
   try {
     const { stdout } = await run(await python(), [script, scenario, JSON.stringify(target)], {
       timeout: 180_000,

@@ -71,8 +71,16 @@ describe.skipIf(noNode)('addresses of nodes', () => {
             ...Object.keys(ADDRESS_COLUMNS).map((name) => `SELECT, MODIFY ON KEYSPACE ${name}`),
           ],
         },
+        shut_out: { grants: ['SELECT ON KEYSPACE scan'], cassandraRole: 'open' },
       },
-      config: { advertise: { host: GATE, port: tap.port } },
+      config: {
+        advertise: { host: GATE, port: tap.port },
+        cassandraRoles: {
+          ci: { username: 'cassandra', password: { env: 'GATE_PASSWORD' } },
+          open: { open: true },
+        },
+        cluster: { contactPoints: [node.contactPoint], gateRole: 'ci' },
+      },
     });
   });
 
@@ -191,6 +199,15 @@ describe.skipIf(noNode)('addresses of nodes', () => {
     const reasons = bytes.subarray(bytes.indexOf(Buffer.from(message)) + message.length);
     // <consistency><received><block for><1 endpoint><4><address><reason 1><data present>
     expect(reasons.subarray(-12, -1).toString('hex')).toBe('00000001047f0001010001');
+  });
+
+  it('are the gate in what it says itself of a login that fails there', async () => {
+    const before = tap.findings.length;
+    const raw = await RawClient.login(tap.port, 'shut_out', gate.issuer.mint(), 4, {}, GATE);
+    const { message } = decodeError((await raw.query('SELECT * FROM scan.t'))!);
+    raw.close();
+    expect(message).toContain(`${GATE}:${tap.port} asks for a login`);
+    expect(tap.findings.slice(before)).toEqual([]);
   });
 
   it('do not keep a warning from its client', async () => {

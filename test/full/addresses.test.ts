@@ -78,7 +78,6 @@ describe.skipIf(noNode)('addresses of three nodes', () => {
       for (const query of [
         'INSERT INTO shop.t (k, v) VALUES (3, 1)',
         'SELECT * FROM shop.t WHERE k = 1',
-        'TRUNCATE shop.t',
       ]) {
         expect((await ask(raw, query)).opcode, query).toBe(Opcode.ERROR);
       }

@@ -146,6 +146,12 @@ export const REFUSALS = {
   scopes: 10_000,
 } as const;
 
+/** What drivers are told of this gate and its siblings. */
+export const ADVERTISE = {
+  /** Names under `advertise` are looked up again: a sibling that starts later, or moved, is told soon. */
+  resolveMs: 10_000,
+} as const;
+
 /** The analyser. */
 export const CQL = {
   /** Productions within productions: types, terms, selectors. Deeper is refused. */

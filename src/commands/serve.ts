@@ -1,6 +1,5 @@
 // `cqlgate serve`: puts the parts together from the configuration and runs until told to stop.
 import { readFile } from 'node:fs/promises';
-import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Readiness } from '../admin/readiness.ts';
@@ -10,20 +9,21 @@ import { Ledger } from '../audit/ledger.ts';
 import { pastLogins } from '../audit/past-logins.ts';
 import { RefusalLog } from '../audit/refusals.ts';
 import { StatementCache } from '../cql/statement-cache.ts';
-import { loadConfig, type HostPort, type LoadedConfig } from '../config/load.ts';
+import { loadConfig } from '../config/load.ts';
 import { loadPolicy, policyContext, type PolicyContext } from '../config/load-policy.ts';
 import { PolicyWatcher } from '../config/policy-watcher.ts';
 import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
-import type { Advertising, Gate, Log } from '../session/gate.ts';
+import type { Gate, Log } from '../session/gate.ts';
 import { Analyst } from '../session/analyst.ts';
 import { Listener } from '../session/listener.ts';
 import { Revocations } from '../revocation/revocations.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activityEntry } from '../session/recording.ts';
 import { adminControl } from './admin-control.ts';
+import { advertisingOf } from './advertising.ts';
 import { ddlLane, revocationFeed } from './fleet.ts';
 import { gateTls } from './gate-tls.ts';
 import { commitSource } from './commits.ts';
@@ -31,7 +31,6 @@ import { readGauges } from './gauges.ts';
 import { logNodes } from './log-nodes.ts';
 import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
-import { inetBytes, type Advertised } from '../topology/advertised.ts';
 import { Cluster } from '../upstream/cluster.ts';
 
 export interface RunningGate {
@@ -117,7 +116,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     commits: await commitSource(loaded, metrics, log),
     revocations: new Revocations(),
     admission: new Admission(limits),
-    advertising: await advertisingOf(loaded),
+    advertising: await advertisingOf(loaded, log),
     limits,
     allowPlaintext: config.listen.allowPlaintext,
     dml: config.audit.dml,
@@ -239,39 +238,4 @@ function configEntry(reason: string, policyVersion: string) {
     reason,
     detail: { policy_version: policyVersion },
   } as const;
-}
-
-/** A host name is resolved at start and again from time to time: addresses change, names stay. */
-const RESOLVE_MS = 60_000;
-
-async function advertisingOf({ config, peers }: LoadedConfig): Promise<Advertising> {
-  const siblings = await Promise.all(peers.map(resolved));
-  if (config.advertise === undefined) {
-    return {
-      self: (address, port) => ({
-        address: inetBytes(address) ?? Buffer.from([127, 0, 0, 1]),
-        port,
-        name: `${address}:${port}`,
-      }),
-      siblings: () => siblings,
-    };
-  }
-  const { host, port } = config.advertise;
-  let self = await resolved({ host, port });
-  setInterval(() => {
-    resolved({ host, port }).then(
-      (again) => {
-        self = again;
-      },
-      // A name that can't be looked up now keeps its last address.
-      () => undefined,
-    );
-  }, RESOLVE_MS).unref();
-  return { self: () => self, siblings: () => siblings };
-}
-
-async function resolved({ host, port }: HostPort): Promise<Advertised> {
-  const address = inetBytes(host) ?? inetBytes((await lookup(host)).address);
-  if (address === null) throw new Error(`${host} has no address`);
-  return { address, port, name: `${host}:${port}` };
 }

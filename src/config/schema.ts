@@ -204,10 +204,10 @@ export const configSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).meta({ description: 'The address drivers are told.' }),
       port: port.meta({ description: 'The port drivers are told.' }),
-      peers: z
-        .array(hostPort)
-        .default([])
-        .meta({ description: 'Other gates in front of the same cluster, told as peers.' }),
+      peers: z.array(hostPort).default([]).meta({
+        description:
+          'Gates in front of the same cluster, told as peers, each by the host and port of its own `advertise`; the same list may stand at all of them.',
+      }),
     })
     .optional(),
   admin: z

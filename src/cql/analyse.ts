@@ -14,7 +14,7 @@ import {
 import { alter, create, drop } from './grammar/schema.ts';
 import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
-import { topologySelection } from './grammar/topology-select.ts';
+import { plainSelection, topologySelection } from './grammar/topology-select.ts';
 import { CQL } from '../limits.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';
@@ -166,6 +166,8 @@ function selectStatement(p: Parser): Statement {
   addNames(statement, table.keyspace, p);
   // Of system, a few tables are answered by the gate itself (topology/system-tables.ts).
   if (table.keyspace === 'system') statement.selection = topologySelection(p, start);
+  // Rows of traces are rewritten on their way (topology/scrub-rows.ts).
+  else if (table.keyspace === 'system_traces') statement.selection = plainSelection(p, start);
   return statement;
 }
 

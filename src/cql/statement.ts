@@ -110,7 +110,8 @@ export type SelectionTerm =
 
 /**
  * A SELECT over system.local, system.peers or system.peers_v2, simple enough for the gate to
- * evaluate itself: plain columns with aliases or `*`, and equality (or IN) conditions.
+ * evaluate itself: plain columns with aliases or `*`, and equality (or IN) conditions. Of one over
+ * system_traces only the columns.
  */
 export interface SimpleSelection {
   /** null is `*`. */
@@ -177,7 +178,7 @@ export interface Statement {
     readonly signature: string | null;
     readonly change: 'create' | 'replace' | 'drop';
   } | null;
-  /** Only for SELECTs over system.local, peers and peers_v2; null there means: not that simple. */
+  /** Only for SELECTs over keyspaces system and system_traces; null there means: not that simple. */
   readonly selection: SimpleSelection | null;
   /** The statements of a BATCH written as text; empty for all others. */
   readonly children: readonly Statement[];

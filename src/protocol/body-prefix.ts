@@ -2,6 +2,7 @@
 // tracing id, warnings, custom payload (section 2.2 of the v4 specification).
 import { encodeFrame, Frame, FrameFlag } from './frame.ts';
 import { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
 
 const TRACING_ID_BYTES = 16;
 
@@ -44,6 +45,52 @@ export function responseReader(frame: Frame): Reader {
     if ((flags & FrameFlag.CUSTOM_PAYLOAD) !== 0) skipBytesMap(reader);
   }
   return reader;
+}
+
+/** What stands before the message of a response, in its parts. */
+export interface ResponsePrefix {
+  /** null: none was sent. */
+  readonly tracingId: Buffer | null;
+  readonly warnings: readonly string[] | null;
+  /** The bytes map as it stands, and where the message begins. */
+  readonly payload: Buffer | null;
+  readonly messageStart: number;
+}
+
+export function responsePrefix(frame: Frame): ResponsePrefix {
+  const reader = new Reader(frame.buffer, frame.bodyStart, frame.end, frame.streamId);
+  const { flags } = frame;
+  let tracingId: Buffer | null = null;
+  if ((flags & FrameFlag.TRACING) !== 0) {
+    reader.skip(TRACING_ID_BYTES, 'tracing id');
+    tracingId = frame.buffer.subarray(frame.bodyStart, reader.offset);
+  }
+  const warnings = (flags & FrameFlag.WARNING) === 0 ? null : reader.readStringList('warnings');
+  const payloadStart = reader.offset;
+  const hasPayload = (flags & FrameFlag.CUSTOM_PAYLOAD) !== 0;
+  if (hasPayload) skipBytesMap(reader);
+  const payload = hasPayload ? frame.buffer.subarray(payloadStart, reader.offset) : null;
+  return { tracingId, warnings, payload, messageStart: reader.offset };
+}
+
+/** The same response with another message behind the same prefix (or other warnings in it). */
+export function withMessage(
+  frame: Frame,
+  { tracingId, warnings, payload }: ResponsePrefix,
+  message: Uint8Array,
+): Frame {
+  const writer = new Writer();
+  if (tracingId !== null) writer.writeRaw(tracingId);
+  if (warnings !== null) writer.writeStringList(warnings);
+  if (payload !== null) writer.writeRaw(payload);
+  const bytes = encodeFrame({
+    version: frame.version,
+    opcode: frame.opcode,
+    streamId: frame.streamId,
+    flags: frame.flags,
+    body: writer.writeRaw(message).toBuffer(),
+  });
+  return new Frame(bytes, 0, bytes.length);
 }
 
 function skipBytesMap(reader: Reader): void {

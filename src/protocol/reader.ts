@@ -94,14 +94,20 @@ export class Reader {
 
   /** [inet]: the address's length, its bytes as a view, and a port. */
   readInet(field: string): { address: Buffer; port: number } {
-    this.#need(1, field);
-    const length = this.buffer[this.offset]!;
-    if (length !== 4 && length !== 16)
-      throw this.fault(`${field} is an address of ${length} bytes`);
-    this.#need(1 + length, field);
-    const address = this.buffer.subarray(this.offset + 1, this.offset + 1 + length);
-    this.offset += 1 + length;
+    const address = this.readInetAddress(field);
     return { address, port: this.readInt(field) };
+  }
+
+  /** [inetaddr]: the address's length and its bytes as a view. */
+  readInetAddress(field: string): Buffer {
+    const length = this.readByte(field);
+    if (length !== 4 && length !== 16) {
+      throw this.fault(`${field} is an address of ${length} bytes`);
+    }
+    this.#need(length, field);
+    const start = this.offset;
+    this.offset = start + length;
+    return this.buffer.subarray(start, this.offset);
   }
 
   skip(bytes: number, field: string): void {

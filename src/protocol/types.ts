@@ -13,6 +13,7 @@ export const TypeCode = {
   TIMESTAMP: 0x0b,
   UUID: 0x0c,
   VARCHAR: 0x0d,
+  TIMEUUID: 0x0f,
   INET: 0x10,
   LIST: 0x20,
   MAP: 0x21,

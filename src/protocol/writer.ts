@@ -40,9 +40,14 @@ export class Writer {
 
   writeString(value: string): this {
     const bytes = Buffer.from(value, 'utf8');
-    // An [string] holds 65,535 bytes; a longer text (an error message) is cut, never mis-framed.
-    const cut = bytes.length > 0xffff ? bytes.subarray(0, 0xffff) : bytes;
-    return this.writeShort(cut.length).writeRaw(cut);
+    // An [string] holds 65,535 bytes; a longer text (an error message) is cut, never mis-framed, and
+    // never within a character: drivers decode strictly.
+    let end = bytes.length;
+    if (end > 0xffff) {
+      end = 0xffff;
+      while ((bytes[end]! & 0xc0) === 0x80) end--;
+    }
+    return this.writeShort(end).writeRaw(bytes.subarray(0, end));
   }
 
   writeLongString(value: string): this {

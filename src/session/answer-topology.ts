@@ -13,6 +13,7 @@ import type { Exchange } from './exchange.ts';
 import { reply, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
+import { scrubbedText } from './scrub.ts';
 
 const TOO_COMPLEX =
   'Over system.local, system.peers and system.peers_v2 cqlgate answers plain columns with key conditions only: no JSON, CAST, functions or aggregates';
@@ -40,7 +41,8 @@ async function answer(
     table === 'local' ? null : cluster.control.systemTable('local'),
   ]);
   // A table that this release lacks: drivers fall back on exactly this answer.
-  if ('refused' in real) return reply(replies.invalid(exchange.to, real.refused.message));
+  if ('refused' in real)
+    return reply(replies.invalid(exchange.to, scrubbedText(session, real.refused.message)));
   const localRows = local === null || 'refused' in local ? real : local;
   const rows = rowsFor(table, real, {
     clusterName: cluster.control.target.clusterName,

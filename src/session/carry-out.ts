@@ -4,6 +4,7 @@
 import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
 import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
+import { addressRefusal } from '../topology/address-columns.ts';
 import { topologyTable } from '../topology/system-tables.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -32,6 +33,11 @@ export function carryOut(exchange: Exchange): Outcome {
   exchange.cassandraRole = decision.cassandraRole;
   if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
+  const refusal = addressRefusal(request.statement);
+  if (refusal !== null) {
+    recordGivenUp(exchange);
+    return reply(replies.invalid(exchange.to, refusal));
+  }
   const table = topologyOf(exchange);
   if (table !== null && request.opcode !== Opcode.PREPARE) {
     return wait(answerTopology(exchange, table), exchange);

@@ -28,6 +28,7 @@ import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
 import { holdLane, settleSchemaChange } from './schema-change.ts';
+import { scrubbed } from './scrub.ts';
 import type { Session } from './session.ts';
 import type { RequestSpan } from './telemetry.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -174,16 +175,17 @@ export class Exchange implements InFlight, Want {
     return true;
   }
 
-  answered(response: Frame, connection: Connection): void {
-    if (this.isUse) connection.settleKeyspace(response);
-    const failed = response.opcode === Opcode.ERROR;
+  answered(answer: Frame, connection: Connection): void {
+    if (this.isUse) connection.settleKeyspace(answer);
+    const failed = answer.opcode === Opcode.ERROR;
     if (failed && !this.session.isClosed) {
-      const next = this.#goesOn(errorCodeOf(response), connection);
+      const next = this.#goesOn(errorCodeOf(answer), connection);
       if (next !== null) {
         this.session.settle(this, next);
         return;
       }
     }
+    const response = scrubbed(this, answer);
     if (this.request.skipsMetadata && !failed && !this.#mayDecode()) {
       // The columns changed under way: rows that would be read by older metadata are not given out.
       this.session.gate.telemetry?.ended(this, response);

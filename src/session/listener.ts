@@ -57,11 +57,17 @@ export class Listener {
   }
 
   /**
-   * Stops accepting and serves what is there until it ends. After `timeoutMs` each session ends as
+   * Stops accepting and serves what is there until it ends; where drivers know siblings, they are told to
+   * go there. After `timeoutMs` each session ends as
    * soon as its requests in flight are answered. Resolves when all are gone.
    */
   async drain(timeoutMs: number): Promise<void> {
     const closed = this.#stopAccepting();
+    // Not before the port is closed: a driver that comes back at once would take the gate for up again.
+    // Never for an address that is shared: gocql takes the host out for good.
+    if (this.#gate.advertising.siblings().length > 0) {
+      for (const session of this.#sessions) session.goesDown();
+    }
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.endAfterFlight('shutdown');
     }, timeoutMs);

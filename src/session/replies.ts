@@ -9,6 +9,7 @@ import { encodeFrame } from '../protocol/frame.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { UpstreamFault, UpstreamFaultCode } from '../upstream/faults.ts';
 import type { Exchange } from './exchange.ts';
+import { scrubbedText } from './scrub.ts';
 
 /** gocql 1.7 answers only to names on its list; this one is on every driver's. */
 const AUTHENTICATOR = 'org.apache.cassandra.auth.PasswordAuthenticator';
@@ -109,12 +110,12 @@ const UNREACHABLE = (exchange: Exchange): Buffer =>
 const FAULTS: Readonly<
   Record<UpstreamFaultCode, (exchange: Exchange, fault: UpstreamFault) => Buffer>
 > = {
-  login_refused: ({ to }, fault) =>
+  login_refused: ({ to, session }, fault) =>
     replies.serverError(
       to,
-      `${fault.message}. This is no fault of your token: tell the operators of cqlgate.`,
+      `${scrubbedText(session, fault.message)}. This is no fault of your token: tell the operators of cqlgate.`,
     ),
-  keyspace: ({ to }, fault) => replies.invalid(to, fault.message),
+  keyspace: ({ to, session }, fault) => replies.invalid(to, scrubbedText(session, fault.message)),
   busy: ({ to }) =>
     replies.overloaded(to, 'cqlgate has no free connection to Cassandra; try again later'),
   unreachable: UNREACHABLE,

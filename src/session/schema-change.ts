@@ -9,6 +9,7 @@ import type { Exchange } from './exchange.ts';
 import { reply, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies } from './replies.ts';
+import { scrubbedText } from './scrub.ts';
 
 /** TRUNCATE changes rows: those of one keyspace need not wait for each other. */
 export function changesSchema({ request }: Exchange): boolean {
@@ -29,7 +30,12 @@ export async function enterLane(exchange: Exchange): Promise<Outcome> {
     return exchange.again();
   }
   recordOutcome(exchange, 'unsent');
-  return reply(replies.overloaded(exchange.to, refusalText(exchange, entered, waitedMs)));
+  return reply(
+    replies.overloaded(
+      exchange.to,
+      scrubbedText(session, refusalText(exchange, entered, waitedMs)),
+    ),
+  );
 }
 
 /** The fleet's lock was lost before anything was sent. */

@@ -12,6 +12,7 @@ import type { Frame } from '../protocol/frame.ts';
 import { UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
 import {
   encodeSchemaChangeEvent,
+  encodeStatusChangeEvent,
   type EventType,
   type SchemaChange,
 } from '../protocol/messages/event.ts';
@@ -206,6 +207,13 @@ export class Session {
     const authority = this.authority();
     if (typeof authority === 'string' || !seesKeyspace(authority, change.keyspace)) return;
     this.#outbox.push(encodeSchemaChangeEvent(this.version, change));
+  }
+
+  /** Tells a client that asked for such events that this gate goes, so that its driver uses the siblings. */
+  goesDown(): void {
+    if (this.#state !== 'ready' || !this.#events.has('STATUS_CHANGE')) return;
+    const { address, port } = this.advertised;
+    this.#outbox.push(encodeStatusChangeEvent(this.version, { change: 'DOWN', address, port }));
   }
 
   /** The answer of a node, ready to be passed on: the end of an exchange. */

@@ -4,7 +4,9 @@
 import type { SelectionTerm, SimpleSelection } from '../cql/statement.ts';
 import type { Column, Rows } from '../protocol/messages/result.ts';
 import { TypeCode } from '../protocol/types.ts';
-import { hostId, inetBytes, type Advertised } from './advertised.ts';
+import { hostId, type Advertised } from './advertised.ts';
+import { tokensOf } from './fleet.ts';
+import { inetBytes } from '../protocol/inet.ts';
 
 export type TopologyTable = 'local' | 'peers' | 'peers_v2';
 
@@ -44,16 +46,18 @@ const REPLACED: Readonly<Record<string, Cell>> = {
 /** Columns of a sibling's row that are true of every gate in front of the same cluster. */
 const SHARED = new Set(['data_center', 'rack', 'release_version', 'schema_version']);
 
-/** Tokens of one sibling; drivers drop peers that have none. */
-const TOKENS_PER_SIBLING = 16;
-
 /** The rows of `table` as drivers may see them; `real` gives the columns that this release has. */
 export function rowsFor(table: TopologyTable, real: Rows, view: TopologyView): Rows {
   if (table === 'local') {
     const rows = real.rows.map((row) =>
       real.columns.map((column, i) => {
         const replaced = REPLACED[column.name];
-        return replaced === undefined ? (row[i] ?? null) : replaced(view.self, view);
+        if (replaced !== undefined) return replaced(view.self, view);
+        // Alone, the gate has all tokens that there are.
+        const isOfFleet = column.name === 'tokens' && view.siblings.length > 0;
+        if (isOfFleet) return tokenCell(view.self, view);
+        // An address that a later release tells.
+        return column.type.code === TypeCode.INET ? null : (row[i] ?? null);
       }),
     );
     return { columns: real.columns, rows };
@@ -67,22 +71,20 @@ export function rowsFor(table: TopologyTable, real: Rows, view: TopologyView): R
 function siblingCell(column: string, sibling: Advertised, view: TopologyView): Buffer | null {
   const replaced = REPLACED[column];
   if (replaced !== undefined) return replaced(sibling, view);
-  if (column === 'tokens') return tokensOf(sibling, view);
+  if (column === 'tokens') return tokenCell(sibling, view);
   if (!SHARED.has(column)) return null;
   const index = view.local.columns.findIndex((one) => one.name === column);
   return index < 0 ? null : (view.local.rows[0]?.[index] ?? null);
 }
 
-/** Tokens that spread the siblings over the ring, the same on every gate: a set<text>. */
-function tokensOf(sibling: Advertised, view: TopologyView): Buffer {
-  const seed = hostId(view.clusterName, sibling).readBigUInt64BE(0);
-  const step = (1n << 64n) / BigInt(TOKENS_PER_SIBLING);
-  const parts: Buffer[] = [int(TOKENS_PER_SIBLING)];
-  for (let i = 0n; i < BigInt(TOKENS_PER_SIBLING); i++) {
-    const text = Buffer.from(BigInt.asIntN(64, seed + i * step).toString());
-    parts.push(int(text.length), text);
-  }
-  return Buffer.concat(parts);
+/** A set<text>: a count, then each token in decimal behind its length. */
+function tokenCell(gate: Advertised, { clusterName, self, siblings }: TopologyView): Buffer {
+  const tokens = tokensOf(clusterName, gate, [self, ...siblings]);
+  const parts = tokens.flatMap((token) => {
+    const text = Buffer.from(token.toString());
+    return [int(text.length), text];
+  });
+  return Buffer.concat([int(tokens.length), ...parts]);
 }
 
 export type BoundValue = Buffer | null;

@@ -1,6 +1,8 @@
 // One node of the cluster: what its peers say of it, where the gate dials it, and whether it is reached.
 import { isIPv6 } from 'node:net';
 
+export { inetText } from '../protocol/inet.ts';
+
 export interface ContactPoint {
   readonly host: string;
   readonly port: number;
@@ -8,14 +10,6 @@ export interface ContactPoint {
 
 export function nameOf({ host, port }: ContactPoint): string {
   return `${host}:${port}`;
-}
-
-/** An address of 4 or 16 bytes as text, or null for another length. */
-export function inetText(bytes: Buffer): string | null {
-  if (bytes.length === 4) return bytes.join('.');
-  if (bytes.length !== 16) return null;
-  const groups = Array.from({ length: 8 }, (_unused, i) => bytes.readUInt16BE(2 * i).toString(16));
-  return canonicalHost(groups.join(':'));
 }
 
 /** IPv6 has several spellings of one address. */
@@ -28,6 +22,8 @@ export interface NodeRow {
   readonly hostId: string;
   /** Where drivers are told to find it. */
   readonly native: ContactPoint;
+  /** All that the tables call it by: Cassandra's texts use the addresses of nodes among themselves. */
+  readonly addresses: readonly string[];
   readonly datacenter: string;
   readonly rack: string;
   readonly releaseVersion: string;
@@ -42,6 +38,7 @@ export class ClusterNode {
   /** `host:port` as dialled; connections are named by it. */
   readonly name: string;
   readonly native: ContactPoint;
+  readonly addresses: readonly string[];
   readonly datacenter: string;
   readonly rack: string;
   readonly releaseVersion: string;
@@ -59,6 +56,7 @@ export class ClusterNode {
     this.port = dialled.port;
     this.name = nameOf(dialled);
     this.native = row.native;
+    this.addresses = row.addresses;
     this.datacenter = row.datacenter;
     this.rack = row.rack;
     this.releaseVersion = row.releaseVersion;
@@ -76,6 +74,7 @@ export class ClusterNode {
       this.hostId === row.hostId &&
       this.name === nameOf(dialled) &&
       nameOf(this.native) === nameOf(row.native) &&
+      this.addresses.join() === row.addresses.join() &&
       this.datacenter === row.datacenter &&
       this.rack === row.rack &&
       this.releaseVersion === row.releaseVersion &&

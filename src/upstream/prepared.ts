@@ -131,6 +131,11 @@ export class PreparedRegistry {
     this.#evict();
   }
 
+  /** The result metadata as a PREPARED of this protocol version had it last; null where there was none. */
+  resultMetadata(prepared: PreparedStatement, version: number): Buffer | null {
+    return (prepared as Entry).shapes.get(version)?.resultMetadata ?? null;
+  }
+
   /** Whether `client` was given the metadata that a node would now decode the rows by. */
   wasGiven(prepared: PreparedStatement, client: object): boolean {
     return (prepared as Entry).givenTo.has(client);

@@ -64,8 +64,19 @@ export function nodesOf({ local, peersV2, peers }: TopologyRows, reached: Contac
   return nodes;
 }
 
+/** Columns of all three tables that hold an address of the row's node. */
+const ADDRESSES = [
+  'peer',
+  'preferred_ip',
+  'native_address',
+  'rpc_address',
+  'broadcast_address',
+  'listen_address',
+];
+
 function common(row: ReadonlyMap<string, Cell>): Omit<NodeRow, 'hostId' | 'native'> {
   return {
+    addresses: ADDRESSES.flatMap((column) => address(row.get(column)) ?? []),
     datacenter: text(row.get('data_center')),
     rack: text(row.get('rack')),
     releaseVersion: text(row.get('release_version')),

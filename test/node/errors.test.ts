@@ -194,6 +194,9 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
   syntax: async () => query('SELEKT 1'),
   no_keyspace: async () => query('SELECT * FROM t'),
   topology_query: async () => query('SELECT count(*) FROM system.local'),
+  node_addresses: async () => query('SELECT value FROM system_views.settings', gate, 'reader'),
+  unknown_table: async () => query('SELECT a FROM system_views.of_later', gate, 'reader'),
+  trace_query: async () => query('SELECT JSON * FROM system_traces.events', gate, 'reader'),
   use_with_keyspace: async () => query('USE mistakes', gate, 'clerk', 'mistakes'),
   batch_kind: async () => {
     const client = await RawClient.login(gate.port, 'clerk', gate.issuer.mint());
@@ -319,6 +322,7 @@ const ROLES = {
     ],
     deny: ['TRUNCATE'],
   },
+  reader: { grants: ['SELECT ON KEYSPACE system_views', 'SELECT ON KEYSPACE system_traces'] },
   guest: { grants: ['SELECT, CREATE ON KEYSPACE mistakes'], commit: 'required' },
   tagger: { grants: ['SELECT ON KEYSPACE mistakes'], where: { pipelineTarget: 'tag' } },
 };

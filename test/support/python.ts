@@ -31,6 +31,10 @@ export async function pythonOf(): Promise<string> {
 }
 
 export interface PythonTarget {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** How long a scenario works that does so for a while. */
+  readonly seconds?: number;
   readonly port: number;
   readonly username: string;
   readonly password: string;
@@ -42,9 +46,13 @@ export interface PythonTarget {
 
 export class PythonFailure extends Error {}
 
-/** Runs a scenario of test/drivers/scenarios.py and returns what it printed as JSON. */
-export async function runScenario(scenario: string, target: PythonTarget): Promise<any> {
-  const script = path.join(SCRIPTS, 'scenarios.py');
+/** Runs a scenario of a script in test/drivers and returns what it printed as JSON. */
+export async function runScenario(
+  scenario: string,
+  target: PythonTarget,
+  file = 'scenarios.py',
+): Promise<any> {
+  const script = path.join(SCRIPTS, file);
   try {
     const { stdout } = await run(await pythonOf(), [script, scenario, JSON.stringify(target)], {
       timeout: 180_000,

@@ -67,8 +67,9 @@ export class RawClient {
     token: string,
     version = 4,
     options: Record<string, string> = {},
+    host = '127.0.0.1',
   ): Promise<RawClient> {
-    const client = await RawClient.connect(port, version);
+    const client = await RawClient.connect(port, version, host);
     const answer = await client.logIn(username, token, options);
     if (answer?.opcode !== Opcode.AUTH_SUCCESS) {
       throw new Error(answer === null ? 'closed' : decodeError(answer).message);

@@ -1,7 +1,7 @@
 // What drivers read of the cluster: the gate in the place of nodes, in every column that tells one.
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
-import { hostId, inetBytes, type Advertised } from '../../src/topology/advertised.ts';
+import { hostId, type Advertised } from '../../src/topology/advertised.ts';
 import { rowsFor, select } from '../../src/topology/system-tables.ts';
 import type { Column, Rows } from '../../src/protocol/messages/result.ts';
 import { TypeCode } from '../../src/protocol/types.ts';
@@ -144,21 +144,26 @@ describe('the host id', () => {
   });
 });
 
-describe('addresses', () => {
-  it.each([
-    ['127.0.0.1', '7f000001'],
-    ['::ffff:10.0.0.1', '0a000001'],
-    ['::1', '00000000000000000000000000000001'],
-    ['fe80::1%eth0', 'fe800000000000000000000000000001'],
-    ['2001:db8:0:0:1:0:0:1', '20010db8000000000001000000000001'],
-  ])('%s', (text, hex) => {
-    expect(inetBytes(text)?.toString('hex')).toBe(hex);
+describe('what a later release adds to system.local', () => {
+  it('is left out where it is an address, and told where it is not', () => {
+    const columns = [column('gossip_address', TypeCode.INET), column('weather', TypeCode.VARCHAR)];
+    const later = { columns, rows: [[NODE, Buffer.from('fine')]] };
+    expect(rowsFor('local', later, view).rows).toEqual([[null, Buffer.from('fine')]]);
+  });
+});
+
+describe('tokens', () => {
+  const real = { columns: [column('tokens', TypeCode.SET)], rows: [[Buffer.from('the node')]] };
+  const tokens = (of: typeof view) => rowsFor('local', real, of).rows[0]![0]!;
+
+  it('of a gate alone are those of its node', () => {
+    expect(tokens({ ...view, siblings: [] }).toString()).toBe('the node');
   });
 
-  it.each(['', 'host', '256.0.0.1', '1::2::3', '1:2:3', ':::', '1:2:3:4:5:6:7:8:9'])(
-    'not %j',
-    (text) => {
-      expect(inetBytes(text)).toBeNull();
-    },
-  );
+  it('of one in a fleet are as its siblings tell them', () => {
+    const index = peers.columns.findIndex(({ name }) => name === 'tokens');
+    const elsewhere = { ...view, self: sibling, siblings: [self] };
+    expect(rowsFor('peers', peers, elsewhere).rows[0]![index]).toEqual(tokens(view));
+    expect(rowsFor('peers', peers, view).rows[0]![index]).toEqual(tokens(elsewhere));
+  });
 });

@@ -35,6 +35,7 @@ function clusterNode({ port }: ScriptedNode, datacenter = 'dc1'): ClusterNode {
   const row = {
     hostId: String(port),
     native: { host: '127.0.0.1', port },
+    addresses: [],
     datacenter,
     rack: 'r1',
     releaseVersion: '5.0.9',

@@ -1,5 +1,6 @@
 // SELECTs over system.local, peers and peers_v2 are answered by the gate itself, which can evaluate
-// simple ones only. The text was parsed already; here its tokens are gone through once more.
+// simple ones only; of those over system_traces it rewrites the rows, and must know what each column is.
+// The text was parsed already; here its tokens are gone through once more.
 import type { SelectionTerm, SimpleSelection } from '../statement.ts';
 import { isConstant, Kind } from '../lexer.ts';
 import type { Parser } from './parser.ts';
@@ -36,6 +37,19 @@ class Reader {
 
 /** The SELECT that begins at a token and was parsed before; null where it is not that simple. */
 export function topologySelection(p: Parser, start: number): SimpleSelection | null {
+  return read(p, start, (reader, end) => ({ columns: columns(reader), ...rest(reader, end) }));
+}
+
+/** The same where only the columns must be plain: what else it asks is left to the node. */
+export function plainSelection(p: Parser, start: number): SimpleSelection | null {
+  return read(p, start, (reader) => ({ columns: columns(reader), where: [], limit: null }));
+}
+
+function read(
+  p: Parser,
+  start: number,
+  selection: (reader: Reader, end: number) => SimpleSelection,
+): SimpleSelection | null {
   const end = p.index;
   p.rewind(start);
   try {
@@ -48,23 +62,29 @@ export function topologySelection(p: Parser, start: number): SimpleSelection | n
   }
 }
 
-function selection(reader: Reader, end: number): SimpleSelection {
+/** Up to the name of the table. */
+function columns(reader: Reader): SimpleSelection['columns'] {
   const { p } = reader;
   p.expect('select');
-  const columns: { name: string; alias: string | null }[] | null = p.accept('*') ? null : [];
-  if (columns !== null) {
+  const found: { name: string; alias: string | null }[] | null = p.accept('*') ? null : [];
+  if (found !== null) {
     do {
       const name = reader.name();
-      columns.push({ name, alias: p.accept('as') ? reader.name() : null });
+      found.push({ name, alias: p.accept('as') ? reader.name() : null });
     } while (p.accept(','));
   }
   if (!p.accept('from')) throw new NotSimple();
   p.table();
+  return found;
+}
+
+function rest(reader: Reader, end: number): Pick<SimpleSelection, 'where' | 'limit'> {
+  const { p } = reader;
   const where = p.accept('where') ? conditions(reader) : [];
   const limit = p.accept('limit') ? reader.term() : null;
   if (p.accept('allow')) p.expect('filtering');
   if (p.index !== end) throw new NotSimple();
-  return { columns, where, limit };
+  return { where, limit };
 }
 
 function conditions(reader: Reader): SimpleSelection['where'] {

@@ -4,7 +4,7 @@ import { CqlErrorCode } from '../../errors.ts';
 import { responseReader } from '../body-prefix.ts';
 import { encodeFrame, type Frame } from '../frame.ts';
 import { Opcode } from '../opcodes.ts';
-import { hasContentions } from '../versions.ts';
+import { hasContentions, hasFailureReasons } from '../versions.ts';
 import { Writer } from '../writer.ts';
 
 export type WriteType = 'SIMPLE' | 'BATCH' | 'UNLOGGED_BATCH' | 'COUNTER' | 'CAS';
@@ -80,6 +80,39 @@ export function encodeError(
 /** The code of an ERROR response, without decoding the rest. */
 export function errorCodeOf(frame: Frame): number {
   return responseReader(frame).readInt('error code');
+}
+
+/** What is put in the place of texts and addresses of an ERROR. */
+export interface ErrorEdit {
+  readonly message: (text: string, code: number) => string;
+  readonly address: (address: Buffer) => Buffer;
+}
+
+/** Codes that in v5 tell a reason for each endpoint: <[int] n> n x <[inetaddr]><[short] reason>. */
+const WITH_REASONS: ReadonlySet<number> = new Set([
+  CqlErrorCode.READ_FAILURE,
+  CqlErrorCode.WRITE_FAILURE,
+]);
+
+/** The message of an ERROR with other texts and addresses; all its other fields are kept as they are. */
+export function editError(frame: Frame, version: number, edit: ErrorEdit): Buffer {
+  const reader = responseReader(frame);
+  const code = reader.readInt('error code');
+  const message = reader.readString('error message');
+  const writer = new Writer().writeInt(code).writeString(edit.message(message, code));
+  if (WITH_REASONS.has(code) && hasFailureReasons(version)) {
+    writer.writeShort(reader.readShort('consistency'));
+    writer.writeInt(reader.readInt('responses received')).writeInt(reader.readInt('block for'));
+    const count = reader.readInt('failure count');
+    if (count < 0) throw reader.fault(`a failure of ${count} endpoints`);
+    writer.writeInt(count);
+    for (let i = 0; i < count; i++) {
+      const address = edit.address(reader.readInetAddress('endpoint'));
+      writer.writeByte(address.length).writeRaw(address);
+      writer.writeShort(reader.readShort('reason'));
+    }
+  }
+  return writer.writeRaw(reader.buffer.subarray(reader.offset, reader.end)).toBuffer();
 }
 
 export function decodeError(frame: Frame): { readonly code: number; readonly message: string } {

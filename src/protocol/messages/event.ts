@@ -70,6 +70,25 @@ export function readSchemaChange(reader: Reader): SchemaChange {
   return { change, target, keyspace, name, argumentTypes };
 }
 
+/** A STATUS_CHANGE, which names a node by the address that drivers know it by. */
+export function encodeStatusChangeEvent(
+  version: number,
+  { change, address, port }: NodeChange,
+): Buffer {
+  return encodeFrame({
+    version,
+    opcode: Opcode.EVENT,
+    streamId: EVENT_STREAM_ID,
+    body: new Writer()
+      .writeString('STATUS_CHANGE')
+      .writeString(change)
+      .writeByte(address.length)
+      .writeRaw(address)
+      .writeInt(port)
+      .toBuffer(),
+  });
+}
+
 export function encodeSchemaChangeEvent(version: number, change: SchemaChange): Buffer {
   const writer = new Writer()
     .writeString('SCHEMA_CHANGE')

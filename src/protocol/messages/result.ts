@@ -14,7 +14,7 @@
 // The paging state comes before the new metadata id: that is how Cassandra's encoder writes it.
 import { responseReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
-import type { Reader } from '../reader.ts';
+import { Reader } from '../reader.ts';
 import { readType, writeType, type ColumnType } from '../types.ts';
 import { hasResultMetadataId } from '../versions.ts';
 import { Writer } from '../writer.ts';
@@ -100,6 +100,28 @@ export function decodeRows(frame: Frame, version: number): Rows {
   const rows: (Buffer | null)[][] = [];
   for (let i = 0; i < rowCount; i++) rows.push(columns.map(() => reader.readBytes('cell')));
   return { columns, rows };
+}
+
+/** Where the rows of a Rows result begin, behind its metadata; null for other results. */
+export interface RowsLayout {
+  readonly columnCount: number;
+  /** null: the metadata was left out, as EXECUTE had asked. */
+  readonly columns: readonly Column[] | null;
+  /** At the row count. */
+  readonly reader: Reader;
+}
+
+export function rowsLayout(frame: Frame, version: number): RowsLayout | null {
+  const reader = responseReader(frame);
+  if (reader.readInt('result kind') !== ResultKind.ROWS) return null;
+  const { columns, count } = readMetadata(reader, version);
+  if (count < 0) throw reader.fault(`a result has ${count} columns`);
+  return { columnCount: count, columns: columns.length === count ? columns : null, reader };
+}
+
+/** The columns in result metadata as PREPARED had it. */
+export function columnsOf(metadata: Buffer, version: number): readonly Column[] {
+  return readMetadata(new Reader(metadata, 0, metadata.length), version).columns;
 }
 
 /** How many rows a Rows result holds; null for other results. Only the metadata is walked. */

@@ -1,0 +1,89 @@
+// How drivers are told to reach this gate and its siblings. A host name is resolved at start and again from time
+// to time: addresses change, names stay.
+import { lookup } from 'node:dns/promises';
+import type { HostPort, LoadedConfig } from '../config/load.ts';
+import { ADVERTISE } from '../limits.ts';
+import { inetBytes } from '../protocol/inet.ts';
+import type { Advertising, Log } from '../session/gate.ts';
+import type { Advertised } from '../topology/advertised.ts';
+
+export type Resolve = (host: string) => Promise<string>;
+
+/** Rejects where the gate's own name has no address; a sibling that has none yet is left out until it has. */
+export async function advertisingOf(
+  { config, peers }: Pick<LoadedConfig, 'config' | 'peers'>,
+  log: Log,
+  resolve: Resolve = async (host) => (await lookup(host)).address,
+): Promise<Advertising> {
+  if (config.advertise === undefined) return BY_SOCKET;
+  const { host, port } = config.advertise;
+  const own = new Name({ host, port }, log, resolve);
+  await own.resolve();
+  if (own.address === null) throw new Error(`advertise.host ${host} has no address`);
+  // The same list of peers may stand at all gates of the fleet.
+  const siblings = peers
+    .filter((peer) => nameOf(peer) !== nameOf({ host, port }))
+    .map((peer) => new Name(peer, log, resolve));
+  await Promise.all(siblings.map(async (sibling) => sibling.resolve()));
+  setInterval(() => {
+    for (const name of [own, ...siblings]) void name.resolve();
+  }, ADVERTISE.resolveMs).unref();
+  return {
+    self: () => own.advertised!,
+    siblings: () => siblings.flatMap(({ advertised }) => advertised ?? []),
+  };
+}
+
+/** Drivers are told the address they came in by, for one gate without NAT. */
+const BY_SOCKET: Advertising = {
+  self: (address, port) => ({
+    address: inetBytes(address) ?? Buffer.from([127, 0, 0, 1]),
+    port,
+    name: `${address}:${port}`,
+  }),
+  siblings: () => [],
+};
+
+/** A host as configured and the address that it has now; one that can't be looked up keeps its last. */
+class Name {
+  readonly #of: HostPort;
+  readonly #log: Log;
+  readonly #lookup: Resolve;
+  /** The last attempt failed: it is said once. */
+  #isFailing = false;
+  address: Buffer | null;
+
+  constructor(of: HostPort, log: Log, lookup: Resolve) {
+    this.#of = of;
+    this.#log = log;
+    this.#lookup = lookup;
+    this.address = inetBytes(of.host);
+  }
+
+  get advertised(): Advertised | null {
+    const { address } = this;
+    return address === null ? null : { address, port: this.#of.port, name: nameOf(this.#of) };
+  }
+
+  async resolve(): Promise<void> {
+    const { host } = this.#of;
+    if (inetBytes(host) !== null) return;
+    try {
+      this.address = inetBytes(await this.#lookup(host)) ?? this.address;
+      this.#isFailing = false;
+    } catch (error) {
+      if (this.#isFailing) return;
+      this.#isFailing = true;
+      this.#log.warn(
+        { host, reason: error instanceof Error ? error.message : String(error) },
+        this.address === null
+          ? 'a name under advertise has no address yet; drivers are not told of it'
+          : 'a name under advertise could not be looked up; its last address stays',
+      );
+    }
+  }
+}
+
+function nameOf({ host, port }: HostPort): string {
+  return `${host}:${port}`;
+}

@@ -1,0 +1,66 @@
+// What of a node's answers is rewritten before anything else sees it, so that no address of a node reaches a
+// client: errors and warnings, and the rows of a few statements. All others are passed on unread.
+import type { Statement } from '../cql/statement.ts';
+import { FrameFlag, type Frame } from '../protocol/frame.ts';
+import { columnsOf } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { TypeCode } from '../protocol/types.ts';
+import { TRACES } from '../policy/system-keyspaces.ts';
+import { NodeAddresses } from '../topology/node-addresses.ts';
+import { scrubResponse, scrubRows, type Scrub } from '../topology/scrub-response.ts';
+import type { ClusterNode } from '../upstream/node.ts';
+import type { Exchange } from './exchange.ts';
+import type { Session } from './session.ts';
+
+/** By the list of nodes, which is another one when they change. */
+const KNOWN = new WeakMap<readonly ClusterNode[], NodeAddresses>();
+
+/** The response as its client may see it; the same object for nearly all. */
+export function scrubbed(exchange: Exchange, response: Frame): Frame {
+  const { session, request } = exchange;
+  const telling = tellingRows(request.statement);
+  const isError = response.opcode === Opcode.ERROR;
+  if (!isError && telling === null && (response.flags & FrameFlag.WARNING) === 0) return response;
+  const scrub = scrubOf(session);
+  const { version } = session;
+  const said = scrubResponse(response, version, scrub);
+  if (telling === null || said.opcode !== Opcode.RESULT) return said;
+  return scrubRows(said, version, { ...telling, prepared: () => preparedColumns(exchange) }, scrub);
+}
+
+/** A text of the gate's own with what a node or the gate's side of it put there. */
+export function scrubbedText(session: Session, text: string): string {
+  const { nodes, gate } = scrubOf(session);
+  return nodes.scrub(text, gate, false);
+}
+
+/** What is looked into of the rows that tell addresses; null for nearly all statements. */
+function tellingRows({ selection, tables, describe }: Statement) {
+  if (selection !== null && tables[0]?.keyspace === TRACES.keyspace) {
+    return { names: selection.columns?.map(({ name }) => name) ?? null, only: null };
+  }
+  // The ranges of DESCRIBE CLUSTER; its texts, and all else of that form, are of the schema.
+  return describe?.form === 'cluster' ? DESCRIBED : null;
+}
+
+const DESCRIBED = { names: null, only: TypeCode.MAP };
+
+function scrubOf({ gate, advertised }: Session): Scrub {
+  const { nodes } = gate.cluster;
+  let known = KNOWN.get(nodes);
+  if (known === undefined) {
+    known = new NodeAddresses(
+      nodes.flatMap(({ host, native, addresses }) => [host, native.host, ...addresses]),
+    );
+    KNOWN.set(nodes, known);
+  }
+  return { nodes: known, gate: advertised };
+}
+
+/** EXECUTE may leave the metadata out: then rows are as PREPARED said. */
+function preparedColumns({ session, request }: Exchange): ReturnType<typeof columnsOf> | null {
+  const [prepared] = request.prepared;
+  if (prepared === undefined) return null;
+  const metadata = session.gate.cluster.prepared.resultMetadata(prepared, session.version);
+  return metadata === null ? null : columnsOf(metadata, session.version);
+}

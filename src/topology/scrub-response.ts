@@ -1,0 +1,95 @@
+// Takes addresses of nodes out of what a node answers: the texts and maps of an ERROR, warnings, and the rows
+// of the few statements that tell any. A response without one is passed on as the same object.
+import { CqlErrorCode } from '../errors.ts';
+import { responsePrefix, withMessage } from '../protocol/body-prefix.ts';
+import { FrameFlag, type Frame } from '../protocol/frame.ts';
+import { editError } from '../protocol/messages/error.ts';
+import { rowsLayout, type Column } from '../protocol/messages/result.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { Writer } from '../protocol/writer.ts';
+import type { NodeAddresses, Replacement } from './node-addresses.ts';
+import { cellEdit, type CellEdit } from './scrub-cells.ts';
+
+export interface Scrub {
+  readonly nodes: NodeAddresses;
+  /** What stands in the place of a node. */
+  readonly gate: Replacement;
+}
+
+/** Their texts come of checking what the client sent, and quote it: only known addresses are taken out. */
+const QUOTING: ReadonlySet<number> = new Set([
+  CqlErrorCode.SYNTAX_ERROR,
+  CqlErrorCode.UNAUTHORIZED,
+  CqlErrorCode.INVALID,
+  CqlErrorCode.CONFIG_ERROR,
+  CqlErrorCode.ALREADY_EXISTS,
+  CqlErrorCode.FUNCTION_FAILURE,
+  CqlErrorCode.UNPREPARED,
+]);
+
+/** Throws ProtocolFault where the response is not what its opcode says. */
+export function scrubResponse(frame: Frame, version: number, scrub: Scrub): Frame {
+  const warned = (frame.flags & FrameFlag.WARNING) === 0 ? frame : scrubWarnings(frame, scrub);
+  return warned.opcode === Opcode.ERROR ? scrubError(warned, version, scrub) : warned;
+}
+
+function scrubWarnings(frame: Frame, { nodes, gate }: Scrub): Frame {
+  const prefix = responsePrefix(frame);
+  const warnings = (prefix.warnings ?? []).map((text) => nodes.scrub(text, gate, false));
+  if (warnings.every((text, i) => text === prefix.warnings![i])) return frame;
+  const message = frame.buffer.subarray(prefix.messageStart, frame.end);
+  return withMessage(frame, { ...prefix, warnings }, message);
+}
+
+function scrubError(frame: Frame, version: number, { nodes, gate }: Scrub): Frame {
+  const message = editError(frame, version, {
+    message: (text, code) => nodes.scrub(text, gate, !QUOTING.has(code)),
+    address: () => gate.address,
+  });
+  const prefix = responsePrefix(frame);
+  const before = frame.buffer.subarray(prefix.messageStart, frame.end);
+  return before.equals(message) ? frame : withMessage(frame, prefix, message);
+}
+
+/** How the columns of a result are asked for: `names` as the table has them, in their order, or null for `*`. */
+export interface ScrubbedRows {
+  readonly names: readonly string[] | null;
+  /** The columns where the result leaves them out; null where they are not known. */
+  readonly prepared: () => readonly Column[] | null;
+  /** Only columns of this type are looked into. */
+  readonly only: number | null;
+}
+
+/** A Rows result without addresses; other results are passed on. */
+export function scrubRows(
+  frame: Frame,
+  version: number,
+  { names, prepared, only }: ScrubbedRows,
+  scrub: Scrub,
+): Frame {
+  const layout = rowsLayout(frame, version);
+  if (layout === null) return frame;
+  const { columnCount, reader } = layout;
+  const columns = layout.columns ?? prepared();
+  if (columns?.length !== columnCount || (names !== null && names.length !== columnCount)) {
+    throw reader.fault('a result has other columns than its statement');
+  }
+  const edits = columns.map(({ name, type }, i) =>
+    only === null || type.code === only ? cellEdit(names?.[i] ?? name, type, scrub) : null,
+  );
+  if (edits.every((edit) => edit === null)) return frame;
+  const prefix = responsePrefix(frame);
+  const writer = new Writer().writeRaw(reader.buffer.subarray(prefix.messageStart, reader.offset));
+  const count = reader.readInt('row count');
+  if (count < 0) throw reader.fault(`a result has ${count} rows`);
+  writer.writeInt(count);
+  for (let row = 0; row < count; row++) {
+    for (const edit of edits) writer.writeBytes(edited(edit, reader.readBytes('cell')));
+  }
+  reader.expectEnd('a result');
+  return withMessage(frame, prefix, writer.toBuffer());
+}
+
+function edited(edit: CellEdit | null, cell: Buffer | null): Buffer | null {
+  return cell === null || edit === null ? cell : edit(cell);
+}

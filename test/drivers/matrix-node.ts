@@ -26,7 +26,7 @@ function expect(holds: boolean, text: string): void {
 
 async function connect(keyspace?: string): Promise<Client> {
   const client = new Client({
-    contactPoints: [`127.0.0.1:${port}`],
+    contactPoints: [`${process.env['GATE_HOST']}:${port}`],
     localDataCenter: 'datacenter1',
     authProvider: new auth.PlainTextAuthProvider(username, password),
     socketOptions: { readTimeout: 60_000 },

@@ -4,6 +4,7 @@ Called as: matrix.py PORT USERNAME PASSWORD VERSION KEYSPACE
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -35,7 +36,7 @@ def new_session(keyspace=None):
         request_timeout=60, consistency_level=ConsistencyLevel.LOCAL_QUORUM
     )
     cluster = Cluster(
-        ["127.0.0.1"],
+        [os.environ["GATE_HOST"]],
         port=int(PORT),
         protocol_version=int(VERSION),
         auth_provider=PlainTextAuthProvider(USERNAME, PASSWORD),

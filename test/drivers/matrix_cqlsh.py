@@ -4,6 +4,7 @@ Called as: matrix_cqlsh.py CQLSH PORT USERNAME PASSWORD VERSION KEYSPACE
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ def start(text, keyspace=None):
     options = ["-u", USERNAME, "-p", PASSWORD, "--request-timeout", "60", "--connect-timeout", "20"]
     options += ["--protocol-version", VERSION] + (["-k", keyspace] if keyspace else [])
     return subprocess.Popen(
-        [CQLSH, "127.0.0.1", PORT, *options],
+        [CQLSH, os.environ["GATE_HOST"], PORT, *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -43,7 +44,7 @@ def finish(started):
 def cqlsh(text, keyspace=None):
     out, err = finish(start(text, keyspace))
     # cqlsh warns of passwords on the command line.
-    errors = [line for line in err.splitlines() if "Error" in line or "error" in line or "nauthorized" in line]
+    errors = [line for line in err.splitlines() if ":" in line and ("rror" in line or "Exception" in line or "nauthorized" in line)]
     if errors:
         raise AssertionError("\n".join(errors)[:500])
     return out

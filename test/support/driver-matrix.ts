@@ -31,6 +31,7 @@ export const SCENARIOS = [
 ] as const;
 
 export interface DriverTarget {
+  readonly host: string;
   readonly port: number;
   readonly username: string;
   readonly password: string;
@@ -73,7 +74,7 @@ function gocql({ release, module, isV2 }: (typeof GOCQL)[number], version: 4 | 5
     needs: [['go', 'version']],
     command: async ({ port, username, password, keyspace }) => {
       const template = await readFile(path.join(DRIVERS, 'gocql/main.go.txt'), 'utf8');
-      let source = template.replace('@GOCQL@', module);
+      let source = template.replaceAll('@GOCQL@', module);
       // The newer release makes batches of its session, which carry themselves out.
       if (isV2) {
         source = source
@@ -239,7 +240,10 @@ export class RunningDriver {
 
   static async start(driver: MatrixDriver, target: DriverTarget): Promise<RunningDriver> {
     const [command = '', ...args] = await driver.command(target);
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      env: { ...process.env, GATE_HOST: target.host },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     return new RunningDriver(child);
   }
 

@@ -45,7 +45,7 @@ public class Matrix {
         .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
         .withString(DefaultDriverOption.REQUEST_CONSISTENCY, "LOCAL_QUORUM");
     CqlSessionBuilder builder = CqlSession.builder()
-        .addContactPoint(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])))
+        .addContactPoint(new InetSocketAddress(System.getenv("GATE_HOST"), Integer.parseInt(args[0])))
         .withLocalDatacenter("datacenter1")
         .withAuthCredentials(args[1], args[2])
         .withConfigLoader(config.build());

@@ -35,7 +35,7 @@ async fn connect(args: &[String], keyspace: Option<&str>) -> Result<Session, Box
         .consistency(Consistency::LocalQuorum)
         .build();
     let mut builder = SessionBuilder::new()
-        .known_node(format!("127.0.0.1:{}", args[1]))
+        .known_node(format!("{}:{}", std::env::var("GATE_HOST")?, args[1]))
         .user(&args[2], &args[3])
         .connection_timeout(Duration::from_secs(20))
         .default_execution_profile_handle(profile.into_handle());

@@ -53,6 +53,10 @@ export const COUNTERS = {
     labels: ['rule', 'kind'],
   },
   unprepared_total: { help: 'Executions of statements that were not known here.', labels: [] },
+  reprepared_total: {
+    help: 'Statements prepared at another node behind their clients.',
+    labels: [],
+  },
   node_errors_total: { help: 'Errors that nodes answered, by CQL code.', labels: ['code'] },
   requests_repeated_total: {
     help: 'Requests sent to another node than the first, by why: unsent, lost read, or the error of the first.',

@@ -38,6 +38,7 @@ async function prepareAgain(
   const registry = session.gate.cluster.prepared;
   const at = { node: connection.node, version, hasId: hasResultMetadataId(version) };
   return registry.repair(prepared, at, async () => {
+    session.gate.metrics.counter('reprepared_total').value++;
     const there = await connectionIn(exchange, prepared.keyspace, connection);
     const response = await there.request(
       Opcode.PREPARE,

@@ -3,6 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
+import { responseReader } from '../../src/protocol/body-prefix.ts';
+import type { Frame } from '../../src/protocol/frame.ts';
+import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { AddressTap } from '../support/address-scan.ts';
 import { CassandraCluster } from '../support/cassandra-cluster.ts';
 import { clusterGate, jobsOf, SHOP } from '../support/cluster-gate.ts';
@@ -17,6 +20,7 @@ import { driverTable, tableInReadme, writeTable } from '../support/driver-table.
 import type { TestGate } from '../support/gate.ts';
 import { failureRound, Workload } from '../support/node-failures.ts';
 import { noNode } from '../support/nodes.ts';
+import { errorOf, RawClient } from '../support/raw-client.ts';
 
 let cluster: CassandraCluster;
 let gate: TestGate;
@@ -52,6 +56,14 @@ function problemsOf({ name, release, version }: MatrixDriver, program: RunningDr
 /** Drivers whose tools a machine need not have, CI's neither. */
 const MAY_LACK: ReadonlySet<string> = new Set(['gocql', 'Rust scylla']);
 
+/** Of a PREPARED result in v5: behind its kind and the statement's id. */
+function metadataIdOf(frame: Frame): Buffer {
+  const reader = responseReader(frame);
+  reader.readInt('kind');
+  reader.readShortBytes('id');
+  return reader.readShortBytes('metadata id');
+}
+
 const namesNodes = (line: string): boolean => line.includes('the nodes of the cluster');
 
 /** Which node a traced request came to, and which one had the row. */
@@ -85,7 +97,9 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
     await cluster.allUp();
     const forbidden = cluster.nodes.map(({ host }) => host);
     tap = await AddressTap.start({ host: GATE, upstreamPort: () => gate.port, forbidden });
-    gate = await clusterGate(cluster, { config: { advertise: { host: GATE, port: tap.port } } });
+    gate = await clusterGate(cluster, {
+      config: { advertise: { host: GATE, port: tap.port }, admin: { port: 0 } },
+    });
     [admin] = (await jobsOf(gate, 1)) as [Client];
     await SHOP.create(admin, 3);
   });
@@ -146,6 +160,29 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
     expect(atReplica.length / traced.length).toBeGreaterThanOrEqual(0.99);
     // All nodes have rows, so it was no accident.
     expect(new Set(hops.map(({ replica }) => replica)).size).toBe(3);
+  });
+
+  it('prepares a statement at other nodes behind its client, which sees no UNPREPARED', async () => {
+    await admin.execute('CREATE TABLE shop.follows (k int PRIMARY KEY, v int)');
+    for (const version of [4, 5]) {
+      const client = await RawClient.login(gate.port, 'job', gate.issuer.mint(), version);
+      const text = `SELECT v FROM shop.follows WHERE k = ? /* v${version} */`;
+      const prepared = decodePrepared((await client.prepare(text))!, version);
+      const metadataId = version === 5 ? metadataIdOf((await client.prepare(text))!) : undefined;
+      for (let key = 0; key < 60; key++) {
+        const value = Buffer.alloc(4);
+        value.writeInt32BE(key);
+        const answer = await client.execute(prepared.id, {
+          values: [value],
+          ...(metadataId === undefined ? {} : { metadataId }),
+        });
+        expect(errorOf(answer)).toBeNull();
+      }
+      client.close();
+    }
+    const metrics = await (await fetch(`http://127.0.0.1:${gate.adminPort}/metrics`)).text();
+    // More than one node had to be taught, or this shows nothing.
+    expect(metrics).toMatch(/cqlgate_reprepared_total [2-9]/);
   });
 
   it('serves every driver through one list of scenarios, and while a node is killed', async () => {

@@ -168,12 +168,12 @@ describe('a node that hangs', () => {
     };
     const startedAtMs = Date.now();
     expect((await client.query(SELECT))?.opcode).toBe(Opcode.RESULT);
-    expect(Date.now() - startedAtMs).toBeLessThan(7_000);
+    expect(Date.now() - startedAtMs).toBeLessThan(9_000);
     expect(came[1]!.node).not.toBe(came[0]!.node);
     // Nothing more goes there.
     for (let i = 0; i < 20; i++) await client.query(INSERT);
     expect(came.slice(1).map(({ node }) => node)).not.toContain(came[0]!.node);
-    expect(Date.now() - startedAtMs).toBeLessThan(8_000);
+    expect(Date.now() - startedAtMs).toBeLessThan(12_000);
     cluster.nodes[came[0]!.node]!.hangs = false;
   });
 });

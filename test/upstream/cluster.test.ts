@@ -133,7 +133,7 @@ describe('the nodes of a cluster', () => {
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     await scripted.again(1);
     announce('STATUS_CHANGE', 'UP', 1);
-    await expect.poll(reached, { timeout: 500 }).toEqual(names(0, 1));
+    await expect.poll(reached, { timeout: 1_000 }).toEqual(names(0, 1));
   });
 
   it('of another datacenter are reached while the local one has none', async () => {

@@ -109,6 +109,7 @@ it('takes time in proportion to the text, whatever it is', () => {
     const text = piece.repeat(65_535 / piece.length);
     const start = performance.now();
     own(text);
-    expect(performance.now() - start, piece).toBeLessThan(250);
+    // A search that goes back and forth takes many seconds; a busy machine takes its time as well.
+    expect(performance.now() - start, piece).toBeLessThan(2_000);
   }
 });

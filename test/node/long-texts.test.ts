@@ -33,6 +33,11 @@ describe.skipIf(noNode).each([4, 5])('a text of nearly a megabyte, protocol v%i'
   afterAll(async () => {
     raw?.close();
     await gate?.close();
+    // Other files' drivers read the whole schema; of answers in several segments the Python driver loses the
+    // start of a header that two reads share (connection.py: _process_segment_buffer, 3.30.1).
+    const superuser = await direct();
+    await superuser.execute(`DROP TABLE IF EXISTS lengthy.v${version}`);
+    await superuser.shutdown();
   });
 
   const insert = (keyspace: string, k: number) =>

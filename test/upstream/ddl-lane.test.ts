@@ -274,7 +274,7 @@ describe('the lock of the fleet', () => {
   });
 
   it('that comes too late lets nobody in who was told that it did not come', async () => {
-    let got = (_lock: HeldLock): void => undefined;
+    let got: (lock: HeldLock) => void = () => undefined;
     const lane = laneOf({
       acquire: async () => new Promise((resolve) => (got = resolve)),
     });

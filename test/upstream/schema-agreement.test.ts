@@ -26,8 +26,8 @@ function versionRow(digit: string): Frame {
   return new Frame(bytes, 0, bytes.length);
 }
 
-/** What each node says when it is asked: a version's digit, nothing at all, or it is not asked. */
-type Says = string | 'silent' | 'busy' | 'unreached';
+/** What each node says when it is asked: a version's digit, or nothing (`silent`); `busy` and `unreached` are not asked. */
+type Says = string;
 
 let says: Record<string, Says>;
 let heard: Record<string, string> | null;

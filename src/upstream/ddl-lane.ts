@@ -141,7 +141,8 @@ class Lane {
   }
 
   get waiting(): number {
-    return this.#waiters.length + (this.#entering === null ? 0 : 1);
+    const here = this.#waiters.filter((waiter) => !waiter.isGone());
+    return here.length + (this.#entering === null ? 0 : 1);
   }
 
   /** Resolves once the lock that nobody uses is given back. */
@@ -173,8 +174,10 @@ class Lane {
   }
 
   #late(waiter: Waiter): void {
+    this.#dropGone();
     const ahead = this.#waiters.indexOf(waiter);
     if (ahead < 0) {
+      // Its turn came; of one that is gone nobody hears this.
       waiter.settle({ why: 'lock', message: "the fleet's lock did not come in time" });
       return;
     }
@@ -249,7 +252,10 @@ class Lane {
 
   #rest(): void {
     const isEmpty = (): boolean =>
-      this.#inside === 0 && this.waiting === 0 && this.#unlocking === null;
+      this.#inside === 0 &&
+      this.#entering === null &&
+      this.#waiters.length === 0 &&
+      this.#unlocking === null;
     void this.#unlock().then(() => {
       if (isEmpty()) this.#emptied();
     });

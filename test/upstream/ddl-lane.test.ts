@@ -87,7 +87,9 @@ describe('the lane', () => {
     let isGone = false;
     const gone = lane.enter('ks', 'exclusive', () => isGone);
     expect(await lane.enter('ks', 'exclusive', HERE)).toMatchObject({ why: 'full' });
+    expect(lane.waiting).toBe(1);
     isGone = true;
+    expect(lane.waiting).toBe(0);
     const third = lane.enter('ks', 'exclusive', HERE);
     expect(await gone).toMatchObject({ why: 'timeout' });
     first.leave();

@@ -30,7 +30,9 @@ beforeAll(async () => {
   };
   gate = await TestGate.start({
     contactPoint: `127.0.0.1:${node.port}`,
-    roles: { job: { grants: ['SELECT, MODIFY, CREATE ON KEYSPACE ks'] } },
+    roles: {
+      job: { grants: ['SELECT, MODIFY, CREATE ON KEYSPACE ks', 'CREATE ON KEYSPACE other'] },
+    },
   });
 });
 afterAll(async () => {
@@ -62,9 +64,10 @@ it('answers what was sent, tells each that waited, and sends nothing more', asyn
   client.write(
     Buffer.concat([
       query(1, 'SELECT * FROM ks.slow'),
-      // On their way to the ledger when the token ends.
+      // On their way to the ledger when the token ends: each in a keyspace of its own, since those of one
+      // are made one after the other.
       query(2, 'CREATE TABLE ks.a (k int PRIMARY KEY)'),
-      query(3, 'CREATE TABLE ks.b (k int PRIMARY KEY)'),
+      query(3, 'CREATE TABLE other.b (k int PRIMARY KEY)'),
     ]),
   );
   await until(() => waiting.length === 3);

@@ -40,7 +40,7 @@ const SUPPORTED = encodeSupported(
 /** True when the request was one of those, and is answered. */
 export function answerAsCluster({ opcode, text, answer }: ScriptedRequest): boolean {
   if (opcode === Opcode.OPTIONS) answer(Opcode.SUPPORTED, SUPPORTED);
-  else if (text.includes('FROM cqlgate.')) {
+  else if (text.includes(' cqlgate.')) {
     // The gate's own keyspace was not made here.
     answer(Opcode.ERROR, NO_KEYSPACE);
   } else if (text.includes('FROM system')) {

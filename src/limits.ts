@@ -69,6 +69,8 @@ export const LANE = {
   pollMaxMs: 400,
   /** While there is no table of locks. */
   absentPollMs: 30_000,
+  /** At the end of the gate its locks are given back within this, or end by themselves. */
+  closeMs: 2_000,
 } as const;
 
 /** Waiting until all nodes have the same schema. */
@@ -76,7 +78,7 @@ export const AGREEMENT = {
   /** Nodes tell each other within milliseconds. */
   pauseMinMs: 5,
   pauseMaxMs: 500,
-  /** One that does not answer within this has no say this time. */
+  /** One that does not answer within this is asked again; one that hangs is given up in 5 s (see UPSTREAM). */
   askTimeoutMs: 2_000,
 } as const;
 

@@ -52,7 +52,7 @@ export function ddlLane(
       else {
         log.warn(
           {},
-          `keyspace ${GATE_KEYSPACE} has no table of locks that the gate's login may use: schema changes wait for those of this gate only; 'cqlgate provision' makes it`,
+          `keyspace ${GATE_KEYSPACE} has no table of locks: schema changes wait for those of this gate only; 'cqlgate provision' makes it`,
         );
       }
     },

@@ -163,6 +163,7 @@ export async function startGate(configFile: string, ownLog: Log): Promise<Runnin
     watcher.close();
     await listener?.close();
     feed.close();
+    await gate.lane.close();
     cluster.close();
     await logins.close();
     await analyst.close();

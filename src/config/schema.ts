@@ -275,7 +275,10 @@ export const configSchema = z.strictObject({
         }),
       })
       .optional()
-      .meta({ description: "The gate's own keyspace, shared by the fleet: revocations." }),
+      .meta({
+        description:
+          "The gate's own keyspace, shared by the fleet: revocations, and locks on schema changes.",
+      }),
     allowUntested: z
       .boolean()
       .default(false)

@@ -87,10 +87,18 @@ export function withMessage(
     version: frame.version,
     opcode: frame.opcode,
     streamId: frame.streamId,
-    flags: frame.flags,
+    flags: warnings === null ? frame.flags : frame.flags | FrameFlag.WARNING,
     body: writer.writeRaw(message).toBuffer(),
   });
   return new Frame(bytes, 0, bytes.length);
+}
+
+/** The same response with one more warning to its client. */
+export function withWarning(frame: Frame, warning: string): Frame {
+  const prefix = responsePrefix(frame);
+  const message = frame.buffer.subarray(prefix.messageStart, frame.end);
+  const warnings = [...(prefix.warnings ?? []), warning];
+  return withMessage(frame, { ...prefix, warnings }, message);
 }
 
 function skipBytesMap(reader: Reader): void {

@@ -15,7 +15,7 @@ import { close, reply, wait, type Outcome } from './outcome.ts';
 import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
 import { commitAsked } from './require-commit.ts';
 import { replies, replyToFault } from './replies.ts';
-import { changesSchema, enterLane, lockLost } from './schema-change.ts';
+import { enterLane, laneMode, lockLost } from './schema-change.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 
 export function carryOut(exchange: Exchange): Outcome {
@@ -61,8 +61,8 @@ export function carryOut(exchange: Exchange): Outcome {
       );
     if (commit !== null) return deny(exchange, commit);
     // Before it is recorded: what is decided then is sent at once.
-    if (changesSchema(exchange) && exchange.ticket === null)
-      return wait(enterLane(exchange), exchange);
+    const mode = exchange.ticket === null ? laneMode(exchange) : null;
+    if (mode !== null) return wait(enterLane(exchange, mode), exchange);
     return wait(writeAhead(exchange, decision), exchange);
   }
 

@@ -27,7 +27,7 @@ import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
-import { holdLane, settleSchemaChange } from './schema-change.ts';
+import { holdLane, settleSchemaChange, withAgreement } from './schema-change.ts';
 import { scrubbed } from './scrub.ts';
 import type { Session } from './session.ts';
 import type { RequestSpan } from './telemetry.ts';
@@ -329,8 +329,9 @@ export class Exchange implements InFlight, Want {
     const change = decodeSchemaChange(response);
     const agreement = await settleSchemaChange(this, change);
     recordOutcome(this, response, { change, agreement });
-    response.setStreamId(this.clientStreamId);
-    return reply(Buffer.from(response.bytes()));
+    const told = withAgreement(response, agreement);
+    told.setStreamId(this.clientStreamId);
+    return reply(Buffer.from(told.bytes()));
   }
 }
 

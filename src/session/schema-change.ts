@@ -1,9 +1,12 @@
 // What a schema change does besides other statements: it waits for its turn, and is answered only when the
 // nodes agree on the schema, so that whoever reads the answer finds the same schema at every node.
+import type { Statement } from '../cql/statement.ts';
+import { withWarning } from '../protocol/body-prefix.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { CqlErrorCode } from '../errors.ts';
-import { LaneTicket, type LaneRefusal } from '../upstream/ddl-lane.ts';
+import { LaneTicket, type LaneMode, type LaneRefusal } from '../upstream/ddl-lane.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Outcome } from './outcome.ts';
@@ -11,18 +14,23 @@ import { recordOutcome } from './recording.ts';
 import { replies } from './replies.ts';
 import { scrubbedText } from './scrub.ts';
 
-/** TRUNCATE changes rows: those of one keyspace need not wait for each other. */
-export function changesSchema({ request }: Exchange): boolean {
+/**
+ * How it enters the lane; null: not at all. Roles and grants are rows of system_auth, not schema. TRUNCATE
+ * changes rows too, but not beside a change of their table.
+ */
+export function laneMode({ request }: Exchange): LaneMode | null {
   const { family, kind } = request.statement;
-  return family === 'schema' && kind !== 'TRUNCATE' && request.opcode !== Opcode.PREPARE;
+  if (family !== 'schema' || request.opcode === Opcode.PREPARE) return null;
+  return kind === 'TRUNCATE' ? 'shared' : 'exclusive';
 }
 
 /** Goes on with the exchange when it is its turn. */
-export async function enterLane(exchange: Exchange): Promise<Outcome> {
+export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Outcome> {
   const { session } = exchange;
   const { gate } = session;
   const startedAtMs = performance.now();
-  const entered = await gate.lane.enter(keyspaceOf(exchange), () => session.isClosed);
+  const keyspace = keyspaceOf(exchange.request.statement);
+  const entered = await gate.lane.enter(keyspace, mode, () => session.isClosed);
   const waitedMs = performance.now() - startedAtMs;
   gate.metrics.histogram('ddl_lane_wait_seconds').observe(waitedMs / 1000);
   if (entered instanceof LaneTicket) {
@@ -30,12 +38,8 @@ export async function enterLane(exchange: Exchange): Promise<Outcome> {
     return exchange.again();
   }
   recordOutcome(exchange, 'unsent');
-  return reply(
-    replies.overloaded(
-      exchange.to,
-      scrubbedText(session, refusalText(exchange, entered, waitedMs)),
-    ),
-  );
+  const text = refusalText(entered, keyspace, Math.round(waitedMs / 1000));
+  return reply(replies.overloaded(exchange.to, scrubbedText(session, text)));
 }
 
 /** The fleet's lock was lost before anything was sent. */
@@ -44,7 +48,7 @@ export function lockLost(exchange: Exchange): Outcome {
   return reply(
     replies.overloaded(
       exchange.to,
-      `the lock on schema changes of keyspace ${keyspaceOf(exchange)} was lost before the change was sent, and nothing was changed; try again`,
+      `the lock on schema changes of keyspace ${keyspaceOf(exchange.request.statement)} was lost before the change was sent, and nothing was changed; try again`,
     ),
   );
 }
@@ -64,9 +68,9 @@ const REFUSALS: {
     `the change waited ${seconds} s for the lock on schema changes of keyspace ${keyspace}: ${message}. Nothing was changed; try again`,
 };
 
-function refusalText(exchange: Exchange, refusal: LaneRefusal, waitedMs: number): string {
+function refusalText(refusal: LaneRefusal, keyspace: string, seconds: number): string {
   const text = REFUSALS[refusal.why] as (refusal: LaneRefusal, ...more: [string, number]) => string;
-  return text(refusal, keyspaceOf(exchange), Math.round(waitedMs / 1000));
+  return text(refusal, keyspace, seconds);
 }
 
 /** Errors by which a node says that it changed nothing. */
@@ -85,9 +89,10 @@ const HARMLESS: ReadonlySet<number> = new Set([
  */
 export function holdLane(exchange: Exchange, code: number | null): void {
   const { ticket } = exchange;
-  if (ticket === null || (code !== null && HARMLESS.has(code))) return;
+  if (ticket === null || laneMode(exchange) === 'shared') return;
+  if (code !== null && HARMLESS.has(code)) return;
   exchange.ticket = null;
-  void agree(exchange).then(() => ticket.leave());
+  void agree(exchange, code === null ? exchange.node : null).then(() => ticket.leave());
 }
 
 /** Waits until all nodes have the change, and this gate's own view of the schema too. */
@@ -100,23 +105,33 @@ export async function settleSchemaChange(
   return agreement;
 }
 
-async function agree({ session }: Exchange): Promise<Agreement> {
+/** The node's answer; where nodes differ it says so, since whoever reads on may meet one without the change. */
+export function withAgreement(response: Frame, { agreed }: Agreement): Frame {
+  return agreed ? response : withWarning(response, DISAGREEMENT);
+}
+
+const DISAGREEMENT =
+  'cqlgate: the schema change was made, but not all nodes had it in time (limits.schemaAgreementMs); do not repeat it, wait before you use it';
+
+async function agree({ session }: Exchange, from: string | null = null): Promise<Agreement> {
   const { cluster, limits, metrics, log } = session.gate;
   const startedAtMs = performance.now();
-  const agreement = await cluster.agreeOnSchema(limits.schemaAgreementMs);
+  const agreement = await cluster.agreeOnSchema(limits.schemaAgreementMs, from);
   const seconds = (performance.now() - startedAtMs) / 1000;
   metrics.histogram('schema_agreement_seconds').observe(seconds);
   if (!agreement.agreed) {
     metrics.counter('schema_disagreements_total').value++;
     log.warn(
       { session: session.id, seconds: Math.round(seconds) },
-      'the nodes do not agree on the schema after a change; look for nodes that are cut off from others',
+      from === null
+        ? 'the nodes do not agree on the schema after a change; look for nodes that are cut off from others'
+        : 'a schema change got no answer, and its node is not reached or the nodes do not agree; the next change goes on',
     );
   }
   return agreement;
 }
 
-function keyspaceOf({ request }: Exchange): string {
-  const { keyspace, tables } = request.statement;
+/** Each is of one keyspace. */
+export function keyspaceOf({ keyspace, tables }: Statement): string {
   return keyspace ?? tables[0]?.keyspace ?? '';
 }

@@ -19,7 +19,7 @@ import { ConnectionBudget } from './pool.ts';
 import { PreparedRegistry, type PreparedStatement } from './prepared.ts';
 import { CONTROL_VERSION } from './own-query.ts';
 import { Route } from './route.ts';
-import { schemaAgreement, type Agreement } from './schema-agreement.ts';
+import { SchemaAgreement, type Agreement, type SchemaWitness } from './schema-agreement.ts';
 import { routingKey, type BoundValues } from './routing-key.ts';
 import { TargetFault } from './target.ts';
 import { TokenRing } from './token-ring.ts';
@@ -79,6 +79,7 @@ export class Cluster implements ControlListener {
   readonly #rights: LoginRights;
   #rightsReadAtMs = 0;
   readonly #control: ControlConnection;
+  readonly #agreement: SchemaAgreement;
   readonly prepared: PreparedRegistry;
   #ring: TokenRing<ClusterNode> | null = null;
   #ringNodes: readonly ClusterNode[] = NO_NODES;
@@ -108,6 +109,10 @@ export class Cluster implements ControlListener {
       allowUntested: options.allowUntested,
       unmasks: (...of) => this.#rights.unmasks(...of),
       listener: this,
+    });
+    this.#agreement = new SchemaAgreement({
+      witnesses: () => this.#schemaWitnesses(),
+      heard: async () => this.#control.schemaVersions(),
     });
   }
 
@@ -201,10 +206,9 @@ export class Cluster implements ControlListener {
     return this.#credentials.failing;
   }
 
-  /** Waits until all nodes that are reached have the same schema; never rejects. */
-  async agreeOnSchema(timeoutMs: number): Promise<Agreement> {
-    const route = this.route(this.#options.gateRole, CONTROL_VERSION);
-    return schemaAgreement(() => route?.oneOfEach ?? [], timeoutMs);
+  /** Waits until all nodes that can be reached have the same schema (see SchemaAgreement); never rejects. */
+  async agreeOnSchema(timeoutMs: number, from: string | null = null): Promise<Agreement> {
+    return this.#agreement.reached(timeoutMs, from);
   }
 
   /** After a schema change of our own: registry and snapshot are true before the client reads on. */
@@ -261,6 +265,18 @@ export class Cluster implements ControlListener {
     const all: ContactPoint[] = [...reached, ...this.#options.contactPoints];
     // The one that was lost just now comes last.
     return [...all.filter((point) => !isLost(point)), ...all.filter(isLost).slice(0, 1)];
+  }
+
+  /** A node that is down keeps the version that it had, and has no say. */
+  #schemaWitnesses(): SchemaWitness[] {
+    const route = this.route(this.#options.gateRole, CONTROL_VERSION);
+    return this.#nodes.all.flatMap((node): SchemaWitness[] => {
+      const { hostId, name } = node;
+      const connection = route?.connectionTo(node) ?? 'untried';
+      if (connection === 'lost') return [];
+      if (connection !== 'untried') return [{ hostId, name, connection }];
+      return node.saidDown ? [] : [{ hostId, name, connection: null }];
+    });
   }
 
   /** Of today's nodes and schema; null where there is nothing to choose from. */

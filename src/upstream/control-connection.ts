@@ -148,6 +148,23 @@ export class ControlConnection {
     }
   }
 
+  /** Schema versions by host id, as its node has heard of them; null when they can't be read. */
+  async schemaVersions(): Promise<ReadonlyMap<string, string> | null> {
+    try {
+      const answers = await Promise.all(
+        ['local', 'peers'].map(async (table) =>
+          this.#query(`SELECT host_id, schema_version FROM system.${table}`),
+        ),
+      );
+      const rows = answers.flatMap((answer) => rowsOf(answer).rows);
+      return new Map(
+        rows.flatMap(([id, version]) => (id && version ? [[uuidText(id), uuidText(version)]] : [])),
+      );
+    } catch {
+      return null;
+    }
+  }
+
   /**
    * Reads the schema again. A caller who comes while a refresh is under way gets one that
    * starts after it: the one under way may have read before the caller's change.

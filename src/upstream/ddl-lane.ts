@@ -6,6 +6,7 @@ import { LANE } from '../limits.ts';
 /** The fleet's lock on one name; held until `release`, or until `isHeld` says that it was lost. */
 export interface HeldLock {
   readonly isHeld: boolean;
+  /** Resolves once others may have it. Never rejects. */
   release(): Promise<void>;
 }
 
@@ -13,6 +14,12 @@ export interface FleetLock {
   /** Resolves with null where the fleet has no lock to share. Rejects when it can't be had in time. */
   acquire(name: string, deadlineAtMs: number): Promise<HeldLock | null>;
 }
+
+/**
+ * Schema changes are alone in the lane. TRUNCATE may be there with others of its kind, but with no change:
+ * a node that is told to empty a table which is just being dropped logs an error and fails it.
+ */
+export type LaneMode = 'exclusive' | 'shared';
 
 export interface LaneOptions {
   /** Changes of one keyspace that may wait. */
@@ -54,11 +61,13 @@ export class LaneTicket {
 }
 
 interface Waiter {
+  readonly mode: LaneMode;
   readonly deadlineAtMs: number;
   /** Whoever asked is not there any more. */
   readonly isGone: () => boolean;
   readonly settle: (entered: LaneTicket | LaneRefusal) => void;
   timer: NodeJS.Timeout | null;
+  isSettled: boolean;
 }
 
 export class DdlLane {
@@ -76,26 +85,54 @@ export class DdlLane {
   }
 
   /** Resolves once it is this change's turn, or with why it never will be. Never rejects. */
-  async enter(keyspace: string, isGone: () => boolean): Promise<LaneTicket | LaneRefusal> {
-    let lane = this.#lanes.get(keyspace);
-    if (lane === undefined) {
-      lane = new Lane(keyspace, this.#options, () => this.#lanes.delete(keyspace));
-      this.#lanes.set(keyspace, lane);
-    }
-    return lane.enter(isGone);
+  async enter(
+    keyspace: string,
+    mode: LaneMode,
+    isGone: () => boolean,
+  ): Promise<LaneTicket | LaneRefusal> {
+    const lane = this.#lanes.get(keyspace) ?? this.#open(keyspace);
+    return lane.enter(mode, isGone);
+  }
+
+  /**
+   * At the end of the gate: what is held and no longer used is given back, so that other gates need not
+   * wait for its time to live. A change that is still under way keeps its lock for just that.
+   */
+  async close(): Promise<void> {
+    const unlocked = Promise.all([...this.#lanes.values()].map(async (lane) => lane.unlocked()));
+    let timer: NodeJS.Timeout | null = null;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LANE.closeMs);
+    });
+    await Promise.race([unlocked, late]);
+    if (timer !== null) clearTimeout(timer);
+  }
+
+  #open(keyspace: string): Lane {
+    const lane = new Lane(keyspace, this.#options, () => {
+      if (this.#lanes.get(keyspace) === lane) this.#lanes.delete(keyspace);
+    });
+    this.#lanes.set(keyspace, lane);
+    return lane;
   }
 }
 
-/** Of one keyspace; it exists while somebody is in it or waits. */
+/** Of one keyspace; it exists while somebody is in it or waits, or its lock is being given back. */
 class Lane {
   readonly #name: string;
   readonly #options: LaneOptions;
   readonly #emptied: () => void;
   #waiters: Waiter[] = [];
-  #isTaken = false;
+  /** Let in and waiting for the fleet's lock. */
+  #entering: Waiter | null = null;
+  /** How many are in it: several only where all of them are shared. */
+  #inside = 0;
+  #mode: LaneMode = 'exclusive';
   /** Kept from one change to the next, since taking it is four rounds between nodes. */
   #lock: HeldLock | null = null;
   #lockedAtMs = 0;
+  /** Given back; the next is asked for only then, or this gate would meet its own. */
+  #unlocking: Promise<void> | null = null;
 
   constructor(keyspace: string, options: LaneOptions, emptied: () => void) {
     this.#name = `ddl ${keyspace}`;
@@ -104,86 +141,134 @@ class Lane {
   }
 
   get waiting(): number {
-    return this.#waiters.length;
+    const here = this.#waiters.filter((waiter) => !waiter.isGone());
+    return here.length + (this.#entering === null ? 0 : 1);
   }
 
-  async enter(isGone: () => boolean): Promise<LaneTicket | LaneRefusal> {
+  /** Resolves once the lock that nobody uses is given back. */
+  async unlocked(): Promise<void> {
+    if (this.#inside === 0) await this.#unlock();
+  }
+
+  async enter(mode: LaneMode, isGone: () => boolean): Promise<LaneTicket | LaneRefusal> {
     const { queue, waitMs } = this.#options;
-    if (this.#waiters.length >= queue)
-      this.#waiters = this.#waiters.filter((one) => this.#stays(one));
+    if (this.#waiters.length >= queue) this.#dropGone();
     if (this.#waiters.length >= queue) return { why: 'full', waiting: this.#waiters.length };
-    return new Promise((settle) => {
+    return new Promise((resolve) => {
       const waiter: Waiter = {
+        mode,
         deadlineAtMs: Date.now() + waitMs,
         isGone,
-        settle,
+        settle: (entered) => {
+          waiter.isSettled = true;
+          if (waiter.timer !== null) clearTimeout(waiter.timer);
+          resolve(entered);
+        },
         timer: null,
+        isSettled: false,
       };
       waiter.timer = setTimeout(() => this.#late(waiter), waitMs);
       this.#waiters.push(waiter);
-      if (!this.#isTaken) this.#next();
+      this.#next();
     });
   }
 
   #late(waiter: Waiter): void {
+    this.#dropGone();
     const ahead = this.#waiters.indexOf(waiter);
-    if (ahead < 0) return;
-    this.#waiters.splice(ahead, 1);
-    waiter.settle({ why: 'timeout', ahead: ahead + 1 });
-  }
-
-  #stays(waiter: Waiter): boolean {
-    if (!waiter.isGone()) return true;
-    if (waiter.timer !== null) clearTimeout(waiter.timer);
-    waiter.settle({ why: 'timeout', ahead: 0 });
-    return false;
-  }
-
-  /** Lets in whoever waits longest. */
-  #next(): void {
-    const waiter = this.#waiters.find((one) => !one.isGone());
-    this.#waiters = this.#waiters.filter((one) => one === waiter || this.#stays(one));
-    if (waiter === undefined) {
-      this.#isTaken = false;
-      void this.#unlock().then(() => {
-        if (!this.#isTaken && this.#waiters.length === 0) this.#emptied();
-      });
+    if (ahead < 0) {
+      // Its turn came; of one that is gone nobody hears this.
+      waiter.settle({ why: 'lock', message: "the fleet's lock did not come in time" });
       return;
     }
-    this.#isTaken = true;
-    this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+    this.#waiters.splice(ahead, 1);
+    const others = this.#inside + (this.#entering === null ? 0 : 1);
+    waiter.settle({ why: 'timeout', ahead: ahead + others });
+  }
+
+  #dropGone(): void {
+    this.#waiters = this.#waiters.filter((waiter) => {
+      if (!waiter.isGone()) return true;
+      waiter.settle({ why: 'timeout', ahead: 0 });
+      return false;
+    });
+  }
+
+  /** Lets in whoever waits longest, where the lane is free for it. */
+  #next(): void {
+    if (this.#entering !== null) return;
+    this.#dropGone();
+    const [waiter] = this.#waiters;
+    if (waiter === undefined) {
+      if (this.#inside === 0) this.#rest();
+      return;
+    }
+    if (this.#inside > 0 && !this.#mayJoin(waiter)) return;
+    this.#waiters.shift();
     void this.#let(waiter);
   }
 
+  /** Not for longer than the turn of this gate: a stream of them would keep all others out. */
+  #mayJoin({ mode }: Waiter): boolean {
+    if (mode !== 'shared' || this.#mode !== 'shared') return false;
+    return this.#lock === null || this.#isOurTurn;
+  }
+
   async #let(waiter: Waiter): Promise<void> {
+    this.#entering = waiter;
     try {
-      await this.#relock(waiter.deadlineAtMs);
+      // Whoever joins others stands under the lock that they have.
+      if (this.#inside === 0) await this.#relock(waiter.deadlineAtMs);
     } catch (error) {
-      if (waiter.timer !== null) clearTimeout(waiter.timer);
       waiter.settle({ why: 'lock', message: error instanceof Error ? error.message : '' });
-      this.#next();
-      return;
     }
-    if (waiter.timer !== null) clearTimeout(waiter.timer);
-    waiter.settle(new LaneTicket(this.#lock, () => this.#next()));
+    this.#entering = null;
+    if (!waiter.isSettled) {
+      this.#inside++;
+      this.#mode = waiter.mode;
+      waiter.settle(
+        new LaneTicket(this.#lock, () => {
+          this.#inside--;
+          this.#next();
+        }),
+      );
+    }
+    this.#next();
+  }
+
+  get #isOurTurn(): boolean {
+    return this.#lock?.isHeld === true && Date.now() - this.#lockedAtMs < LANE.turnMs;
   }
 
   /** The lock that is held serves on for a while; then other gates get their turn. */
   async #relock(deadlineAtMs: number): Promise<void> {
-    const nowMs = Date.now();
-    if (this.#lock?.isHeld === true && nowMs - this.#lockedAtMs < LANE.turnMs) return;
-    if (this.#lock !== null) {
-      await this.#unlock();
-      await new Promise((resolve) => setTimeout(resolve, LANE.yieldMs));
-    }
+    if (this.#isOurTurn) return;
+    const hadIt = this.#lock !== null;
+    await this.#unlock();
+    if (hadIt) await new Promise((resolve) => setTimeout(resolve, LANE.yieldMs));
     this.#lock = await this.#options.lock.acquire(this.#name, deadlineAtMs);
     this.#lockedAtMs = Date.now();
+  }
+
+  #rest(): void {
+    const isEmpty = (): boolean =>
+      this.#inside === 0 &&
+      this.#entering === null &&
+      this.#waiters.length === 0 &&
+      this.#unlocking === null;
+    void this.#unlock().then(() => {
+      if (isEmpty()) this.#emptied();
+    });
   }
 
   async #unlock(): Promise<void> {
     const lock = this.#lock;
     this.#lock = null;
-    // One that can't be released ends by itself.
-    await lock?.release().catch(() => undefined);
+    if (lock !== null) {
+      this.#unlocking = lock.release().finally(() => {
+        this.#unlocking = null;
+      });
+    }
+    await this.#unlocking;
   }
 }

@@ -2,7 +2,6 @@
 // transaction with a time to live, and renewed while it is held. Time is counted by the cluster alone, and
 // here only as "since before I asked", so that no clock must be right.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { LANE } from '../limits.ts';
@@ -16,16 +15,35 @@ import { UpstreamFault } from './faults.ts';
 import { CONTROL_VERSION, type OwnQuery } from './own-query.ts';
 
 export interface FleetLockListener {
-  /** Whether the fleet has a table of locks that this gate may use; told at the first use and at each change. */
+  /** Whether the fleet has a table of locks; told at the first use and at each change. */
   shared(isShared: boolean): void;
   /** A lock could not be renewed in time: another gate may hold it now. */
   lost(name: string): void;
 }
 
 /** Of an absent table; of one that the gate's login has no right on, whether it is there or not. */
-const ABSENT: ReadonlySet<number> = new Set([CqlErrorCode.INVALID, CqlErrorCode.UNAUTHORIZED]);
+const PERHAPS_ABSENT: ReadonlySet<number> = new Set([
+  CqlErrorCode.INVALID,
+  CqlErrorCode.UNAUTHORIZED,
+]);
+
+/** What an attempt to take it found: `mine` is what an earlier attempt made whose answer was lost. */
+type Attempt = 'won' | 'mine' | 'taken' | 'absent';
+
+/** It is there and can't be used: no wait mends that. */
+class ClosedTableFault extends UpstreamFault {}
+
+/** For how long something is so, by both clocks: one may be set back, the other stands still in a sleep. */
+class Stopwatch {
+  readonly #wallMs = Date.now();
+  readonly #steadyMs = performance.now();
+  get elapsedMs(): number {
+    return Math.max(Date.now() - this.#wallMs, performance.now() - this.#steadyMs);
+  }
+}
 
 export class LockTable implements FleetLock {
+  readonly #keyspace: string;
   readonly #table: string;
   readonly #query: OwnQuery;
   readonly #listener: FleetLockListener;
@@ -33,6 +51,7 @@ export class LockTable implements FleetLock {
   #lookAgainAtMs = 0;
 
   constructor(keyspace: string, query: OwnQuery, listener: FleetLockListener) {
+    this.#keyspace = keyspace;
     this.#table = `${quoteIfNeeded(keyspace)}.locks`;
     this.#query = query;
     this.#listener = listener;
@@ -47,92 +66,172 @@ export class LockTable implements FleetLock {
     if (this.#isShared === false && Date.now() < this.#lookAgainAtMs) return null;
     const owner = randomUUID();
     let problem = 'another gate of the fleet is changing the schema of this keyspace';
+    /** An attempt that got no answer may have been made all the same. */
+    let isUncertain = false;
     for (;;) {
-      const askedAtMs = Date.now();
+      const asked = new Stopwatch();
       try {
-        const won = await this.#take(name, owner);
-        if (won === null) {
-          this.#lookAgainAtMs = Date.now() + LANE.absentPollMs;
-          this.#tell(false);
-          return null;
+        const attempt = await this.#take(name, owner);
+        this.#tell(attempt !== 'absent');
+        if (attempt === 'absent') return null;
+        if (attempt === 'won') return new Held(this, name, owner, asked, this.#listener);
+        // Made by an attempt before: nobody knows how long ago.
+        const anew = new Stopwatch();
+        if (attempt === 'mine' && (await this.renew(name, owner))) {
+          return new Held(this, name, owner, anew, this.#listener);
         }
-        this.#tell(true);
-        if (won) return this.#held(name, owner, askedAtMs);
       } catch (error) {
-        // Its fate is unknown: the next attempt finds out whose it is.
+        if (error instanceof ClosedTableFault) throw error;
+        isUncertain = true;
         problem = `the fleet's lock can't be asked for: ${error instanceof Error ? error.message : ''}`;
       }
-      if (Date.now() + LANE.pollMaxMs >= deadlineAtMs) throw new UpstreamFault('busy', problem);
-      await delay(LANE.pollMinMs + Math.random() * (LANE.pollMaxMs - LANE.pollMinMs));
+      if (Date.now() + LANE.pollMaxMs >= deadlineAtMs) break;
+      await pause(LANE.pollMinMs + Math.random() * (LANE.pollMaxMs - LANE.pollMinMs));
+    }
+    if (isUncertain) void this.giveBack(name, owner);
+    throw new UpstreamFault('busy', problem);
+  }
+
+  /** False: it is another's, or nobody's. Rejects where that is not known. */
+  async renew(name: string, owner: string): Promise<boolean> {
+    const answer = await this.#query(
+      `UPDATE ${this.#table} USING TTL ${LANE.lockTtlSeconds} SET owner = ${literal(owner)} ${whose(name, owner)}`,
+      Consistency.QUORUM,
+    );
+    if (answer.opcode !== Opcode.ERROR) return isApplied(answer);
+    throw new UpstreamFault('unreachable', decodeError(answer).message);
+  }
+
+  /** Until it is known to be gone, or has ended by itself. Never rejects. */
+  async giveBack(name: string, owner: string): Promise<void> {
+    const since = new Stopwatch();
+    while (since.elapsedMs < LANE.lockTtlSeconds * 1000) {
+      try {
+        const answer = await this.#query(
+          `DELETE FROM ${this.#table} ${whose(name, owner)}`,
+          Consistency.QUORUM,
+        );
+        if (answer.opcode !== Opcode.ERROR) return;
+        if (PERHAPS_ABSENT.has(decodeError(answer).code)) return;
+      } catch {
+        // Tried again below.
+      }
+      await pause(LANE.pollMaxMs);
     }
   }
 
-  /** Whether it is this owner's now; null where there is no such table. */
-  async #take(name: string, owner: string): Promise<boolean | null> {
+  async #take(name: string, owner: string): Promise<Attempt> {
     const answer = await this.#query(
       `INSERT INTO ${this.#table} (name, owner) VALUES (${literal(name)}, ${literal(owner)}) IF NOT EXISTS USING TTL ${LANE.lockTtlSeconds}`,
       Consistency.QUORUM,
     );
-    if (answer.opcode === Opcode.ERROR) {
-      const { code, message } = decodeError(answer);
-      if (ABSENT.has(code)) return null;
-      throw new UpstreamFault('unreachable', message);
+    if (answer.opcode !== Opcode.ERROR) {
+      if (isApplied(answer)) return 'won';
+      return cellOf(answer, 'owner')?.toString('utf8') === owner ? 'mine' : 'taken';
     }
-    return isOwned(answer, owner);
+    const { code, message } = decodeError(answer);
+    if (!PERHAPS_ABSENT.has(code)) throw new UpstreamFault('unreachable', message);
+    if (!(await this.#exists())) return 'absent';
+    // The other gates lock: to go on without would be what the lock is there to prevent.
+    throw new ClosedTableFault(
+      'login_refused',
+      `${this.#table} is there, but the gate may not use it; operators: 'cqlgate provision' says what the gate's login needs`,
+    );
   }
 
-  #held(name: string, owner: string, askedAtMs: number): HeldLock {
-    const where = `WHERE name = ${literal(name)} IF owner = ${literal(owner)}`;
-    // Counted from before the node can have begun to count.
-    let isHeldUntilMs = askedAtMs + LANE.lockTtlSeconds * 1000 - LANE.marginMs;
-    let isReleased = false;
-    const isHeld = (): boolean => !isReleased && Date.now() < isHeldUntilMs;
-    const renew = async (): Promise<void> => {
-      const renewedAtMs = Date.now();
-      const answer = await this.#query(
-        `UPDATE ${this.#table} USING TTL ${LANE.lockTtlSeconds} SET owner = ${literal(owner)} ${where}`,
-        Consistency.QUORUM,
-      );
-      if (answer.opcode !== Opcode.ERROR && isOwned(answer, owner)) {
-        isHeldUntilMs = renewedAtMs + LANE.lockTtlSeconds * 1000 - LANE.marginMs;
-      }
-    };
-    const timer = setInterval(() => {
-      if (!isHeld()) {
-        clearInterval(timer);
-        if (!isReleased) this.#listener.lost(name);
-        return;
-      }
-      // One that fails is tried again, until the time is over.
-      renew().catch(() => undefined);
-    }, LANE.renewMs);
-    return {
-      get isHeld() {
-        return isHeld();
-      },
-      release: async () => {
-        isReleased = true;
-        clearInterval(timer);
-        await this.#query(`DELETE FROM ${this.#table} ${where}`, Consistency.QUORUM);
-      },
-    };
+  /** Every login may ask for this. */
+  async #exists(): Promise<boolean> {
+    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${literal(this.#keyspace)} AND table_name = 'locks'`;
+    const answer = await this.#query(query, Consistency.ONE);
+    if (answer.opcode !== Opcode.ERROR) return decodeRows(answer, CONTROL_VERSION).rows.length > 0;
+    throw new UpstreamFault('unreachable', decodeError(answer).message);
   }
 
   #tell(isShared: boolean): void {
+    if (!isShared) this.#lookAgainAtMs = Date.now() + LANE.absentPollMs;
     if (this.#isShared === isShared) return;
     this.#isShared = isShared;
     this.#listener.shared(isShared);
   }
 }
 
-/** The row of a lightweight transaction: `[applied]`, and the owner that it found where it was not. */
-function isOwned(answer: Frame, owner: string): boolean {
+class Held implements HeldLock {
+  readonly #table: LockTable;
+  readonly #name: string;
+  readonly #owner: string;
+  readonly #listener: FleetLockListener;
+  readonly #timer: NodeJS.Timeout;
+  /** From before the node can have begun to count. */
+  #since: Stopwatch;
+  #isOver = false;
+
+  constructor(
+    table: LockTable,
+    name: string,
+    owner: string,
+    since: Stopwatch,
+    listener: FleetLockListener,
+  ) {
+    this.#table = table;
+    this.#name = name;
+    this.#owner = owner;
+    this.#since = since;
+    this.#listener = listener;
+    // One that is held at the end of the gate must not keep it running.
+    this.#timer = setInterval(() => void this.#renew(), LANE.renewMs).unref();
+  }
+
+  get isHeld(): boolean {
+    const lifeMs = LANE.lockTtlSeconds * 1000 - LANE.marginMs;
+    return !this.#isOver && this.#since.elapsedMs < lifeMs;
+  }
+
+  async release(): Promise<void> {
+    this.#end();
+    await this.#table.giveBack(this.#name, this.#owner);
+  }
+
+  async #renew(): Promise<void> {
+    const anew = new Stopwatch();
+    try {
+      const isMine = this.isHeld && (await this.#table.renew(this.#name, this.#owner));
+      if (isMine) {
+        if (anew.elapsedMs < this.#since.elapsedMs) this.#since = anew;
+      } else if (this.#end()) this.#listener.lost(this.#name);
+    } catch {
+      // Tried again at the next turn, until the time is over.
+    }
+  }
+
+  /** False where it was over before. */
+  #end(): boolean {
+    const wasOver = this.#isOver;
+    this.#isOver = true;
+    clearInterval(this.#timer);
+    return !wasOver;
+  }
+}
+
+function whose(name: string, owner: string): string {
+  return `WHERE name = ${literal(name)} IF owner = ${literal(owner)}`;
+}
+
+function isApplied(answer: Frame): boolean {
+  return cellOf(answer, '[applied]')?.[0] === 1;
+}
+
+/** Of the one row that answers a lightweight transaction. */
+function cellOf(answer: Frame, name: string): Buffer | null {
   const { columns, rows } = decodeRows(answer, CONTROL_VERSION);
-  const cell = (name: string): Buffer | null =>
-    rows[0]?.[columns.findIndex((column) => column.name === name)] ?? null;
-  return cell('[applied]')?.[0] === 1 || cell('owner')?.toString('utf8') === owner;
+  return rows[0]?.[columns.findIndex((column) => column.name === name)] ?? null;
 }
 
 function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
+}
+
+async function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 }

@@ -14,9 +14,9 @@ export function ownKeyspaceStatements({ name, replication }: OwnKeyspace): strin
   const options = Object.entries(replication).map(([key, value]) => `${text(key)}: ${text(value)}`);
   return [
     `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {${options.join(', ')}}`,
-    // One partition: the whole list is read each second, and it is people who make its rows.
     // Rows live for seconds, by their time to live: what the next compaction finds may go.
     `CREATE TABLE IF NOT EXISTS ${keyspace}.locks (name text PRIMARY KEY, owner text) WITH gc_grace_seconds = 3600`,
+    // One partition: the whole list is read each second, and it is people who make its rows.
     `CREATE TABLE IF NOT EXISTS ${keyspace}.revocations (list int, id uuid, what text, issuer text, value text, reason text, revoked_by text, revoked_at timestamp, PRIMARY KEY (list, id))`,
   ];
 }

@@ -61,6 +61,8 @@ export class Pool {
   #failures = 0;
   #nextOpenAtMs = 0;
   #lastFault: string | null = null;
+  /** An attempt to connect told whether the node is there. */
+  #wasTried = false;
   /** Replaced: it opens nothing more and finishes what is in flight. */
   #retired = false;
   #closed = false;
@@ -91,6 +93,11 @@ export class Pool {
   /** It has no connection, and the last attempt to get one failed. */
   get isFailing(): boolean {
     return this.#connections.length === 0 && this.#failures > 0;
+  }
+
+  /** Whether its node is there is not known yet. */
+  get isUntried(): boolean {
+    return !this.#wasTried;
   }
 
   /** A connection was promised to somebody who takes it in this turn. */
@@ -222,6 +229,7 @@ export class Pool {
     }).then(
       (connection) => {
         this.#opening--;
+        this.#wasTried = true;
         this.#failures = 0;
         this.#lastFault = null;
         if (this.#closed || !connection.isReady) {
@@ -243,6 +251,7 @@ export class Pool {
   }
 
   #failed(fault: UpstreamFault): void {
+    this.#wasTried = true;
     this.#failures++;
     const backoffMs = Math.min(
       UPSTREAM.reconnectMaxMs,

@@ -110,9 +110,14 @@ export class Route {
     this.#serveWaiters();
   }
 
-  /** A connection to each node that is reached, for questions of the gate's own. */
-  get oneOfEach(): readonly Connection[] {
-    return [...this.#byNode.values()].flatMap((pool) => pool.pick(null) ?? []);
+  /**
+   * A connection to just this node, for questions of the gate's own. `busy`: none is free now; `lost`: it was
+   * tried and is not reached; `untried`: not yet, or its datacenter is not used.
+   */
+  connectionTo(node: ClusterNode): Connection | 'busy' | 'lost' | 'untried' {
+    const pool = this.#byNode.get(node);
+    if (pool === undefined || pool.isUntried) return 'untried';
+    return pool.ready === 0 ? 'lost' : (pool.pick(null) ?? 'busy');
   }
 
   /** Whether a node other than this one could be asked now. */

@@ -1,6 +1,6 @@
-// Whether all nodes that are reached have the same schema. Each is asked itself, over a connection that
-// stands: gossip, which drivers read in system.peers, is a second or two behind.
-import { setTimeout as delay } from 'node:timers/promises';
+// Whether all nodes that can be reached have the same schema. Each that the gate has a connection to is asked
+// itself: gossip, which drivers read in system.peers, is a second or two behind. Of those that it has none
+// to (another datacenter, or not yet) the word of the others counts.
 import { AGREEMENT } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
@@ -14,28 +14,97 @@ export interface Agreement {
   readonly agreed: boolean;
 }
 
-/**
- * Resolves once the nodes of `connections` agree, or after `timeoutMs` with what stood then. The
- * connections are asked for anew at each look: nodes may be lost and come back. Never rejects.
- */
-export async function schemaAgreement(
-  connections: () => readonly Connection[],
-  timeoutMs: number,
-): Promise<Agreement> {
-  const deadlineAtMs = Date.now() + timeoutMs;
-  let pauseMs: number = AGREEMENT.pauseMinMs;
-  for (;;) {
-    const versions = await Promise.all(connections().map(schemaVersionOf));
-    // One that was lost while it was asked has no say.
-    const known = new Set(versions.filter((version) => version !== null));
-    if (known.size === 1) return { version: [...known][0]!, agreed: true };
-    if (Date.now() + pauseMs > deadlineAtMs) return { version: null, agreed: false };
-    await delay(pauseMs);
-    pauseMs = Math.min(2 * pauseMs, AGREEMENT.pauseMaxMs);
+/** A node that has a say. Those that are known to be down, or that the gate lost, have none. */
+export interface SchemaWitness {
+  readonly hostId: string;
+  /** As connections are named. */
+  readonly name: string;
+  /** `busy`: it has connections, and none that can be asked now. null: the others are asked. */
+  readonly connection: Pick<Connection, 'request' | 'version'> | 'busy' | null;
+}
+
+export interface SchemaSources {
+  /** Asked for anew at each look: nodes may be lost and come back. */
+  witnesses(): readonly SchemaWitness[];
+  /** What a node has heard of the others, by host id; null where it can't be asked. */
+  heard(): Promise<ReadonlyMap<string, string> | null>;
+}
+
+const NOTHING_HEARD: ReadonlyMap<string, string> = new Map();
+
+export class SchemaAgreement {
+  readonly #sources: SchemaSources;
+  /**
+   * Nodes only heard of that did not come along in a whole wait, with the version that they had: most likely
+   * down since before the gate knew them. They have a say again with another version.
+   */
+  readonly #leftBehind = new Map<string, string>();
+
+  constructor(sources: SchemaSources) {
+    this.#sources = sources;
+  }
+
+  /**
+   * Resolves once they agree, or after `timeoutMs` with what stood then. `from`: of a change without an answer,
+   * the node that had it; while it is not reached it may make it yet. Never rejects.
+   */
+  async reached(timeoutMs: number, from: string | null = null): Promise<Agreement> {
+    const deadlineAtMs = Date.now() + timeoutMs;
+    let pauseMs: number = AGREEMENT.pauseMinMs;
+    for (;;) {
+      const { witnesses, asked, heard } = await this.#look();
+      const [version, ...others] = new Set([...asked, ...heard.values()]);
+      // Nobody asked is no agreement, and one without an answer may have any version.
+      const isOne = typeof version === 'string' && others.length === 0;
+      if (isOne && (from === null || witnesses.some((one) => isReached(one, from)))) {
+        return { version, agreed: true };
+      }
+      if (Date.now() + pauseMs > deadlineAtMs) {
+        this.#leaveBehind(asked, heard);
+        return { version: null, agreed: false };
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      pauseMs = Math.min(2 * pauseMs, AGREEMENT.pauseMaxMs);
+    }
+  }
+
+  /** Versions of those that were asked themselves, null for no answer; and of the others by host id. */
+  async #look() {
+    const witnesses = this.#sources.witnesses();
+    const unasked = witnesses.filter(({ connection }) => connection === null);
+    const [told, ...asked] = await Promise.all([
+      unasked.length === 0 ? NOTHING_HEARD : this.#sources.heard(),
+      ...witnesses.map(async ({ connection }) =>
+        connection === null ? undefined : schemaVersionOf(connection),
+      ),
+    ]);
+    const heard = new Map<string, string | null>();
+    for (const { hostId } of unasked) {
+      const version = told === null ? null : told.get(hostId);
+      // One that nobody has heard a version of is just joining.
+      if (version === undefined || this.#leftBehind.get(hostId) === version) continue;
+      heard.set(hostId, version);
+    }
+    return { witnesses, asked: asked.filter((version) => version !== undefined), heard };
+  }
+
+  #leaveBehind(asked: readonly (string | null)[], heard: ReadonlyMap<string, string | null>): void {
+    const [common, ...others] = new Set(asked);
+    if (typeof common !== 'string' || others.length > 0) return;
+    for (const [hostId, version] of heard) {
+      if (version !== null && version !== common) this.#leftBehind.set(hostId, version);
+    }
   }
 }
 
-async function schemaVersionOf(connection: Connection): Promise<string | null> {
+function isReached({ name, connection }: SchemaWitness, node: string): boolean {
+  return name === node && connection !== null;
+}
+
+async function schemaVersionOf(
+  connection: Exclude<SchemaWitness['connection'], null>,
+): Promise<string | null> {
+  if (connection === 'busy') return null;
   const { version } = connection;
   const query = "SELECT schema_version FROM system.local WHERE key = 'local'";
   try {

@@ -21,6 +21,8 @@ import type { TestGate } from '../support/gate.ts';
 import { failureRound, Workload } from '../support/node-failures.ts';
 import { noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
+import { changeTogether, isOneAfterTheOther } from '../support/schema-jobs.ts';
+import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
 
 let cluster: CassandraCluster;
 let gate: TestGate;
@@ -30,10 +32,21 @@ let tap: AddressTap;
 const GATE = '127.0.1.1';
 const jobs: Client[] = [];
 
-async function newJobs(count: number): Promise<Client[]> {
-  const made = await jobsOf(gate, count);
+async function newJobs(count: number, of = gate): Promise<Client[]> {
+  const made = await jobsOf(of, count);
   jobs.push(...made);
   return made;
+}
+
+/** The gates' own keyspace, so that they make schema changes one after the other. */
+async function makeOwnKeyspace(): Promise<void> {
+  const superuser = { username: 'cassandra', password: 'cassandra' };
+  const client = await cluster.at(cluster.nodes[0]!, superuser);
+  const replication = { class: 'NetworkTopologyStrategy', datacenter1: 3 };
+  for (const statement of ownKeyspaceStatements({ name: 'cqlgate', replication })) {
+    await client.execute(statement);
+  }
+  await client.shutdown();
 }
 
 /** What is not as it should be with a driver that has ended; each text names it. */
@@ -95,6 +108,7 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
       datacenters: ['datacenter1', 'datacenter1', 'datacenter1'],
     });
     await cluster.allUp();
+    await makeOwnKeyspace();
     const forbidden = cluster.nodes.map(({ host }) => host);
     tap = await AddressTap.start({ host: GATE, upstreamPort: () => gate.port, forbidden });
     gate = await clusterGate(cluster, {
@@ -115,22 +129,33 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
     await cluster?.remove();
   });
 
-  it('lets twenty jobs change one keyspace at once: all succeed, with one schema in the end', async () => {
-    const twenty = await newJobs(20);
-    await Promise.all(
-      twenty.map(async (job, i) => {
-        await job.execute(`CREATE TABLE shop.job${i} (k int PRIMARY KEY, v text)`);
-        await job.execute(`ALTER TABLE shop.job${i} ADD note text`);
-        await job.execute(`INSERT INTO shop.job${i} (k, note) VALUES (1, 'x')`, [], {
-          prepare: true,
-        });
-      }),
-    );
-    expect(await cluster.schemaVersions()).toHaveLength(1);
-    expect(await cluster.errors()).toEqual([]);
-    const outcomes = (await gate.records()).filter(({ outcome }) => outcome?.schema_change);
-    expect(outcomes.every(({ outcome }) => outcome.schema_agreed)).toBe(true);
-  });
+  it.each([1, 2])(
+    'lets twenty jobs change one keyspace at once through %d gates: all succeed, with one schema in the end',
+    async (count) => {
+      const second = count > 1 ? await clusterGate(cluster, { issuer: gate.issuer }) : null;
+      const gates = second === null ? [gate] : [gate, second];
+      const already = (await gate.records()).length;
+      const twenty = (
+        await Promise.all(gates.map(async (one) => newJobs(20 / gates.length, one)))
+      ).flat();
+      try {
+        await changeTogether(twenty, 'shop', `of${count}gates`);
+        expect(await cluster.schemaVersions()).toHaveLength(1);
+        expect(await cluster.errors()).toEqual([]);
+        const changes = async () => {
+          const [own, other] = await Promise.all(gates.map(async (one) => one.records()));
+          return [...own!.slice(already), ...(other ?? [])].filter(
+            ({ outcome }) => outcome?.schema_change,
+          );
+        };
+        await expect.poll(async () => (await changes()).length).toBe(61);
+        expect((await changes()).every(({ outcome }) => outcome.schema_agreed)).toBe(true);
+        expect(isOneAfterTheOther(await changes())).toBe(true);
+      } finally {
+        await second?.close();
+      }
+    },
+  );
 
   it('takes EXECUTEs to a replica, for clients that know of no tokens', async () => {
     await admin.execute(

@@ -7,7 +7,21 @@ import { LANE } from '../../src/limits.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
 import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
 import { TestGate, type GateOptions } from '../support/gate.ts';
-import { contactPoint, direct, failure, freeze, noNode, thaw, through } from '../support/nodes.ts';
+import {
+  contactPoint,
+  direct,
+  failure,
+  freeze,
+  nodeErrors,
+  noNode,
+  thaw,
+  through,
+} from '../support/nodes.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { changeTogether, isOneAfterTheOther } from '../support/schema-jobs.ts';
+import { decodePrepared } from '../../src/protocol/messages/result.ts';
+import { decodeError } from '../../src/protocol/messages/error.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
 
 const OWN = {
   name: 'cqlgate',
@@ -52,6 +66,26 @@ async function makeOwnKeyspace(): Promise<void> {
   for (const statement of ownKeyspaceStatements(OWN)) await admin.execute(statement);
 }
 
+/** As another gate would have it that changes the schema. */
+async function lockByAnother(): Promise<void> {
+  await makeOwnKeyspace();
+  await admin.execute(
+    "INSERT INTO cqlgate.locks (name, owner) VALUES ('ddl lane', 'another gate') USING TTL 60",
+  );
+}
+
+/** A transaction as those of gates: a plain write beside them may be older than what it is to end. */
+async function unlockByAnother(): Promise<void> {
+  await admin.execute("DELETE FROM cqlgate.locks WHERE name = 'ddl lane' IF EXISTS");
+}
+
+async function tables(): Promise<string[]> {
+  const { rows } = await admin.execute(
+    "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'lane'",
+  );
+  return rows.map((row) => String(row['table_name']));
+}
+
 describe.skipIf(noNode)('schema changes', () => {
   beforeAll(async () => {
     admin = await direct();
@@ -94,6 +128,37 @@ describe.skipIf(noNode)('schema changes', () => {
     await gate.logged(/no table of locks/);
   });
 
+  it.each([1, 2])(
+    'of twenty jobs through %d gates all succeed, one after the other',
+    async (count) => {
+      if (count > 1) await makeOwnKeyspace();
+      const first = await gateOf();
+      const rest = await Promise.all(
+        Array.from({ length: count - 1 }, async () => gateOf({ issuer: first.issuer })),
+      );
+      const all = [first, ...rest];
+      const twenty = await Promise.all(
+        Array.from({ length: 20 }, async (_unused, i) => clientOf(all[i % count]!)),
+      );
+      const errorsBefore = await nodeErrors();
+      await changeTogether(twenty, 'lane', `of${count}gates`);
+      expect(await nodeErrors()).toEqual(errorsBefore);
+      const made = (await tables()).filter((name) => name.startsWith(`of${count}gates`));
+      expect(made).toHaveLength(21);
+      // Of CREATE IF NOT EXISTS only the first changed anything.
+      await expect
+        .poll(
+          async () =>
+            (await Promise.all(all.map(async (one) => one.records())))
+              .flat()
+              .filter(({ outcome }) => outcome?.schema_change).length,
+        )
+        .toBe(61);
+      const records = (await Promise.all(all.map(async (one) => one.records()))).flat();
+      expect(isOneAfterTheOther(records)).toBe(true);
+    },
+  );
+
   it('that find the lane full, or wait too long, are told so, and nothing was sent', async () => {
     const gate = await gateOf({ config: { limits: { ddlLaneQueue: 1, ddlLaneWaitMs: 1_000 } } });
     const [one, two, three] = await Promise.all([1, 2, 3].map(async () => clientOf(gate)));
@@ -114,10 +179,7 @@ describe.skipIf(noNode)('schema changes', () => {
     } finally {
       thaw();
     }
-    const { rows } = await admin.execute(
-      "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'lane'",
-    );
-    const names = rows.map((row) => String(row['table_name']));
+    const names = await tables();
     expect(names).not.toContain('late');
     expect(names).not.toContain('too_many');
     const outcomes = await outcomesOf([gate], 3);
@@ -181,15 +243,109 @@ describe.skipIf(noNode)('schema changes', () => {
   });
 
   it('say whose lock it is that they wait for, and that nothing was changed', async () => {
-    await makeOwnKeyspace();
     const gate = await gateOf({ config: { limits: { ddlLaneWaitMs: 1_500 } } });
     const client = await clientOf(gate);
-    await admin.execute(
-      "INSERT INTO cqlgate.locks (name, owner) VALUES ('ddl lane', 'another gate') USING TTL 20",
-    );
+    await lockByAnother();
     const refused = await failure(create(client, 'locked'));
     expect(refused.code).toBe(CqlErrorCode.OVERLOADED);
     expect(refused.message).toMatch(/another gate of the fleet is changing.*Nothing was changed/);
+    expect(await tables()).not.toContain('locked');
+  });
+
+  it('wait when they are executed, not when they are prepared', async () => {
+    const gate = await gateOf({ config: { limits: { ddlLaneWaitMs: 1_500 } } });
+    await lockByAnother();
+    const raw = await RawClient.login(gate.port, 'oidc', gate.issuer.mint());
+    const startedAtMs = Date.now();
+    const prepared = await raw.prepare('CREATE TABLE lane.by_id (k int PRIMARY KEY)');
+    expect(Date.now() - startedAtMs).toBeLessThan(1_000);
+    expect(prepared?.opcode).toBe(Opcode.RESULT);
+    const { id } = decodePrepared(prepared!, 4);
+    expect(decodeError((await raw.execute(id))!).message).toMatch(/another gate of the fleet/);
+    await unlockByAnother();
+    expect((await raw.execute(id))?.opcode).toBe(Opcode.RESULT);
+    expect(await tables()).toContain('by_id');
+    raw.socket.destroy();
+  });
+
+  it('are decided again when it is their turn', async () => {
+    const gate = await gateOf();
+    const client = await clientOf(gate);
+    await lockByAnother();
+    const refused = failure(create(client, 'no_more'));
+    await delay(500);
+    await gate.writePolicy({ migrator: { grants: ['SELECT ON KEYSPACE lane'] } });
+    await gate.logged(/policy taken/);
+    await unlockByAnother();
+    const { code, message } = await refused;
+    expect(code).toBe(CqlErrorCode.UNAUTHORIZED);
+    expect(message).toMatch(/CREATE/);
+    expect(await tables()).not.toContain('no_more');
+    // It was not decided on disk as something that is made.
+    const records = await gate.records();
+    expect(
+      records.some(
+        ({ kind, decision, statement }) =>
+          kind === 'decision' && decision.result === 'permit' && /no_more/.test(statement.text),
+      ),
+    ).toBe(false);
+  });
+
+  it('and TRUNCATE wait for each other; roles do not', async () => {
+    const gate = await gateOf({
+      roles: {
+        migrator: {
+          grants: [
+            'CREATE, ALTER, DROP, SELECT, MODIFY ON KEYSPACE lane',
+            'CREATE, DROP ON ALL ROLES',
+          ],
+        },
+      },
+    });
+    const client = await clientOf(gate);
+    await admin.execute('CREATE TABLE IF NOT EXISTS lane.stock (k int PRIMARY KEY)');
+    await admin.execute('INSERT INTO lane.stock (k) VALUES (1)');
+    await lockByAnother();
+    let isEmptied = false;
+    const truncated = client.execute('TRUNCATE lane.stock').then(() => {
+      isEmptied = true;
+    });
+    await client.execute('CREATE ROLE lane_role');
+    await client.execute('DROP ROLE lane_role');
+    await delay(500);
+    expect(isEmptied).toBe(false);
+    await unlockByAnother();
+    await truncated;
+    expect((await admin.execute('SELECT k FROM lane.stock')).rowLength).toBe(0);
+  });
+
+  it('give the lock back when the gate is stopped right after', async () => {
+    await makeOwnKeyspace();
+    const gate = await gateOf();
+    const client = await clientOf(gate);
+    await create(client, 'last');
+    await gate.stop();
+    expect((await admin.execute('SELECT * FROM cqlgate.locks')).rowLength).toBe(0);
+  });
+
+  it('are refused where the table of locks is closed to the gate: others may be using it', async () => {
+    await makeOwnKeyspace();
+    await admin.execute("CREATE ROLE lane_gate WITH PASSWORD = 'pw' AND LOGIN = true");
+    await admin.execute('GRANT ALL ON KEYSPACE lane TO lane_gate');
+    try {
+      const gate = await gateOf({ username: 'lane_gate', password: 'pw' });
+      const client = await clientOf(gate);
+      const refused = await failure(create(client, 'unguarded'));
+      expect(refused.code).toBe(CqlErrorCode.OVERLOADED);
+      expect(refused.message).toMatch(/cqlgate.locks is there, but the gate may not use it/);
+      await admin.execute('GRANT SELECT, MODIFY ON KEYSPACE cqlgate TO lane_gate');
+      // Nodes keep permissions for a while.
+      await expect
+        .poll(async () => create(client, 'guarded').then(() => 'made', String), { timeout: 20_000 })
+        .toBe('made');
+    } finally {
+      await admin.execute('DROP ROLE lane_gate');
+    }
   });
 
   it('of a client that went away leave the lane', async () => {
@@ -209,10 +365,7 @@ describe.skipIf(noNode)('schema changes', () => {
     } finally {
       thaw();
     }
-    const { rows } = await admin.execute(
-      "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'lane'",
-    );
-    const names = rows.map((row) => String(row['table_name']));
+    const names = await tables();
     expect(names).toContain('third');
     expect(names).not.toContain('gone');
   });

@@ -121,6 +121,12 @@ export interface NodeOptions {
   readonly progress?: Progress;
 }
 
+/** What a node logged as errors, by its directory. */
+export async function errorsIn(dir: string): Promise<string[]> {
+  const log = await readFile(path.join(dir, 'system.log'), 'utf8');
+  return log.split('\n').filter((line) => line.startsWith('ERROR'));
+}
+
 export class CassandraNode {
   readonly host: string;
   readonly datacenter: string;
@@ -241,8 +247,7 @@ export class CassandraNode {
 
   /** What it logged as an error since it was made. */
   async errors(): Promise<string[]> {
-    const log = await readFile(path.join(this.dir, 'system.log'), 'utf8');
-    return log.split('\n').filter((line) => line.startsWith('ERROR'));
+    return errorsIn(this.dir);
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, ClientOptions } from 'cassandra-driver';
 import { inject } from 'vitest';
+import { errorsIn } from './cassandra.ts';
 import { driver } from './clients.ts';
 
 export { failure, through } from './clients.ts';
@@ -29,4 +30,9 @@ export async function freeze(): Promise<void> {
 
 export function thaw(): void {
   process.kill(node!.pid, 'SIGCONT');
+}
+
+/** What the node has logged as errors until now. */
+export async function nodeErrors(): Promise<string[]> {
+  return errorsIn(node!.dir);
 }

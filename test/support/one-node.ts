@@ -10,6 +10,7 @@ export interface NodeUnderTest {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
+  readonly dir: string;
 }
 
 declare module 'vitest' {
@@ -34,7 +35,8 @@ export async function setup(project: TestProject): Promise<void> {
   }
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
   node = await CassandraNode.start();
-  project.provide('cassandra', { host: node.host, port: node.port, pid: node.pid });
+  const { host, port, pid, dir } = node;
+  project.provide('cassandra', { host, port, pid, dir });
 }
 
 export async function teardown(): Promise<void> {

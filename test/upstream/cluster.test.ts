@@ -1,6 +1,8 @@
 // The gate's view of a cluster of scripted nodes: who is in it, which datacenter is used, and how the
 // control connection and the routes follow when nodes come, go, hang and change address.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeRows } from '../../src/protocol/messages/result.ts';
+import { TypeCode } from '../../src/protocol/types.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
@@ -201,3 +203,77 @@ describe('the control connection', () => {
     expect(cluster.pinnedNode(route, next)).toBe(next);
   });
 });
+
+describe('the schema', () => {
+  const UUID = { code: TypeCode.UUID, bytes: Buffer.from([0, TypeCode.UUID]) };
+  /** Schema version of each node, and what the others say of it. */
+  let versions: number[];
+
+  function uuids(names: readonly string[], rows: readonly (readonly number[])[]): Buffer {
+    const columns = names.map((name) => ({ keyspace: 'system', table: 't', name, type: UUID }));
+    return encodeRows({
+      columns,
+      rows: rows.map((row) => row.map((byte) => Buffer.alloc(16, byte))),
+    });
+  }
+
+  beforeEach(() => {
+    versions = [7, 7, 7];
+    scripted.script = ({ text, answer }, node) => {
+      const told = (nodes: readonly number[]): Buffer =>
+        uuids(
+          ['host_id', 'schema_version'],
+          nodes.map((one) => [one + 1, versions[one]!]),
+        );
+      if (text.startsWith('SELECT schema_version FROM system.local')) {
+        answer(Opcode.RESULT, uuids(['schema_version'], [[versions[node]!]]));
+      } else if (text === 'SELECT host_id, schema_version FROM system.local') {
+        answer(Opcode.RESULT, told([node]));
+      } else if (text === 'SELECT host_id, schema_version FROM system.peers') {
+        answer(Opcode.RESULT, told([0, 1, 2].filter((one) => one !== node)));
+      } else return false;
+      return true;
+    };
+  });
+
+  const agreed = async (timeoutMs = 300): Promise<boolean> =>
+    (await cluster.agreeOnSchema(timeoutMs)).agreed;
+
+  it('is agreed on by the nodes of all datacenters, those that are not used too', async () => {
+    await clusterOf().start();
+    await expect.poll(reached).toEqual(names(0, 1));
+    expect(await agreed()).toBe(true);
+    versions[1] = 6;
+    expect(await agreed()).toBe(false);
+    versions = [7, 7, 6];
+    const later = cluster.agreeOnSchema(5_000);
+    setTimeout(() => (versions[2] = 7), 300);
+    expect(await later).toEqual({
+      agreed: true,
+      version: '07'.repeat(16).replace(DASHES, '$1-$2-$3-$4-'),
+    });
+  });
+
+  it('is agreed on without nodes that are down, as the cluster says or the gate sees', async () => {
+    await clusterOf().start();
+    await expect.poll(reached).toEqual(names(0, 1));
+    versions = [7, 6, 6];
+    expect(await agreed()).toBe(false);
+    announce('STATUS_CHANGE', 'DOWN', 2);
+    await scripted.kill(1);
+    await expect.poll(reached).toEqual(names(0));
+    expect(await agreed()).toBe(true);
+  });
+
+  it('is agreed on by nodes that the gate has not connected to yet', async () => {
+    versions = [7, 6, 7];
+    // What was a moment ago is no reason to believe that it is so.
+    scripted.nodes[1]!.hangs = true;
+    await clusterOf().start();
+    expect(await agreed()).toBe(false);
+    versions[1] = 7;
+    expect(await agreed(5_000)).toBe(true);
+  });
+});
+
+const DASHES = /^(.{8})(.{4})(.{4})(.{4})/;

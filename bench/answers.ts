@@ -137,17 +137,28 @@ const ITEMS: Table = {
 /** Texts by prepared id, so that an EXECUTE of an id never prepared here is UNPREPARED. */
 const prepared = new Set<string>();
 
-/** The answer to QUERY: plain SELECTs of whole columns over the tables above. */
+const SELECT =
+  /^select\s+(?<columns>.+?)\s+from\s+(?<keyspace>\w+)\.(?<table>\w+)(?:\s+where\s+(?<where>.+?))?\s*;?$/i;
+const EQUALS = /^(?<column>\w+)\s*=\s*'(?<value>[^']*)'$/;
+
+/** The answer to QUERY: SELECTs of whole columns over the tables above, where columns equal texts. */
 export function answerQuery(text: string): Response {
-  const match =
-    /^select\s+(.+?)\s+from\s+(\w+)\.(\w+)(?:\s+where\s+key\s*=\s*'local')?\s*;?$/i.exec(
-      text.trim(),
-    );
-  const table = TABLES.find((one) => one.keyspace === match?.[2] && one.table === match[3]);
-  if (match === null || table === undefined) return invalid(text);
-  const wanted = match[1] === '*' ? Object.keys(table.columns) : match[1]!.split(/\s*,\s*/);
-  if (wanted.some((name) => !Object.hasOwn(table.columns, name))) return invalid(text);
-  const cells = table.rows.map((row) =>
+  const asked = SELECT.exec(text.trim())?.groups;
+  const table = TABLES.find(
+    (one) => one.keyspace === asked?.['keyspace'] && one.table === asked['table'],
+  );
+  if (asked === undefined || table === undefined) return invalid(text);
+  const conditions = (asked['where']?.split(/\s+and\s+/i) ?? []).map(
+    (condition) => EQUALS.exec(condition)?.groups,
+  );
+  const list = asked['columns']!;
+  const wanted = list === '*' ? Object.keys(table.columns) : list.split(/\s*,\s*/);
+  const named = [...wanted, ...conditions.map((condition) => condition?.['column'] ?? '')];
+  if (named.some((name) => !Object.hasOwn(table.columns, name))) return invalid(text);
+  const rows = table.rows.filter((row) =>
+    conditions.every((condition) => row[condition!['column']!] === condition!['value']),
+  );
+  const cells = rows.map((row) =>
     Buffer.concat(wanted.map((name) => bytes(TYPES[table.columns[name]!].cell(row[name]!)))),
   );
   return result([int(Kind.ROWS), metadata(table, wanted), int(cells.length), ...cells]);

@@ -99,8 +99,16 @@ backend nodes
   };
 }
 
+export interface GateOptions {
+  /** Where a CPU profile of it goes when it ends. */
+  readonly profileDir?: string;
+}
+
 /** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
-export async function cqlgate(responderPort: number): Promise<Proxy> {
+export async function cqlgate(
+  responderPort: number,
+  { profileDir }: GateOptions = {},
+): Promise<Proxy> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
   const issuer = await startIssuer();
   const config = {
@@ -123,7 +131,10 @@ export async function cqlgate(responderPort: number): Promise<Proxy> {
   const child = await startChild({
     name: 'cqlgate',
     command: process.execPath,
-    args: [MAIN, 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
+    args: [
+      ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
+      ...[MAIN, 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
+    ],
     env: { ...process.env, BENCH_PASSWORD: 'bench' },
     readyLine: (line) => /listening on [^ "]*:(\d+)/.exec(line)?.[1] ?? null,
   });

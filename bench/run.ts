@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     warmup: { type: 'string', default: '1' },
     only: { type: 'string', multiple: true },
     'contact-point': { type: 'string' },
+    'profile-dir': { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -109,7 +110,10 @@ const proxies: Proxy[] = [];
 if (wanted('direct')) proxies.push(direct(responder.ready, responder.pid));
 const relay = wanted('haproxy') ? await haproxy(responder.ready) : null;
 if (relay !== null) proxies.push(relay);
-if (wanted('cqlgate')) proxies.push(await cqlgate(responder.ready));
+if (wanted('cqlgate')) {
+  const profileDir = options['profile-dir'];
+  proxies.push(await cqlgate(responder.ready, profileDir === undefined ? {} : { profileDir }));
+}
 
 const table: { shape: string; proxy: string; ratio: number | null; figures: Round }[] = [];
 for (const shape of options.shape) {

@@ -48,7 +48,48 @@ export interface Denial {
   readonly missing: readonly string[];
 }
 
+/** What a role was permitted under one schema. Of each policy a role is another object. */
+interface Remembered {
+  readonly schema: Schema;
+  readonly permits: WeakMap<Statement, Permit>;
+}
+
+const REMEMBERED = new WeakMap<Role, Remembered>();
+
+/**
+ * Decides anew only what was not permitted before to this role, under this policy and this schema. Who the role
+ * is given to, and until when, is looked at on each request (session/standing.ts).
+ */
 export function decide(
+  authority: Pick<Authority, 'role' | 'policy'>,
+  statement: Statement,
+  schema: Schema,
+): Permit | Denial {
+  const { role } = authority;
+  let remembered = REMEMBERED.get(role);
+  if (remembered?.schema !== schema) {
+    remembered = { schema, permits: new WeakMap() };
+    REMEMBERED.set(role, remembered);
+  }
+  const known = remembered.permits.get(statement);
+  if (known !== undefined) return known;
+  const decision = decideAnew(authority, statement, schema);
+  if (isPermit(decision) && staysSo(statement, schema)) {
+    remembered.permits.set(statement, decision);
+  }
+  return decision;
+}
+
+/** Not where it hangs on the gate's logins: those come and go, and so do their rights. */
+function staysSo({ family, tables, roles, children }: Statement, schema: Schema): boolean {
+  if ((family !== 'read' && family !== 'write') || roles.length > 0) return false;
+  if (tables.some(({ keyspace, table }) => schema.maskedColumns(keyspace, table) !== null)) {
+    return false;
+  }
+  return children.every((child) => staysSo(child, schema));
+}
+
+function decideAnew(
   authority: Pick<Authority, 'role' | 'policy'>,
   statement: Statement,
   schema: Schema,

@@ -77,6 +77,8 @@ export class Exchange implements InFlight, Want {
   /** Its span, while it has one and is not ended. */
   span: RequestSpan | null = null;
   readonly isUse: boolean;
+  /** Its session reads system tables from, and changes the schema through, one node. */
+  readonly isPinned: boolean;
   /** Set while it is in flight. */
   charge: BufferCharge | null = null;
   deadlineAtMs = 0;
@@ -123,6 +125,7 @@ export class Exchange implements InFlight, Want {
     this.request = request;
     this.clientStreamId = request.frame.streamId;
     this.isUse = request.statement.kind === 'USE' && request.opcode !== Opcode.PREPARE;
+    this.isPinned = !this.isUse && staysAtOneNode(request.statement);
   }
 
   get to(): { version: number; streamId: number } {
@@ -140,15 +143,6 @@ export class Exchange implements InFlight, Want {
   /** Paxos rounds of one row at several coordinators get in each other's way. */
   get inOrder(): boolean {
     return this.request.statement.lwt;
-  }
-
-  /** Its session reads system tables from, and changes the schema through, one node. */
-  get isPinned(): boolean {
-    const { family, tables } = this.request.statement;
-    if (family === 'read' || family === 'write') {
-      return tables[0] !== undefined && isPinnedKeyspace(tables[0].keyspace);
-    }
-    return !this.isUse;
   }
 
   get only(): boolean {
@@ -335,9 +329,19 @@ export class Exchange implements InFlight, Want {
   }
 }
 
-/** Tables of each node's own, or of the schema as it sees it. */
-function isPinnedKeyspace(keyspace: string): boolean {
-  return keyspace === 'system' || PINNED.test(keyspace);
+function staysAtOneNode({ family, tables }: Statement): boolean {
+  if (family !== 'read' && family !== 'write') return true;
+  return tables[0] !== undefined && isPinnedKeyspace(tables[0].keyspace);
 }
 
-const PINNED = /^system_(?:schema|views|virtual_schema)$/;
+/** Tables of each node's own, or of the schema as it sees it. */
+function isPinnedKeyspace(keyspace: string): boolean {
+  return PINNED.has(keyspace);
+}
+
+const PINNED: ReadonlySet<string> = new Set([
+  'system',
+  'system_schema',
+  'system_views',
+  'system_virtual_schema',
+]);

@@ -175,6 +175,11 @@ export class Connection implements Flushable {
       : this.#streams.taken;
   }
 
+  /** Something is to be written at the end of this turn, and it is no node to be spared. */
+  get isGathering(): boolean {
+    return this.#flushPending && !this.isSuspect;
+  }
+
   get hasRoom(): boolean {
     return this.#streams.available > 0 && this.#state === 'ready';
   }

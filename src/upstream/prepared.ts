@@ -40,6 +40,8 @@ interface Entry extends PreparedStatement {
   /** Set while there are any. */
   suspension: Suspension | null;
   bytes: number;
+  /** Another id with the same hash. */
+  next: Entry | null;
 }
 
 /** Nobody counts as given while re-prepares are under way. */
@@ -66,6 +68,8 @@ export class PreparedRegistry {
   readonly #maxBytes: number;
   /** In order of use: the first is the next to go. */
   readonly #entries = new Map<string, Entry>();
+  /** The same by the first bytes of the id: a number is made without a string for each request. */
+  readonly #byHash = new Map<number, Entry>();
   #bytes = 0;
 
   constructor(options: { maxBytes: number }) {
@@ -82,9 +86,10 @@ export class PreparedRegistry {
 
   /** The statement of an id as it stands in a frame, or null when it was never prepared here. */
   find(buffer: Buffer, start: number, end: number): PreparedStatement | null {
-    const entry = this.#entries.get(keyOf(buffer, start, end));
-    if (entry === undefined) return null;
-    entry.used = true;
+    const length = end - start;
+    let entry = this.#byHash.get(hashOf(buffer, start, length)) ?? null;
+    while (entry !== null && !isAt(entry.id, buffer, start, length)) entry = entry.next;
+    if (entry !== null) entry.used = true;
     return entry;
   }
 
@@ -117,8 +122,9 @@ export class PreparedRegistry {
         repairs: new Map(),
         suspension: null,
         bytes: 0,
+        next: null,
       };
-      this.#entries.set(key, entry);
+      this.#add(entry);
     } else {
       // Same id, other columns (ALTER TABLE adds one to `SELECT *`): a new entry in effect.
       const known = entry.shapes.get(version);
@@ -226,7 +232,8 @@ export class PreparedRegistry {
       suspension: null,
     };
     old.givenTo = new WeakSet();
-    this.#entries.set(old.key, entry);
+    this.#unhash(old);
+    this.#add(entry);
     return entry;
   }
 
@@ -250,8 +257,46 @@ export class PreparedRegistry {
         continue;
       }
       this.#bytes -= entry.bytes;
+      this.#unhash(entry);
     }
   }
+
+  #add(entry: Entry): void {
+    const hash = hashOf(entry.id, 0, entry.id.length);
+    entry.next = this.#byHash.get(hash) ?? null;
+    this.#byHash.set(hash, entry);
+    this.#entries.set(entry.key, entry);
+  }
+
+  #unhash(gone: Entry): void {
+    const hash = hashOf(gone.id, 0, gone.id.length);
+    const first = this.#byHash.get(hash) ?? null;
+    if (first === gone) {
+      if (gone.next === null) this.#byHash.delete(hash);
+      else this.#byHash.set(hash, gone.next);
+      return;
+    }
+    for (let entry = first; entry !== null; entry = entry.next) {
+      if (entry.next === gone) entry.next = gone.next;
+    }
+  }
+}
+
+/** Ids are 16 bytes of MD5 in Cassandra: any four of them are a hash. Any length is taken. */
+function hashOf(buffer: Buffer, start: number, length: number): number {
+  if (length < 4) return length;
+  return (
+    (buffer[start]! << 24) |
+    (buffer[start + 1]! << 16) |
+    (buffer[start + 2]! << 8) |
+    buffer[start + 3]!
+  );
+}
+
+function isAt(id: Buffer, buffer: Buffer, start: number, length: number): boolean {
+  if (id.length !== length) return false;
+  for (let i = 0; i < length; i++) if (id[i] !== buffer[start + i]) return false;
+  return true;
 }
 
 /** Ids are 16 bytes of MD5 in Cassandra; any length is taken, latin1 keeps each byte. */

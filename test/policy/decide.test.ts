@@ -390,3 +390,48 @@ describe('grants', () => {
     expect(parseGrant(text)).toMatchObject({ problem: expect.stringContaining(problem) as string });
   });
 });
+
+describe('what is remembered', () => {
+  const analysed = (text: string): Statement => {
+    const statement = analyse(text, null);
+    if (!isStatement(statement)) throw new Error(statement.reason);
+    return statement;
+  };
+
+  it('is what was permitted, and holds for its role under its policy only', () => {
+    const statement = analysed('SELECT * FROM ks.t');
+    const mayRead = authority(['SELECT ON TABLE ks.t']);
+    const first = decide(mayRead, statement, EMPTY_SCHEMA);
+    expect(isPermit(first)).toBe(true);
+    expect(decide(mayRead, statement, EMPTY_SCHEMA)).toBe(first);
+    const mayNot = authority(['SELECT ON TABLE ks.u']);
+    expect(isPermit(decide(mayNot, statement, EMPTY_SCHEMA))).toBe(false);
+    const laterPolicy = authority(['SELECT ON TABLE ks.t']);
+    expect(decide(laterPolicy, statement, EMPTY_SCHEMA)).not.toBe(first);
+  });
+
+  it('is decided anew under another schema: a view made since counts', () => {
+    const statement = analysed('INSERT INTO ks.t (k) VALUES (1)');
+    const writer = authority(['MODIFY ON TABLE ks.t']);
+    expect(isPermit(decide(writer, statement, EMPTY_SCHEMA))).toBe(true);
+    const withView = new SchemaSnapshot(1, {
+      views: [{ keyspace: 'ks', view: 'v', base: 't' }],
+    });
+    expect(isPermit(decide(writer, statement, withView))).toBe(false);
+    expect(isPermit(decide(writer, statement, EMPTY_SCHEMA))).toBe(true);
+  });
+
+  it('is nothing that hangs on what the gate logs in as: that changes under one schema', () => {
+    const statement = analysed('SELECT v FROM ks.t');
+    const reader = authority(['SELECT ON TABLE ks.t']);
+    let unmasks = false;
+    const schema = new SchemaSnapshot(
+      1,
+      { masks: [{ keyspace: 'ks', table: 't', column: 'v' }] },
+      () => unmasks,
+    );
+    expect(isPermit(decide(reader, statement, schema))).toBe(true);
+    unmasks = true;
+    expect(isPermit(decide(reader, statement, schema))).toBe(false);
+  });
+});

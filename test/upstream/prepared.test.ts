@@ -43,6 +43,31 @@ describe('the registry', () => {
     expect(registry.find(inFrame, 3, 19)).toBe(find(registry, 1));
   });
 
+  it('tells ids apart that begin alike, also when one of them was dropped or changed', () => {
+    const registry = new PreparedRegistry({ maxBytes: 5_000 });
+    const alike = (n: number) => Buffer.concat([Buffer.alloc(4, 7), Buffer.alloc(12, n)]);
+    const text = (n: number) => `SELECT * FROM ks.t WHERE k = ${n}`;
+    const learn = (n: number, columns = 'k,v') =>
+      registry.learn({ ...shape(n, columns), id: alike(n) }, 4, source(text(n)), {});
+    const known = (n: number) => registry.find(alike(n), 0, 16)?.text ?? null;
+    for (const n of [1, 2, 3]) learn(n);
+    learn(2, 'a,k,v');
+    expect([1, 2, 3].map(known)).toEqual([1, 2, 3].map(text));
+    expect(registry.find(alike(1), 0, 15)).toBeNull();
+    // Room for four: whoever is left is still found, and no one else.
+    for (let n = 4; n <= 20; n++) learn(n);
+    const left = Array.from({ length: 20 }, (_unused, i) => known(i + 1)).filter((one) => one);
+    expect(left).toHaveLength(registry.size);
+    expect(known(20)).toBe(text(20));
+  });
+
+  it('takes ids of any length', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    registry.learn({ ...shape(1), id: Buffer.from([1]) }, 4, source('SELECT a FROM ks.t'), {});
+    expect(registry.find(Buffer.from([9, 1]), 1, 2)?.text).toBe('SELECT a FROM ks.t');
+    expect(registry.find(Buffer.from([9, 1]), 0, 1)).toBeNull();
+  });
+
   it('lets those skip metadata who were given the present one', () => {
     const registry = new PreparedRegistry({ maxBytes: 1e6 });
     const [one, other] = [{}, {}];

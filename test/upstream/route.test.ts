@@ -1,5 +1,6 @@
 // Where requests go before scripted nodes: the least busy, the preferred, the next datacenter, and who
 // has to wait for a connection.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UPSTREAM } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
@@ -234,7 +235,24 @@ describe('a route over several nodes', () => {
   });
 });
 
+/** In a turn of its own: what leaves in one turn leaves by one connection. */
+async function loadNext(route: Route): Promise<void> {
+  load(route.pick(ANYWHERE)!);
+  await nextTurn();
+}
+
 describe('who waits for a connection', () => {
+  it('is sent by one connection what leaves in one turn, and by the others in the next', async () => {
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    const first = route.pick(ANYWHERE)!;
+    load(first);
+    expect(route.pick(ANYWHERE)).toBe(first);
+    await nextTurn();
+    expect(route.pick(ANYWHERE)).not.toBe(first);
+  });
+
   it('gets an idle one that is re-keyed instead of another login', async () => {
     const route = single();
     const first = await route.whenAvailable(ANYWHERE);
@@ -301,11 +319,11 @@ describe('who waits for a connection', () => {
     nodes[0]!.script = ({ text }) => text === 'slow';
     const route = single(UPSTREAM.connectionsPerPoolMax);
     await expect.poll(() => route.ready).toBe(UPSTREAM.connectionsPerPoolMax);
-    for (let i = 0; i < UPSTREAM.connectionsPerPoolMax; i++) load(route.pick(ANYWHERE)!);
+    for (let i = 0; i < UPSTREAM.connectionsPerPoolMax; i++) await loadNext(route);
     const waiting = route.whenAvailable(inKeyspace('a'));
     const rejected = expect(waiting).rejects.toMatchObject({ code: 'busy' });
     // All but the one set aside get another request.
-    for (let i = 1; i < UPSTREAM.connectionsPerPoolMax; i++) load(route.pick(ANYWHERE)!);
+    for (let i = 1; i < UPSTREAM.connectionsPerPoolMax; i++) await loadNext(route);
     expect(route.pick(ANYWHERE)?.inFlight).toBe(2);
     route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
     await rejected;

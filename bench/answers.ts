@@ -15,7 +15,7 @@ import {
   string,
 } from './frames.ts';
 import type { Response } from './raw-connection.ts';
-import { KEYSPACE, ROW_VALUE } from './workload.ts';
+import { KEYSPACE, TABLES as SIZES, type Table as Sized } from './workload.ts';
 
 /** Type codes of the specification, section 4.2.5.2, and how a text becomes a cell of that type. */
 const TYPES = {
@@ -32,7 +32,7 @@ const TYPES = {
   },
 } as const;
 
-interface Table {
+interface SystemTable {
   readonly keyspace: string;
   readonly table: string;
   readonly columns: Readonly<Record<string, keyof typeof TYPES>>;
@@ -42,7 +42,7 @@ interface Table {
 const HOST_ID = '6f1d2c3b-4a59-4867-8b7a-0c1d2e3f4a5b';
 const SCHEMA_VERSION = '2207c2a9-f598-3971-986b-2926e09e239d';
 
-const TABLES: readonly Table[] = [
+const SYSTEM_TABLES: readonly SystemTable[] = [
   {
     keyspace: 'system',
     table: 'local',
@@ -111,7 +111,7 @@ const TABLES: readonly Table[] = [
     keyspace: 'system_schema',
     table: 'tables',
     columns: { keyspace_name: 'varchar', table_name: 'varchar' },
-    rows: [{ keyspace_name: KEYSPACE, table_name: 'items' }],
+    rows: Object.keys(SIZES).map((name) => ({ keyspace_name: KEYSPACE, table_name: name })),
   },
   {
     keyspace: 'system_schema',
@@ -127,24 +127,31 @@ const TABLES: readonly Table[] = [
   },
 ];
 
-const ITEMS: Table = {
+const ITEMS: SystemTable = {
   keyspace: KEYSPACE,
   table: 'items',
   columns: { pk: 'varchar', value: 'varchar' },
   rows: [],
 };
 
-/** Texts by prepared id, so that an EXECUTE of an id never prepared here is UNPREPARED. */
-const prepared = new Set<string>();
+/** By prepared id: what its rows are, null for a write. An EXECUTE of an id never prepared here is UNPREPARED. */
+const prepared = new Map<string, Sized | null>();
+
+function sizedOf(text: string): Sized | null {
+  return SIZES[OWN_ROWS.exec(text)?.[1] ?? ''] ?? null;
+}
 
 const SELECT =
   /^select\s+(?<columns>.+?)\s+from\s+(?<keyspace>\w+)\.(?<table>\w+)(?:\s+where\s+(?<where>.+?))?\s*;?$/i;
+const OWN_ROWS = new RegExp(`^SELECT pk, value FROM ${KEYSPACE}\\.(\\w+) `);
 const EQUALS = /^(?<column>\w+)\s*=\s*'(?<value>[^']*)'$/;
 
 /** The answer to QUERY: SELECTs of whole columns over the tables above, where columns equal texts. */
 export function answerQuery(text: string): Response {
+  const sized = sizedOf(text);
+  if (sized !== null) return rowsOf(sized, metadata(ITEMS, ['pk', 'value']), Buffer.from('key'));
   const asked = SELECT.exec(text.trim())?.groups;
-  const table = TABLES.find(
+  const table = SYSTEM_TABLES.find(
     (one) => one.keyspace === asked?.['keyspace'] && one.table === asked['table'],
   );
   if (asked === undefined || table === undefined) return invalid(text);
@@ -164,39 +171,53 @@ export function answerQuery(text: string): Response {
   return result([int(Kind.ROWS), metadata(table, wanted), int(cells.length), ...cells]);
 }
 
-/** The answer to PREPARE: one bound key, rows of key and value; the id as Cassandra makes it. */
-export function answerPrepare(text: string): Response {
+/** The answer to PREPARE: text columns bound, rows of key and value; the id as Cassandra makes it. */
+export function answerPrepare(text: string, version: number): Response {
   const id = createHash('md5').update(text).digest();
-  prepared.add(id.toString('latin1'));
-  const bind = [int(MetadataFlag.GLOBAL_TABLES_SPEC), int(1), int(1), short(0), spec(ITEMS)];
+  const sized = sizedOf(text);
+  prepared.set(id.toString('latin1'), sized);
+  const bound = sized === null ? ['pk', 'value'] : ['pk'];
   return result([
     int(Kind.PREPARED),
     shortBytes(id),
-    ...bind,
-    columns(ITEMS, ['pk']),
-    metadata(ITEMS, ['pk', 'value']),
+    ...(version < 5 ? [] : [shortBytes(id)]),
+    ...[int(MetadataFlag.GLOBAL_TABLES_SPEC), int(bound.length), int(1), short(0)],
+    ...[spec(ITEMS), columns(ITEMS, bound)],
+    sized === null
+      ? Buffer.concat([int(MetadataFlag.NO_METADATA), int(0)])
+      : metadata(ITEMS, ['pk', 'value']),
   ]);
 }
 
-/** The answer to EXECUTE: the row of the bound key. */
-export function answerExecute(body: Buffer): Response {
-  const idEnd = 2 + body.readUInt16BE(0);
-  const id = body.subarray(2, idEnd);
-  if (!prepared.has(id.toString('latin1'))) {
+/** The answer to EXECUTE: the rows of the bound key, without metadata. */
+export function answerExecute(body: Buffer, version: number): Response {
+  let at = 2 + body.readUInt16BE(0);
+  const id = body.subarray(2, at);
+  const sized = prepared.get(id.toString('latin1'));
+  if (sized === undefined) {
     return error(UNPREPARED, 'not prepared on this responder', shortBytes(Buffer.from(id)));
   }
-  const flags = body[idEnd + 2]!;
-  // <consistency><flags><short n><int length>key
-  const keyStart = idEnd + 9;
-  if ((flags & QueryFlag.VALUES) === 0 || body.readUInt16BE(idEnd + 3) !== 1) {
-    return error(ErrorCode.INVALID, 'the responder takes one bound value');
+  if (sized === null) return VOID;
+  if (version >= 5) at += 2 + body.readUInt16BE(at);
+  const flags = version < 5 ? body[at + 2]! : body.readUInt32BE(at + 2);
+  const wanted = QueryFlag.VALUES | QueryFlag.SKIP_METADATA;
+  at += version < 5 ? 3 : 6;
+  if ((flags & wanted) !== wanted || body.readUInt16BE(at) !== 1) {
+    return error(ErrorCode.INVALID, 'the responder takes one bound value, and skips metadata');
   }
-  const key = body.subarray(keyStart, keyStart + body.readInt32BE(idEnd + 5));
-  const head =
-    (flags & QueryFlag.SKIP_METADATA) === 0
-      ? metadata(ITEMS, ['pk', 'value'])
-      : Buffer.concat([int(MetadataFlag.NO_METADATA), int(2)]);
-  return result([int(Kind.ROWS), head, int(1), bytes(key), bytes(Buffer.from(ROW_VALUE))]);
+  const key = body.subarray(at + 6, at + 6 + body.readInt32BE(at + 2));
+  return rowsOf(sized, Buffer.concat([int(MetadataFlag.NO_METADATA), int(2)]), key);
+}
+
+const VOID: Response = { opcode: Opcode.RESULT, body: int(Kind.VOID) };
+
+export function answerBatch(): Response {
+  return VOID;
+}
+
+function rowsOf({ rows, valueBytes }: Sized, head: Buffer, key: Buffer): Response {
+  const row = Buffer.concat([bytes(key), bytes(Buffer.alloc(valueBytes, 'v'))]);
+  return result([int(Kind.ROWS), head, int(rows), ...new Array<Buffer>(rows).fill(row)]);
 }
 
 const UNPREPARED = 0x2500;
@@ -213,7 +234,7 @@ function invalid(text: string): Response {
   return error(ErrorCode.INVALID, `the responder has no answer to: ${text.slice(0, 200)}`);
 }
 
-function metadata(table: Table, names: readonly string[]): Buffer {
+function metadata(table: SystemTable, names: readonly string[]): Buffer {
   return Buffer.concat([
     int(MetadataFlag.GLOBAL_TABLES_SPEC),
     int(names.length),
@@ -222,10 +243,10 @@ function metadata(table: Table, names: readonly string[]): Buffer {
   ]);
 }
 
-function spec({ keyspace, table }: Table): Buffer {
+function spec({ keyspace, table }: SystemTable): Buffer {
   return Buffer.concat([string(keyspace), string(table)]);
 }
 
-function columns(table: Table, names: readonly string[]): Buffer {
+function columns(table: SystemTable, names: readonly string[]): Buffer {
   return Buffer.concat(names.flatMap((name) => [string(name), TYPES[table.columns[name]!].option]));
 }

@@ -77,32 +77,79 @@ export function stringMap(map: Readonly<Record<string, string>>): Buffer {
 }
 
 /** A whole request frame, no flags set. */
-export function requestFrame(opcode: number, streamId: number, body: Buffer): Buffer {
-  return frame(VERSION, opcode, streamId, body);
+export function requestFrame(
+  opcode: number,
+  streamId: number,
+  body: Buffer,
+  version = VERSION,
+): Buffer {
+  return frame(version, opcode, streamId, body);
 }
 
 /** A whole response frame, no flags set. */
-export function responseFrame(opcode: number, streamId: number, body: Buffer): Buffer {
-  return frame(VERSION | RESPONSE_BIT, opcode, streamId, body);
+export function responseFrame(
+  opcode: number,
+  streamId: number,
+  body: Buffer,
+  version = VERSION,
+): Buffer {
+  return frame(version | RESPONSE_BIT, opcode, streamId, body);
 }
 
 export function errorBody(code: number, message: string): Buffer {
   return Buffer.concat([int(code), string(message)]);
 }
 
+/** Flags of a request are a byte in v4 and an int in v5. */
+function flagsOf(flags: number, version: number): Buffer {
+  return version < 5 ? Buffer.of(flags) : int(flags);
+}
+
 /** The body of a QUERY without bound values. */
-export function queryBody(text: string): Buffer {
-  return Buffer.concat([longString(text), short(CONSISTENCY_ONE), Buffer.of(0)]);
+export function queryBody(text: string, version = VERSION): Buffer {
+  return Buffer.concat([longString(text), short(CONSISTENCY_ONE), flagsOf(0, version)]);
+}
+
+export function prepareBody(text: string, version = VERSION): Buffer {
+  return version < 5 ? longString(text) : Buffer.concat([longString(text), int(0)]);
+}
+
+/** What an EXECUTE names; `metadataId` is of v5, null in v4. */
+export interface PreparedId {
+  readonly id: Buffer;
+  readonly metadataId: Buffer | null;
 }
 
 /** The body of an EXECUTE with one bound value; rows come without metadata, as most drivers ask. */
-export function executeBody(id: Buffer, value: Buffer): Buffer {
+export function executeBody(
+  { id, metadataId }: PreparedId,
+  value: Buffer,
+  version = VERSION,
+): Buffer {
   return Buffer.concat([
     shortBytes(id),
+    ...(metadataId === null ? [] : [shortBytes(metadataId)]),
     short(CONSISTENCY_ONE),
-    Buffer.of(QueryFlag.VALUES | QueryFlag.SKIP_METADATA),
+    flagsOf(QueryFlag.VALUES | QueryFlag.SKIP_METADATA, version),
     short(1),
     bytes(value),
+  ]);
+}
+
+/** The body of a logged BATCH of one prepared statement with its values, so many times. */
+export function batchBody(
+  id: Buffer,
+  values: readonly Buffer[],
+  times: number,
+  version = VERSION,
+): Buffer {
+  const child = [Buffer.of(1), shortBytes(id), short(values.length), ...values.map(bytes)];
+  return Buffer.concat([
+    Buffer.of(0),
+    short(times),
+    ...Array.from({ length: times }, () => Buffer.concat(child)),
+    short(CONSISTENCY_ONE),
+    flagsOf(0, version),
   ]);
 }
 

@@ -2,12 +2,15 @@
 // needs to log in through it.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { issuerRow, REPOSITORY_UUID, startIssuer } from '../test/support/issuer.ts';
+import { CertificateAuthority } from '../test/support/certificates.ts';
 import { startChild } from './child.ts';
+import type { ProxyName } from './groups.ts';
 import type { Credentials } from './raw-connection.ts';
 import { KEYSPACE } from './workload.ts';
 
@@ -17,6 +20,8 @@ export interface Proxy {
   readonly pid: number;
   readonly target: string;
   readonly credentials: Credentials;
+  /** File of the CA where it speaks TLS. */
+  readonly ca?: string;
   stop(): Promise<void>;
 }
 
@@ -99,25 +104,40 @@ backend nodes
   };
 }
 
-export interface GateOptions {
+interface GateOptions {
+  readonly name: string;
   /** Where a CPU profile of it goes when it ends. */
-  readonly profileDir?: string;
+  readonly profileDir: string | undefined;
+  readonly dml?: 'all';
+  readonly authority?: CertificateAuthority;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
 export async function cqlgate(
   responderPort: number,
-  { profileDir }: GateOptions = {},
+  { name, profileDir, dml, authority, env }: GateOptions,
 ): Promise<Proxy> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
   const issuer = await startIssuer();
+  const ca = path.join(dir, 'ca.crt');
+  if (authority !== undefined) {
+    const { cert, key } = authority.issue({ for: 'DNS:localhost' });
+    await writeFile(path.join(dir, 'tls.crt'), cert);
+    await writeFile(path.join(dir, 'tls.key'), key);
+    await writeFile(ca, authority.pem);
+  }
   const config = {
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: {
+      host: '127.0.0.1',
+      port: 0,
+      ...(authority === undefined ? {} : { tls: { cert: 'tls.crt', key: 'tls.key' } }),
+    },
     cluster: { contactPoints: [`127.0.0.1:${responderPort}`] },
     cassandraRoles: { bench: { username: 'bench', password: { env: 'BENCH_PASSWORD' } } },
     issuers: [issuerRow(issuer)],
     policy: 'policy.yaml',
-    audit: { dir: 'audit', dml: 'activity' },
+    audit: { dir: 'audit', dml: dml ?? 'activity' },
   };
   const policy = {
     version: 1,
@@ -129,24 +149,83 @@ export async function cqlgate(
   await writeFile(path.join(dir, 'cqlgate.yaml'), stringify(config));
   await writeFile(path.join(dir, 'policy.yaml'), stringify(policy));
   const child = await startChild({
-    name: 'cqlgate',
+    name,
     command: process.execPath,
     args: [
       ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
       ...[MAIN, 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
     ],
-    env: { ...process.env, BENCH_PASSWORD: 'bench' },
+    env: { ...process.env, BENCH_PASSWORD: 'bench', ...env },
     readyLine: (line) => /listening on [^ "]*:(\d+)/.exec(line)?.[1] ?? null,
   });
   return {
-    name: 'cqlgate',
+    name,
     pid: child.pid,
     target: `127.0.0.1:${child.ready}`,
     credentials: { username: 'bench', password: issuer.mint() },
+    ...(authority === undefined ? {} : { ca }),
     stop: async () => {
       await child.stop();
       await issuer.close();
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Takes all spans and forgets them. */
+async function spanSink(): Promise<http.Server> {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end());
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
+}
+
+/** Each started when it is first asked for, and kept until the end of the run. */
+export class Proxies {
+  readonly #responder: { readonly port: number; readonly pid: number };
+  readonly #profileDir: string | undefined;
+  readonly #started = new Map<ProxyName, Proxy | null>();
+  #sink: http.Server | null = null;
+
+  constructor(port: number, pid: number, profileDir?: string) {
+    this.#responder = { port, pid };
+    this.#profileDir = profileDir;
+  }
+
+  /** null where it can't be had here. */
+  async of(name: ProxyName): Promise<Proxy | null> {
+    const known = this.#started.get(name);
+    if (known !== undefined) return known;
+    const started = await this.#start[name]();
+    this.#started.set(name, started);
+    return started;
+  }
+
+  async stop(): Promise<void> {
+    for (const proxy of this.#started.values()) await proxy?.stop();
+    this.#sink?.close();
+  }
+
+  readonly #start: Readonly<Record<ProxyName, () => Promise<Proxy | null>>> = {
+    direct: async () => Promise.resolve(direct(this.#responder.port, this.#responder.pid)),
+    haproxy: async () => haproxy(this.#responder.port),
+    cqlgate: async () => this.#gate({ name: 'cqlgate' }),
+    'dml all': async () => this.#gate({ name: 'dml all', dml: 'all' }),
+    tls: async () => this.#gate({ name: 'tls', authority: new CertificateAuthority() }),
+    traced: async () => {
+      this.#sink = await spanSink();
+      const { port } = this.#sink.address() as net.AddressInfo;
+      const env = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+        OTEL_TRACES_SAMPLER: 'always_on',
+      };
+      return this.#gate({ name: 'traced', env });
+    },
+  };
+
+  async #gate(options: Omit<GateOptions, 'profileDir'>): Promise<Proxy> {
+    return cqlgate(this.#responder.port, { ...options, profileDir: this.#profileDir });
+  }
 }

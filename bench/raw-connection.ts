@@ -2,12 +2,15 @@
 // The load generator begins with it and then takes the socket; the responder asks the real node
 // through it.
 import net from 'node:net';
+import tls from 'node:tls';
+import { readFileSync } from 'node:fs';
+import { bareFrames, codecOf, PLAIN_V4, type Codec, type Protocol } from './codec.ts';
 import {
   bytes,
   describeError,
-  FrameSplitter,
   HEADER_BYTES,
-  longString,
+  prepareBody,
+  type PreparedId,
   Opcode,
   queryBody,
   requestFrame,
@@ -28,6 +31,12 @@ export interface Credentials {
   readonly password: string;
 }
 
+export interface Way {
+  readonly protocol?: Protocol;
+  /** File of the CA, for TLS. */
+  readonly ca?: string;
+}
+
 export interface Response {
   readonly opcode: number;
   readonly body: Buffer;
@@ -40,29 +49,46 @@ interface Waiter {
 
 export class RawConnection {
   readonly #socket: net.Socket;
-  readonly #splitter = new FrameSplitter();
+  readonly #protocol: Protocol;
+  /** What the socket carries from here on. */
+  codec: Codec = bareFrames();
   #waiter: Waiter | null = null;
   #failure: Error | null = null;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onError = (cause: Error): void => this.#fail(cause);
   readonly #onClose = (): void => this.#fail(new Error('the peer closed the connection'));
 
-  private constructor(socket: net.Socket) {
+  private constructor(socket: net.Socket, protocol: Protocol) {
     this.#socket = socket;
+    this.#protocol = protocol;
     socket.on('data', this.#onData);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
   }
 
   /** Connects and logs in; rejects with the peer's own words when it refuses. */
-  static async open(endpoint: Endpoint, credentials: Credentials): Promise<RawConnection> {
-    const socket = net.connect({ ...endpoint, noDelay: true });
-    const connection = new RawConnection(socket);
+  static async open(
+    endpoint: Endpoint,
+    credentials: Credentials,
+    { protocol = PLAIN_V4, ca }: Way = {},
+  ): Promise<RawConnection> {
+    const socket =
+      ca === undefined
+        ? net.connect({ ...endpoint, noDelay: true })
+        : tls.connect({ ...endpoint, ca: readFileSync(ca), servername: 'localhost' });
+    if (ca !== undefined) socket.setNoDelay(true);
+    const connection = new RawConnection(socket, protocol);
+    const { compression } = protocol;
     try {
       const hello = await connection.request(
         Opcode.STARTUP,
-        stringMap({ CQL_VERSION: '3.0.0', DRIVER_NAME: 'cqlgate-bench' }),
+        stringMap({
+          CQL_VERSION: '3.0.0',
+          DRIVER_NAME: 'cqlgate-bench',
+          ...(compression === '' ? {} : { COMPRESSION: compression }),
+        }),
       );
+      connection.codec = codecOf(protocol, 'response');
       if (hello.opcode === Opcode.AUTHENTICATE) {
         const token = Buffer.from(`\0${credentials.username}\0${credentials.password}`);
         await connection.expect(Opcode.AUTH_SUCCESS, Opcode.AUTH_RESPONSE, bytes(token));
@@ -75,14 +101,21 @@ export class RawConnection {
   }
 
   async query(text: string): Promise<Buffer> {
-    return this.expect(Opcode.RESULT, Opcode.QUERY, queryBody(text));
+    return this.expect(Opcode.RESULT, Opcode.QUERY, queryBody(text, this.#protocol.version));
   }
 
   /** Resolves with the prepared id. */
-  async prepare(text: string): Promise<Buffer> {
-    const body = await this.expect(Opcode.RESULT, Opcode.PREPARE, longString(text));
-    // <int kind><short bytes id>
-    return Buffer.from(body.subarray(6, 6 + body.readUInt16BE(4)));
+  async prepare(text: string): Promise<PreparedId> {
+    const { version } = this.#protocol;
+    const body = await this.expect(Opcode.RESULT, Opcode.PREPARE, prepareBody(text, version));
+    // <int kind><short bytes id>[<short bytes result metadata id>]
+    const end = 6 + body.readUInt16BE(4);
+    const id = Buffer.from(body.subarray(6, end));
+    if (version < 5) return { id, metadataId: null };
+    return {
+      id,
+      metadataId: Buffer.from(body.subarray(end + 2, end + 2 + body.readUInt16BE(end))),
+    };
   }
 
   /** The body of the answer; rejects when it has another opcode than the one wanted. */
@@ -102,7 +135,8 @@ export class RawConnection {
     try {
       return await new Promise<Response>((resolve, reject) => {
         this.#waiter = { resolve, reject };
-        this.#socket.write(requestFrame(opcode, 0, body));
+        const frame = requestFrame(opcode, 0, body, this.#protocol.version);
+        for (const part of this.codec.pack([frame])) this.#socket.write(part);
       });
     } finally {
       clearTimeout(timer);
@@ -122,7 +156,7 @@ export class RawConnection {
   }
 
   #read(chunk: Buffer): void {
-    this.#splitter.push(chunk, (buffer, start, end) => {
+    this.codec.push(chunk, (buffer, start, end) => {
       // Events come on stream -1; nobody here asked for any.
       if (streamIdOf(buffer, start) !== 0) return;
       const waiter = this.#waiter;

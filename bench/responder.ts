@@ -1,14 +1,14 @@
 // Stands in for a Cassandra node at next to no cost: answers come from memory by (opcode, body).
 // What is not there yet comes from a real node (--contact-point) or is built by hand (answers.ts).
-// Speaks v4, takes any login, and prints {"port": N} once it listens.
+// Speaks v4 and v5, takes any login, and prints {"port": N} once it listens.
 import net from 'node:net';
 import { parseArgs } from 'node:util';
-import { answerExecute, answerPrepare, answerQuery } from './answers.ts';
+import { answerBatch, answerExecute, answerPrepare, answerQuery } from './answers.ts';
+import { bareFrames, codecOf } from './codec.ts';
 import {
   bytes,
   ErrorCode,
   errorBody,
-  FrameSplitter,
   HEADER_BYTES,
   int,
   Kind,
@@ -16,7 +16,6 @@ import {
   responseFrame,
   short,
   string,
-  VERSION,
   WriteBlocks,
 } from './frames.ts';
 import { parseEndpoint } from './arguments.ts';
@@ -35,6 +34,8 @@ const blocks = new WriteBlocks();
 let remembered = 0;
 let relay: Relay | null = null;
 
+const VERSIONS: ReadonlySet<number> = new Set([4, 5]);
+
 /** Answers that depend on nothing but the opcode. */
 const READY = responseFrame(Opcode.READY, 0, Buffer.alloc(0));
 const FIXED = new Map<number, Buffer>([
@@ -49,7 +50,7 @@ const FIXED = new Map<number, Buffer>([
   ],
   [Opcode.AUTH_RESPONSE, responseFrame(Opcode.AUTH_SUCCESS, 0, bytes(null))],
   [
-    // Only v4 is offered, also where the real node speaks more: no segments here.
+    // No compression: what the gate costs is asked, not LZ4 twice.
     Opcode.OPTIONS,
     responseFrame(
       Opcode.SUPPORTED,
@@ -58,20 +59,23 @@ const FIXED = new Map<number, Buffer>([
         short(3),
         ...[string('CQL_VERSION'), short(1), string('3.4.7')],
         ...[string('COMPRESSION'), short(0)],
-        ...[string('PROTOCOL_VERSIONS'), short(1), string('4/v4')],
+        ...[string('PROTOCOL_VERSIONS'), short(2), string('4/v4'), string('5/v5')],
       ]),
     ),
   ],
 ]);
 
-const MADE_HERE: Readonly<Record<number, (body: Buffer) => Response>> = {
+const MADE_HERE: Readonly<Record<number, (body: Buffer, version: number) => Response>> = {
   [Opcode.QUERY]: (body) => answerQuery(longStringOf(body)),
-  [Opcode.PREPARE]: (body) => answerPrepare(longStringOf(body)),
+  [Opcode.PREPARE]: (body, version) => answerPrepare(longStringOf(body), version),
   [Opcode.EXECUTE]: answerExecute,
+  [Opcode.BATCH]: answerBatch,
 };
 
 function serve(socket: net.Socket): void {
-  const splitter = new FrameSplitter();
+  let codec = bareFrames();
+  let version = 4;
+  let isStarted = false;
   let keyspace: string | null = null;
   let answers: Buffer[] = [];
   let streams: number[] = [];
@@ -81,18 +85,27 @@ function serve(socket: net.Socket): void {
     let length = 0;
     for (const answer of answers) length += answer.length;
     const out = blocks.take(length);
+    const frames: Buffer[] = [];
     let offset = 0;
     for (let i = 0; i < answers.length; i++) {
       const answer = answers[i]!;
       out.set(answer, offset);
       const stream = streams[i]!;
+      out[offset] = 0x80 | version;
       out[offset + 2] = stream >> 8;
       out[offset + 3] = stream;
+      if (version > 4) frames.push(out.subarray(offset, offset + answer.length));
       offset += answer.length;
     }
     answers = [];
     streams = [];
-    socket.write(out);
+    socket.cork();
+    for (const part of version > 4 ? codec.pack(frames) : [out]) socket.write(part);
+    socket.uncork();
+    if (isStarted && version > 4) {
+      isStarted = false;
+      codec = codecOf({ version, compression: '' }, 'request');
+    }
   };
 
   const respond = (stream: number, answer: Buffer): void => {
@@ -104,6 +117,10 @@ function serve(socket: net.Socket): void {
     const opcode = buffer[start + 4]!;
     const stream = (buffer[start + 2]! << 8) | buffer[start + 3]!;
     const problem = problemOf(buffer, start, opcode);
+    if (opcode === Opcode.STARTUP) {
+      version = buffer[start]!;
+      isStarted = true;
+    }
     if (problem !== null) {
       respond(stream, protocolError(problem));
       return;
@@ -116,7 +133,7 @@ function serve(socket: net.Socket): void {
     const bodyStart = start + HEADER_BYTES;
     // The keyspace decides what an unqualified text means; ids of EXECUTE have it in them.
     const scope = opcode === Opcode.EXECUTE || keyspace === null ? '' : keyspace;
-    const key = buffer.toString('latin1', bodyStart, end) + scope;
+    const key = buffer.toString('latin1', bodyStart, end) + scope + String(version);
     const known = memory.get(opcode)!.get(key);
     if (known !== undefined) {
       respond(stream, known);
@@ -131,7 +148,7 @@ function serve(socket: net.Socket): void {
       return;
     }
     if (relay === null) {
-      respond(stream, remember(opcode, key, body, made(opcode, body)));
+      respond(stream, remember(opcode, key, body, made(opcode, body, version)));
       return;
     }
     learn(relay, opcode, key, body, keyspace).then(
@@ -145,7 +162,7 @@ function serve(socket: net.Socket): void {
 
   socket.setNoDelay(true);
   socket.on('data', (chunk) => {
-    splitter.push(chunk, onFrame);
+    codec.push(chunk, onFrame);
     flush();
   });
   socket.on('error', () => socket.destroy());
@@ -153,8 +170,8 @@ function serve(socket: net.Socket): void {
 
 /** Why a frame is not taken, or null. */
 function problemOf(buffer: Buffer, start: number, opcode: number): string | null {
-  if (buffer[start] !== VERSION) {
-    return `Invalid or unsupported protocol version (${buffer[start]!}); supported versions are (4/v4)`;
+  if (!VERSIONS.has(buffer[start]!)) {
+    return `Invalid or unsupported protocol version (${buffer[start]!}); supported versions are (4/v4, 5/v5)`;
   }
   if (buffer[start + 1] !== 0) return 'the responder takes frames without flags only';
   if (!memory.has(opcode) && !FIXED.has(opcode)) return `Unknown opcode ${opcode}`;
@@ -165,9 +182,9 @@ function protocolError(message: string): Buffer {
   return responseFrame(Opcode.ERROR, 0, errorBody(ErrorCode.PROTOCOL_ERROR, message));
 }
 
-function made(opcode: number, body: Buffer): Response {
+function made(opcode: number, body: Buffer, version: number): Response {
   const make = MADE_HERE[opcode];
-  if (make !== undefined) return make(body);
+  if (make !== undefined) return make(body, version);
   const text = `the responder answers opcode ${opcode} only with a real node behind it`;
   return { opcode: Opcode.ERROR, body: errorBody(ErrorCode.INVALID, text) };
 }

@@ -1,25 +1,29 @@
 // `npm run bench`: the same load through HAProxy and cqlgate in alternating rounds of one run, so that
 // what is compared is ratios, not machines. How and what not: bench/README.md.
 import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { parsePositive } from './arguments.ts';
 import { startChild } from './child.ts';
+import { GROUPS, type Group, type Variant } from './groups.ts';
 import { residentBytes, sampleCpu } from './process-usage.ts';
-import { cqlgate, direct, haproxy, type Proxy } from './proxies.ts';
-import { parseShape } from './workload.ts';
+import { Proxies, type Proxy } from './proxies.ts';
 
 const { values: options } = parseArgs({
   options: {
-    shape: { type: 'string', multiple: true, default: ['64x1', '8x32'] },
+    /** Groups whose names hold one of these; default: all. */
+    group: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
-    warmup: { type: 'string', default: '1' },
-    only: { type: 'string', multiple: true },
+    seconds: { type: 'string', default: '2' },
+    warmup: { type: 'string', default: '0.7' },
     'contact-point': { type: 'string' },
     'profile-dir': { type: 'string' },
     json: { type: 'boolean', default: false },
+    /** Fails where a ratio is above the baseline's by more than its tolerance. */
+    check: { type: 'boolean', default: false },
+    'save-baseline': { type: 'boolean', default: false },
   },
 });
 
@@ -32,22 +36,35 @@ interface Round {
   readonly residentMiB: number;
 }
 
-interface LoadResult {
+interface LoadResult extends Omit<Round, 'cpuUs' | 'residentMiB'> {
   readonly phase: 'start' | 'end';
   readonly requests: number;
-  readonly requestsPerSecond: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-  readonly p999Us: number;
   readonly errors: number;
   readonly firstError: string | null;
 }
 
+interface Row {
+  readonly group: string;
+  readonly variant: string;
+  readonly figures: Round;
+  /** To the base of the group: of CPU, or of added p50 and p99; null for the base's own base. */
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly must: number | null;
+  readonly goal: number | null;
+}
+
+interface Baseline {
+  /** How much above its baseline a ratio may be: 0.25 is a quarter. */
+  readonly tolerance: number;
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
 const TSX = ['--import', 'tsx'];
 const part = (name: string): string => path.join(import.meta.dirname, name);
+const BASELINE = part('baseline.json');
 
-async function measure(proxy: Proxy, shape: string): Promise<Round> {
-  const load = spawn(
+async function measure(proxy: Proxy, load: readonly string[]): Promise<Round> {
+  const child = spawn(
     process.execPath,
     [
       ...TSX,
@@ -55,14 +72,16 @@ async function measure(proxy: Proxy, shape: string): Promise<Round> {
       ...['--target', proxy.target],
       ...['--username', proxy.credentials.username],
       ...['--password', proxy.credentials.password],
-      ...['--shape', shape, '--seconds', options.seconds, '--warmup', options.warmup],
+      ...(proxy.ca === undefined ? [] : ['--ca', proxy.ca]),
+      ...['--seconds', options.seconds, '--warmup', options.warmup],
+      ...load,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   let before = sampleCpu(proxy.pid);
   let result: LoadResult | null = null;
   let cpuUs = 0;
-  for await (const line of createInterface({ input: load.stdout })) {
+  for await (const line of createInterface({ input: child.stdout })) {
     const message = JSON.parse(line) as LoadResult;
     if (message.phase === 'start') before = sampleCpu(proxy.pid);
     else {
@@ -94,6 +113,83 @@ function medians(rounds: readonly Round[]): Round {
   };
 }
 
+async function runGroup(group: Group, proxies: Proxies): Promise<Row[]> {
+  const present: { variant: Variant; proxy: Proxy; rounds: Round[] }[] = [];
+  for (const variant of group.variants) {
+    const proxy = await proxies.of(variant.proxy);
+    if (proxy !== null) present.push({ variant, proxy, rounds: [] });
+  }
+  const count = parsePositive('rounds', options.rounds);
+  for (let round = 0; round < count; round++) {
+    // Turned round by round, so that none is always the first after a pause.
+    for (let i = 0; i < present.length; i++) {
+      const { variant, proxy, rounds } = present[(i + round) % present.length]!;
+      rounds.push(await measure(proxy, [...group.load, ...(variant.load ?? [])]));
+    }
+  }
+  const figuresOf = (name: string): Round | null => {
+    const found = present.find(({ variant }) => variant.name === name);
+    return found === undefined ? null : medians(found.rounds);
+  };
+  const base = figuresOf(group.base);
+  const direct = figuresOf('direct');
+  return present.map(({ variant, rounds }) => {
+    const figures = medians(rounds);
+    const { must = null, goal = null, name } = variant;
+    const ratios = name === 'direct' ? {} : ratiosOf(group, figures, base, direct);
+    return { group: group.name, variant: name, figures, ratios, must, goal };
+  });
+}
+
+function ratiosOf(
+  { compares }: Group,
+  figures: Round,
+  base: Round | null,
+  direct: Round | null,
+): Record<string, number> {
+  if (base === null) return {};
+  if (compares === 'cpu') return { cpu: figures.cpuUs / base.cpuUs };
+  const added = (key: 'p50Us' | 'p99Us'): number =>
+    (figures[key] - (direct?.[key] ?? 0)) / (base[key] - (direct?.[key] ?? 0));
+  return { p50: added('p50Us'), p99: added('p99Us') };
+}
+
+function keyOf({ group, variant }: Row, what: string): string {
+  return `${group} / ${variant} / ${what}`;
+}
+
+function print(rows: readonly Row[]): void {
+  console.log(
+    '| group | variant | CPU us/req | x base | must | goal | req/s | p50 us | p99 us | p99.9 us | RSS MiB |\n|-|-|-|-|-|-|-|-|-|-|-|',
+  );
+  for (const { group, variant, figures, ratios, must, goal } of rows) {
+    const cells = [
+      ...[group, variant, figures.cpuUs.toFixed(3)],
+      Object.values(ratios)
+        .map((ratio) => ratio.toFixed(2))
+        .join(' / '),
+      must === null ? '' : `<= ${must}`,
+      goal === null ? '' : `<= ${goal}`,
+      figures.requestsPerSecond.toFixed(0),
+      ...[figures.p50Us, figures.p99Us, figures.p999Us, figures.residentMiB].map((one) =>
+        one.toFixed(0),
+      ),
+    ];
+    console.log(`| ${cells.join(' | ')} |`);
+  }
+}
+
+/** What is above the baseline by more than its tolerance, in words. */
+function behind(rows: readonly Row[], { tolerance, ratios }: Baseline): string[] {
+  return rows.flatMap((row) =>
+    Object.entries(row.ratios).flatMap(([what, ratio]) => {
+      const before = ratios[keyOf(row, what)];
+      if (before === undefined || ratio <= before * (1 + tolerance)) return [];
+      return [`${keyOf(row, what)}: ${ratio.toFixed(2)} x, was ${before.toFixed(2)} x`];
+    }),
+  );
+}
+
 const contactPoint = options['contact-point'];
 const responder = await startChild({
   name: 'responder',
@@ -105,54 +201,31 @@ const responder = await startChild({
   ],
   readyLine: (line) => (JSON.parse(line) as { port: number }).port,
 });
-const wanted = (name: string): boolean => options.only?.includes(name) ?? true;
-const proxies: Proxy[] = [];
-if (wanted('direct')) proxies.push(direct(responder.ready, responder.pid));
-const relay = wanted('haproxy') ? await haproxy(responder.ready) : null;
-if (relay !== null) proxies.push(relay);
-if (wanted('cqlgate')) {
-  const profileDir = options['profile-dir'];
-  proxies.push(await cqlgate(responder.ready, profileDir === undefined ? {} : { profileDir }));
+const proxies = new Proxies(responder.ready, responder.pid, options['profile-dir']);
+const groups = GROUPS.filter(
+  ({ name }) => options.group === undefined || options.group.some((one) => name.includes(one)),
+);
+if (groups.length === 0) throw new Error('no group has such a name');
+const rows: Row[] = [];
+for (const group of groups) {
+  rows.push(...(await runGroup(group, proxies)));
+  console.error(`measured: ${group.name}`);
 }
-
-const table: { shape: string; proxy: string; ratio: number | null; figures: Round }[] = [];
-for (const shape of options.shape) {
-  parseShape(shape);
-  const rounds = new Map<string, Round[]>(proxies.map((proxy) => [proxy.name, []]));
-  for (let round = 0; round < parsePositive('rounds', options.rounds); round++) {
-    // Turned round by round, so that no proxy is always the first after a pause.
-    const order = proxies.map((_proxy, i) => proxies[(i + round) % proxies.length]!);
-    for (const proxy of order) rounds.get(proxy.name)!.push(await measure(proxy, shape));
-  }
-  const base = rounds.has('haproxy') ? medians(rounds.get('haproxy')!).cpuUs : null;
-  for (const proxy of proxies) {
-    const figures = medians(rounds.get(proxy.name)!);
-    const ratio = base === null || proxy.name === 'direct' ? null : figures.cpuUs / base;
-    table.push({ shape, proxy: proxy.name, ratio, figures });
-  }
-}
-for (const proxy of proxies) await proxy.stop();
+await proxies.stop();
 await responder.stop();
 
-if (options.json) console.log(JSON.stringify(table, null, 2));
-else {
-  // For `direct` the CPU is the responder's own: what answering costs, not a proxy.
-  console.log(
-    'shape   proxy     CPU us/req  x HAProxy   req/s    p50 us   p99 us  p99.9 us  RSS MiB',
+if (options.json) console.log(JSON.stringify(rows, null, 2));
+else print(rows);
+if (options['save-baseline']) {
+  const ratios = Object.fromEntries(
+    rows.flatMap((row) =>
+      Object.entries(row.ratios).map(([what, ratio]) => [keyOf(row, what), +ratio.toFixed(3)]),
+    ),
   );
-  for (const { shape, proxy, ratio, figures } of table) {
-    console.log(
-      [
-        shape.padEnd(7),
-        proxy.padEnd(9),
-        figures.cpuUs.toFixed(3).padStart(10),
-        (ratio === null ? '-' : ratio.toFixed(2)).padStart(10),
-        figures.requestsPerSecond.toFixed(0).padStart(8),
-        figures.p50Us.toFixed(0).padStart(8),
-        figures.p99Us.toFixed(0).padStart(8),
-        figures.p999Us.toFixed(0).padStart(9),
-        figures.residentMiB.toFixed(0).padStart(8),
-      ].join(' '),
-    );
-  }
+  writeFileSync(BASELINE, `${JSON.stringify({ tolerance: 0.3, ratios }, null, 2)}\n`);
+}
+if (options.check) {
+  const worse = behind(rows, JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline);
+  for (const text of worse) console.error(`behind the baseline: ${text}`);
+  if (worse.length > 0) process.exitCode = 1;
 }

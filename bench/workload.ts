@@ -1,11 +1,36 @@
-// What is asked: one table, one statement, a few keys. Load generator, responder and policy of the
-// measured gate all take it from here.
+// What is asked: one keyspace, statements over rows of several sizes. Load generator, responder and policy of
+// the measured gate all take it from here.
 
 export const KEYSPACE = 'bench';
-export const SELECT_ROW = `SELECT pk, value FROM ${KEYSPACE}.items WHERE pk = ?`;
-/** One value for all rows: a response frame of about 150 bytes, like a small real row. */
-export const ROW_VALUE = 'v'.repeat(100);
+const ROW_BYTES = 100;
+export const PAGE_ROWS = 100;
+export const BATCH_STATEMENTS = 100;
+
+export interface Table {
+  readonly name: string;
+  readonly rows: number;
+  readonly valueBytes: number;
+}
+
+/** By work: what a SELECT of one key returns. `items` is like a small real row, a frame of about 150 bytes. */
+export const TABLES: Readonly<Record<string, Table>> = {
+  items: { name: 'items', rows: 1, valueBytes: ROW_BYTES },
+  rows64k: { name: 'rows64k', rows: 1, valueBytes: 64 * 1024 },
+  rows1m: { name: 'rows1m', rows: 1, valueBytes: 1024 * 1024 },
+  pages: { name: 'pages', rows: PAGE_ROWS, valueBytes: ROW_BYTES },
+};
+
+export const selectOf = ({ name }: Table): string =>
+  `SELECT pk, value FROM ${KEYSPACE}.${name} WHERE pk = ?`;
+export const SELECT_ROW = selectOf(TABLES['items']!);
+export const INSERT_ROW = `INSERT INTO ${KEYSPACE}.items (pk, value) VALUES (?, ?)`;
+export const ROW_VALUE = 'v'.repeat(ROW_BYTES);
 export const KEY_COUNT = 16;
+
+/** Digits that make texts distinct. */
+export const TEXT_DIGITS = 7;
+export const textOf = (n: number): string =>
+  `SELECT pk, value FROM ${KEYSPACE}.items WHERE pk = 'item-${String(n).padStart(TEXT_DIGITS, '0')}'`;
 
 /** All of the same length, so that all responses are of the same length too. */
 export function keyOf(index: number): string {

@@ -36,9 +36,11 @@ async function answer(
 ): Promise<Outcome> {
   const { session } = exchange;
   const { cluster, advertising } = session.gate;
+  // Siblings are rows like the local one; without any the peers are none, and it is not asked for.
+  const needsLocal = table !== 'local' && advertising.siblings().length > 0;
   const [real, local] = await Promise.all([
     cluster.control.systemTable(table),
-    table === 'local' ? null : cluster.control.systemTable('local'),
+    needsLocal ? cluster.control.systemTable('local') : null,
   ]);
   // A table that this release lacks: drivers fall back on exactly this answer.
   if ('refused' in real)

@@ -167,6 +167,8 @@ export class Session {
     this.#ticket.succeeded();
     this.#state = 'ready';
     this.#inbox.loggedIn();
+    // The connections that its requests go by are opened while its driver still asks about the cluster.
+    this.gate.cluster.route(authority.role.cassandraRole, this.version);
     const { metrics } = this.gate;
     const { driver, driver_version } = this.#standing.client;
     metrics.counter('logins_total', authority.principal.issuerName).value++;

@@ -12,6 +12,14 @@ const run = promisify(execFile);
 
 /** The user of distroless' tag `nonroot`. */
 const NONROOT = 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin';
+/** Of Debian's libc6, beside what `node` itself is linked with: modules may need them. */
+const GLIBC = [
+  'librt.so.1',
+  'libresolv.so.2',
+  'libutil.so.1',
+  'libnss_dns.so.2',
+  'libnss_files.so.2',
+];
 const CERTIFICATES = 'etc/ssl/certs/ca-certificates.crt';
 
 export interface BaseImage {
@@ -41,7 +49,9 @@ async function layDistroless(root: string, nodeBin: string): Promise<void> {
   const node = path.join(nodeBin, 'node');
   await copyFile(node, path.join(root, 'nodejs/bin/node'));
   const { stdout } = await run('ldd', [node]);
-  for (const [library] of stdout.matchAll(/\/\S+/g)) {
+  const linked = [...stdout.matchAll(/\/\S+/g)].map(([library]) => library);
+  const libc = path.dirname(linked.find((library) => library.endsWith('/libc.so.6'))!);
+  for (const library of [...linked, ...GLIBC.map((name) => path.join(libc, name))]) {
     await mkdir(path.join(root, path.dirname(library)), { recursive: true });
     await copyFile(await realpath(library), path.join(root, library));
   }

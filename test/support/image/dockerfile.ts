@@ -1,6 +1,6 @@
 // A Dockerfile as steps by stage, its variables filled in. What the runner can't carry out as a
 // container engine would is an error here, so that no step is silently left out.
-import { DockerfileParser, type Instruction, type PropertyInstruction } from 'dockerfile-ast';
+import { DockerfileParser, type Instruction, PropertyInstruction } from 'dockerfile-ast';
 
 type Texts = Record<string, string>;
 
@@ -38,8 +38,9 @@ function filled(text: string, variables: Readonly<Texts>): string {
 }
 
 function properties(instruction: Instruction, variables: Readonly<Texts>): Texts {
+  if (!(instruction instanceof PropertyInstruction)) return {};
   return Object.fromEntries(
-    (instruction as PropertyInstruction)
+    instruction
       .getProperties()
       .map((one) => [one.getName(), filled(one.getValue() ?? '', variables)]),
   );

@@ -37,11 +37,11 @@ interface Building {
 const FROM_OUTSIDE =
   /^(PATH|HOME|\w*_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|npm_config_(registry|cache))$/i;
 
-/** Of the context, by .dockerignore. */
-async function contextFiles(context: string): Promise<string[]> {
-  const ignore = dockerignore().add(
-    (await readFile(path.join(context, '.dockerignore'), 'utf8')).split('\n'),
-  );
+/** What of a build context reaches the engine, by its .dockerignore. */
+export async function contextFiles(context: string): Promise<string[]> {
+  const ignore = dockerignore
+    .default()
+    .add((await readFile(path.join(context, '.dockerignore'), 'utf8')).split('\n'));
   const files: string[] = [];
   const walk = async (dir: string): Promise<void> => {
     for (const entry of await readdir(path.join(context, dir), { withFileTypes: true })) {

@@ -7,6 +7,7 @@ import { copyFile, mkdir, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cached } from '../cache.ts';
+import { npmEnvironment } from '../npm-environment.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +37,10 @@ export interface BaseImage {
 async function nodeRelease(major: string): Promise<string> {
   const name = `node-linux-${process.arch}`;
   const dir = await cached(`node-${major}-${process.arch}`, async (target) => {
-    const { stdout } = await run('npm', ['pack', '--silent', `${name}@${major}`], { cwd: target });
+    const { stdout } = await run('npm', ['pack', '--silent', `${name}@${major}`], {
+      cwd: target,
+      env: npmEnvironment(),
+    });
     await run('tar', ['xzf', stdout.trim(), '--strip-components=1'], { cwd: target });
   });
   return path.join(dir, 'bin');

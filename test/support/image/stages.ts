@@ -6,6 +6,7 @@ import { chown, cp, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import dockerignore from '@balena/dockerignore';
+import { npmEnvironment } from '../npm-environment.ts';
 import { baseImage, type BaseImage } from './base-images.ts';
 import { parseDockerfile, type StageFile, type Step } from './dockerfile.ts';
 
@@ -32,10 +33,6 @@ interface Building {
   workdir: string;
   readonly config: Map<string, readonly string[]>;
 }
-
-/** What of this machine's environment a step may see: the way to registries, and their caches. */
-const FROM_OUTSIDE =
-  /^(PATH|HOME|\w*_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|npm_config_(registry|cache))$/i;
 
 /** What of a build context reaches the engine, by its .dockerignore. */
 export async function contextFiles(context: string): Promise<string[]> {
@@ -130,8 +127,7 @@ async function runStep(stage: Building, { words, variables }: Step): Promise<voi
   if (!stage.base.hasShell) throw new Error(`Dockerfile: no shell for RUN ${text}`);
   // The folder is not the root of the file system here: such a path would be this machine's.
   if (/(^|[\s"'=(])\/\w/.test(text)) throw new Error(`Dockerfile: absolute path in RUN ${text}`);
-  const outside = Object.entries(process.env).filter(([name]) => FROM_OUTSIDE.test(name));
-  const env = { ...Object.fromEntries(outside), npm_config_prefer_offline: 'true', ...variables };
+  const env = { ...npmEnvironment(), ...variables };
   await run('sh', ['-c', text], {
     cwd: path.join(stage.root, stage.workdir),
     env: { ...env, PATH: `${stage.base.nodeBin}:${process.env['PATH']!}` },

@@ -1,4 +1,5 @@
 // The command line: parses, calls one command, turns its result into text and an exit code.
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { analyseLines } from './commands/analyse.ts';
@@ -47,11 +48,16 @@ async function readAll(stream: NodeJS.ReadStream): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+function versionOf(packageFile: URL): string {
+  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+}
+
 function commands(): Command {
   const program = new Command('cqlgate')
     .description(
       'A gate in front of Apache Cassandra: OIDC tokens as passwords, every statement decided, every change recorded.',
     )
+    .version(versionOf(new URL('../../package.json', import.meta.url)))
     .showHelpAfterError();
 
   program

@@ -10,7 +10,7 @@ import { TestGate } from '../support/gate.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { rowOf, ScriptedCluster } from '../support/scripted-cluster.ts';
 
-const COUNTER = pathToFileURL(path.resolve(import.meta.dirname, '../support/count-copies.mjs'));
+const COUNTER = pathToFileURL(path.resolve(import.meta.dirname, '../support/count-copies.js'));
 const VALUE = Buffer.alloc(2_000, 'k');
 const ANSWER = rowOf({ v: 'x'.repeat(3_000) });
 const REQUESTS = 400;

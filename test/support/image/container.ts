@@ -40,7 +40,8 @@ exec unshare --root "$root" --wd "$workdir" "$@"
 
 /** Null, or why this machine can't do it. */
 export function missingForContainers(): string | null {
-  const { status, stderr, error } = spawnSync('unshare', [...NAMESPACE, 'true'], {
+  const trial = 'mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp';
+  const { status, stderr, error } = spawnSync('unshare', [...NAMESPACE, 'sh', '-c', trial], {
     encoding: 'utf8',
   });
   return status === 0 ? null : `no mount namespaces: ${error?.message ?? stderr.trim()}`;

@@ -14,6 +14,7 @@ const rooms = {
   config: ['cql', 'identity', 'policy', 'outbound', 'tls', 'secrets'],
   upstream: ['protocol', 'cql', 'policy', 'config', 'secrets', 'revocation'],
   topology: ['protocol', 'cql'],
+  sidecar: ['protocol', 'identity'],
   provision: ['cql', 'policy', 'config', 'secrets', 'upstream'],
   metrics: [],
   revocation: ['identity'],

@@ -475,3 +475,17 @@ export const SUGGEST = {
   /** Distinct refusals that are listed for a role: whoever probes must not fill the answer. */
   denialsListed: 50,
 } as const;
+
+/** `cqlgate sidecar`. */
+export const SIDECAR = {
+  /** A login's frames: the token is the largest. */
+  handshakeFrameBytes: 64 * 1024,
+  /** From the first byte of a client to the gate's answer. */
+  handshakeMs: 30_000,
+  /** Of answers to bytes that came before any version was told. */
+  defaultVersion: 4,
+  /** How often it looks whether its parent is there, and with `--wait` whether the gate answers. */
+  pollMs: 500,
+  /** Applications at once: a driver has a few connections. */
+  clients: 1_000,
+} as const;

@@ -2,25 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { analyseLines } from './commands/analyse.ts';
-import { auditVerify, reportText } from './commands/audit-verify.ts';
-import { checkConfig } from './commands/check-config.ts';
-import { junit } from './commands/junit.ts';
-import { DEFAULT_CREDENTIALS, login } from './commands/login.ts';
-import { loginIssuer } from './commands/login-issuer.ts';
-import { explain } from './commands/policy-explain.ts';
-import { suggest, suggestedYaml, type SuggestOptions } from './commands/policy-suggest.ts';
-import { testPolicy } from './commands/policy-test.ts';
-import { provision, type ProvisionOptions } from './commands/provision.ts';
-import { revoke, type RevokeOptions } from './commands/revoke.ts';
-import { serve } from './commands/serve.ts';
-import { inspectToken } from './commands/token-inspect.ts';
-import { loadConfig } from './config/load.ts';
-import { loadExpectations } from './config/expectations.ts';
-import { loadPolicy, policyContext, type LoadedPolicy } from './config/load-policy.ts';
+import { DEFAULT_CREDENTIALS } from './commands/default-credentials.ts';
+import type { SuggestOptions } from './commands/policy-suggest.ts';
+import type { ProvisionOptions } from './commands/provision.ts';
+import type { RevokeOptions } from './commands/revoke.ts';
+import type { SidecarOptions } from './commands/sidecar.ts';
+import type { LoadedPolicy } from './config/load-policy.ts';
 import { ConfigFault } from './errors.ts';
-import { OutboundClient } from './outbound/client.ts';
-import { TokenVerifier } from './identity/verifier.ts';
+import type { TokenVerifier } from './identity/verifier.ts';
+
+// Each command is loaded when it is called: a sidecar must not wait for what the gate needs.
 
 /** Exit codes of all commands; those of `audit verify` are in its own file. */
 const EXIT = { ok: 0, refused: 1, usage: 3 } as const;
@@ -37,8 +28,11 @@ function printJson(value: unknown): void {
 }
 
 async function policyOf(configFile: string): Promise<LoadedPolicy & { verifier: TokenVerifier }> {
+  const { loadConfig } = await import('./config/load.ts');
   const loaded = await loadConfig(configFile);
+  const { loadPolicy, policyContext } = await import('./config/load-policy.ts');
   const policy = await loadPolicy(loaded.policyFile, policyContext(loaded));
+  const { TokenVerifier } = await import('./identity/verifier.ts');
   return { ...policy, verifier: new TokenVerifier({ issuers: loaded.issuers }) };
 }
 
@@ -65,7 +59,33 @@ function commands(): Command {
     .description('run the gate until SIGTERM')
     .option(...CONFIG)
     .action(async ({ config }: { config: string }) => {
+      const { serve } = await import('./commands/serve.ts');
       process.exitCode = await serve(config);
+    });
+
+  program
+    .command('sidecar')
+    .description(
+      'Cassandra at localhost for an application without a token: logs in to a gate with the token of this step; ends with the process that started it',
+    )
+    .requiredOption('--gate <host:port>', 'the gate, over TLS')
+    .option('--listen <host:port>', 'where applications connect', '127.0.0.1:9042')
+    .option('--role <name>', 'role of the policy', 'oidc')
+    .option('--token-env <name>', 'variable with the token', 'BITBUCKET_STEP_OIDC_TOKEN')
+    .option('--token-file <file>', 'file with the token instead; read for each login')
+    .option('--ca <file>', "CA of the gate's certificate, where the system does not know it")
+    .option('--server-name <name>', "name in the gate's certificate; default: the host")
+    .option('--plaintext', 'no TLS, to a gate on this machine')
+    .option('--password-file <file>', 'applications have to give this password (any username)')
+    .option(
+      '--wait <seconds>',
+      'listen only once the gate takes the token; exit code 1 if it does not',
+    )
+    .action(async (options: SidecarOptions) => {
+      const { sidecar } = await import('./commands/sidecar.ts');
+      process.exitCode = await sidecar(options, (text) =>
+        process.stderr.write(`cqlgate sidecar: ${text}\n`),
+      );
     });
 
   program
@@ -74,6 +94,7 @@ function commands(): Command {
     .option(...CONFIG)
     .option(...JSON_FLAG)
     .action(async ({ config, json }: { config: string; json?: boolean }) => {
+      const { checkConfig } = await import('./commands/check-config.ts');
       const report = await checkConfig(config);
       if (json === true) printJson(report);
       else {
@@ -94,6 +115,7 @@ function commands(): Command {
     .requiredOption('--lines', 'read JSON strings from standard input, one per line')
     .option('--keyspace <name>', 'keyspace of unqualified names')
     .action(async ({ keyspace }: { keyspace?: string }) => {
+      const { analyseLines } = await import('./commands/analyse.ts');
       await analyseLines(process.stdin, process.stdout, keyspace ?? null);
     });
 
@@ -133,6 +155,7 @@ function commands(): Command {
     .option(...JSON_FLAG)
     .action(async (options: SuggestCommand) => {
       const roles = options.unused === true ? (await policyOf(options.config)).roles : null;
+      const { suggest, suggestedYaml } = await import('./commands/policy-suggest.ts');
       const found = await suggest(options, roles);
       if (options.json === true) printJson(found);
       else print(suggestedYaml(found));
@@ -154,6 +177,7 @@ function commands(): Command {
     .option('--check', 'only say what is missing, wider or a superuser')
     .option(...JSON_FLAG)
     .action(async ({ json, ...options }: ProvisionOptions & { json?: boolean }) => {
+      const { provision } = await import('./commands/provision.ts');
       const done = await provision(options);
       if (json === true) printJson(done.json);
       else print(done.text);
@@ -173,6 +197,7 @@ function commands(): Command {
       const fromFile = file !== undefined && file !== '-';
       const token = (fromFile ? await readFile(file, 'utf8') : await readAll(process.stdin)).trim();
       const { policy, verifier } = await policyOf(config);
+      const { inspectToken } = await import('./commands/token-inspect.ts');
       const inspection = await inspectToken(token, verifier, policy);
       printJson(inspection);
       if (inspection.roles.length + inspection.rolesByPipelineTarget.length === 0)
@@ -208,7 +233,10 @@ function commands(): Command {
     .option('--list', 'print what is revoked')
     .option('--url <url>', 'the admin port', 'http://127.0.0.1:9180')
     .option('--token-file <file>', 'your token; else from the variable CQLGATE_TOKEN')
-    .action(async (options: RevokeOptions) => printJson(await revoke(options)));
+    .action(async (options: RevokeOptions) => {
+      const { revoke } = await import('./commands/revoke.ts');
+      printJson(await revoke(options));
+    });
 
   program
     .command('audit')
@@ -218,6 +246,7 @@ function commands(): Command {
     .argument('<dir>', 'the directory of the ledger')
     .option(...JSON_FLAG)
     .action(async (dir: string, { json }: { json?: boolean }) => {
+      const { auditVerify, reportText } = await import('./commands/audit-verify.ts');
       const { exitCode, report } = await auditVerify(dir);
       if (json === true) printJson(report);
       else print(reportText(report));
@@ -235,6 +264,7 @@ interface ExplainOptions {
 
 async function explainCommand(text: string, options: ExplainOptions): Promise<void> {
   const { policy } = await policyOf(options.config);
+  const { explain } = await import('./commands/policy-explain.ts');
   const found = explain(policy, options.role, text, options.keyspace ?? null);
   if (found === null) {
     throw new ConfigFault([
@@ -269,10 +299,13 @@ interface LoginFlags {
 }
 
 async function loginCommand({ scope, role, file, json, ...from }: LoginFlags): Promise<void> {
+  const { loginIssuer } = await import('./commands/login-issuer.ts');
   const { issuer, clientId, ca } = await loginIssuer(from);
+  const { OutboundClient } = await import('./outbound/client.ts');
   const outbound = new OutboundClient({ ca });
   // The terminal's other stream: what is printed at the end may be read by a script.
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+  const { login } = await import('./commands/login.ts');
   const done = await login({ issuer, clientId, scope, role, file, outbound, tell });
   await outbound.close();
   if (json === true) printJson(done);
@@ -290,9 +323,14 @@ interface TestOptions {
 
 async function testCommand(file: string, options: TestOptions): Promise<void> {
   const { policy } = await policyOf(options.config);
+  const { loadExpectations } = await import('./config/expectations.ts');
+  const { testPolicy } = await import('./commands/policy-test.ts');
   const checks = testPolicy(policy, await loadExpectations(file));
   const failed = checks.filter(({ failure }) => failure !== null);
-  if (options.junit !== undefined) await writeFile(options.junit, junit(checks));
+  if (options.junit !== undefined) {
+    const { junit } = await import('./commands/junit.ts');
+    await writeFile(options.junit, junit(checks));
+  }
   if (options.json === true) printJson(checks);
   else {
     for (const { test, name, failure } of failed) print(`${test}: ${name}\n  ${failure}`);

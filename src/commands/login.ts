@@ -1,7 +1,6 @@
 // `cqlgate login`: a person signs in in the browser (device flow, RFC 8628), and the token goes into a
 // file that cqlsh reads, never onto the screen.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -55,8 +54,6 @@ const tokenSchema = z.object({
 });
 
 const claimsSchema = z.object({ sub: z.string(), exp: z.number() });
-
-export const DEFAULT_CREDENTIALS = path.join(os.homedir(), '.cassandra', 'cqlgate-credentials');
 
 /** Rejects with ConfigFault, or OutboundFault where the issuer can't be asked. */
 export async function login(options: LoginOptions): Promise<SignedIn> {

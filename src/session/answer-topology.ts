@@ -35,9 +35,10 @@ async function answer(
   selection: NonNullable<Statement['selection']>,
 ): Promise<Outcome> {
   const { session } = exchange;
-  const { cluster, advertising } = session.gate;
+  const { cluster } = session.gate;
+  const siblings = session.siblings();
   // Siblings are rows like the local one; without any the peers are none, and it is not asked for.
-  const needsLocal = table !== 'local' && advertising.siblings().length > 0;
+  const needsLocal = table !== 'local' && siblings.length > 0;
   const [real, local] = await Promise.all([
     cluster.control.systemTable(table),
     needsLocal ? cluster.control.systemTable('local') : null,
@@ -49,7 +50,7 @@ async function answer(
   const rows = rowsFor(table, real, {
     clusterName: cluster.control.target.clusterName,
     self: session.advertised,
-    siblings: advertising.siblings(),
+    siblings,
     local: localRows,
   });
   const answer = select(selection, rows, bound(exchange));

@@ -153,8 +153,8 @@ function start(session: Session, request: Request): Outcome {
   // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
   const { frame } = request;
   if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
-    return carryOut(new Exchange(session, request));
-  const caller = traceContextOf(customPayload(frame));
+    return carryOut(new Exchange(session, request, session.caller));
+  const caller = traceContextOf(customPayload(frame)) ?? session.caller;
   return carryOut(new Exchange(session, { ...request, frame: stripCustomPayload(frame) }, caller));
 }
 
@@ -241,7 +241,8 @@ function unknownId(session: Session, frame: Frame, start: number, end: number): 
 
 function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
   const target = to(session, frame);
-  recordUnanalysable(session, text, why, traceContextOf(customPayload(frame)));
+  const caller = traceContextOf(customPayload(frame)) ?? session.caller;
+  recordUnanalysable(session, text, why, caller);
   if (why.noKeyspace) return reply(replies.invalid(target, why.reason));
   if (why.syntax) return reply(replies.syntaxError(target, why.reason));
   return reply(

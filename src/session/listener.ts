@@ -64,10 +64,8 @@ export class Listener {
   async drain(timeoutMs: number): Promise<void> {
     const closed = this.#stopAccepting();
     // Not before the port is closed: a driver that comes back at once would take the gate for up again.
-    // Never for an address that is shared: gocql takes the host out for good.
-    if (this.#gate.advertising.siblings().length > 0) {
-      for (const session of this.#sessions) session.goesDown();
-    }
+    // Only where siblings are known, never for an address that is shared: gocql takes the host out for good.
+    for (const session of this.#sessions) session.goesDown();
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.endAfterFlight('shutdown');
     }, timeoutMs);

@@ -19,7 +19,7 @@ import {
 import type { SessionState } from '../protocol/opcodes.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { usesSegments } from '../protocol/versions.ts';
-import type { Advertised } from '../topology/advertised.ts';
+import { sidecarAddress, type Advertised } from '../topology/advertised.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
@@ -33,6 +33,7 @@ import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import { replies } from './replies.ts';
 import { Standing, type AuditBase, type SessionInfo } from './standing.ts';
+import { callerOf, type TraceContext } from './trace-context.ts';
 import { transportOf } from './transport.ts';
 
 /** Version of answers to bytes that came before any version was agreed on. */
@@ -51,7 +52,10 @@ export class Session {
   readonly id = randomBytes(8).toString('hex');
   readonly gate: Gate;
   readonly plaintextProblem: string | null;
-  readonly advertised: Advertised;
+  /** How this client is told to reach the gate. */
+  advertised: Advertised;
+  /** The trace that its process stands in, where a sidecar said so; a request's own wins. */
+  caller: TraceContext | null = null;
   readonly #socket: net.Socket;
   readonly #ticket: Ticket;
   readonly #onClosed: (session: Session) => void;
@@ -63,6 +67,8 @@ export class Session {
   readonly #inFlight: InFlightRequests;
   #events = new Set<EventType>();
   #throwOnOverload = false;
+  /** Its client came by a sidecar, and knows of no other address. */
+  #hasSidecar = false;
   #compression: BodyCompression | null = null;
   #closeReason = 'client closed';
   /** The last answer of a session that is ending. */
@@ -155,6 +161,12 @@ export class Session {
     this.#state = 'authenticating';
     this.#throwOnOverload = options.get('THROW_ON_OVERLOAD') === '1';
     this.#standing.started(version, options);
+    const own = sidecarAddress(options);
+    if (own !== null) {
+      this.advertised = own;
+      this.#hasSidecar = true;
+    }
+    this.caller = callerOf(options);
     this.#inbox.started(version, compression);
     this.#compression = compression;
   }
@@ -211,9 +223,15 @@ export class Session {
     this.#outbox.push(encodeSchemaChangeEvent(this.version, change));
   }
 
+  /** The gates that its driver is told of beside this one. */
+  siblings(): readonly Advertised[] {
+    return this.#hasSidecar ? [] : this.gate.advertising.siblings();
+  }
+
   /** Tells a client that asked for such events that this gate goes, so that its driver uses the siblings. */
   goesDown(): void {
     if (this.#state !== 'ready' || !this.#events.has('STATUS_CHANGE')) return;
+    if (this.siblings().length === 0) return;
     const { address, port } = this.advertised;
     this.#outbox.push(encodeStatusChangeEvent(this.version, { change: 'DOWN', address, port }));
   }

@@ -40,6 +40,12 @@ export function traceContextOf(
   return null;
 }
 
+/** Of a whole session: what its sidecar said in STARTUP. */
+export function callerOf(options: ReadonlyMap<string, string>): TraceContext | null {
+  const text = options.get('CQLGATE_TRACEPARENT');
+  return text === undefined || text.length > STATE_MAX_BYTES ? null : w3c(text.trim());
+}
+
 function w3c(text: string): TraceContext | null {
   const [, traceId, spanId, flags] = W3C.exec(text) ?? [];
   if (traceId === undefined || isZero(traceId) || isZero(spanId!)) return null;

@@ -1,6 +1,7 @@
 // How the gate appears to drivers: one node with one address and a host id that is the same on all
 // gates behind that address, before and after a restart.
 import { createHash } from 'node:crypto';
+import { inetBytes } from '../protocol/inet.ts';
 
 /** An address as drivers are told it; `address` is 4 or 16 bytes, as in CQL's inet. */
 export interface Advertised {
@@ -8,6 +9,18 @@ export interface Advertised {
   readonly port: number;
   /** Host and port as configured (or the socket's own): what the host id is made of. */
   readonly name: string;
+}
+
+/**
+ * The port of a sidecar (src/sidecar), as it says in STARTUP: `address port`. Its application is told of nothing
+ * else, or it would go to a gate directly, without a token. Whoever says it misleads only itself.
+ */
+export function sidecarAddress(options: ReadonlyMap<string, string>): Advertised | null {
+  const [host, digits] = (options.get('CQLGATE_ADVERTISE') ?? '').split(' ');
+  const address = inetBytes(host ?? '');
+  const port = Number(digits);
+  if (address === null || !Number.isInteger(port) || port < 1 || port > 65_535) return null;
+  return { address, port, name: `${host}:${port}` };
 }
 
 /** RFC 4122's namespace for URLs; ours are `cql://cluster/host:port`. */

@@ -82,7 +82,7 @@ export class RawClient {
       Opcode.STARTUP,
       encodeStartup(new Map(Object.entries(options))),
     );
-    if (answer?.opcode === Opcode.AUTHENTICATE) {
+    if (answer?.opcode === Opcode.AUTHENTICATE || answer?.opcode === Opcode.READY) {
       this.#agreed(COMPRESSIONS.get(options['COMPRESSION'] ?? '') ?? null);
     }
     return answer;

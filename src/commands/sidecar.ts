@@ -1,0 +1,209 @@
+// `cqlgate sidecar`: Cassandra at localhost for an application that knows nothing of tokens. It ends with the
+// process that started it.
+import { readFile } from 'node:fs/promises';
+import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
+import { ConfigFault } from '../errors.ts';
+import { SIDECAR } from '../limits.ts';
+import { inetBytes } from '../protocol/inet.ts';
+import { GateLoginSteps, startupFrame } from '../sidecar/gate-login.ts';
+import { SidecarServer } from '../sidecar/server.ts';
+
+export interface SidecarOptions {
+  readonly gate: string;
+  readonly listen: string;
+  readonly role: string;
+  readonly tokenEnv: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly serverName?: string;
+  readonly plaintext?: boolean;
+  readonly passwordFile?: string;
+  /** Seconds. */
+  readonly wait?: string;
+}
+
+interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Runs until a signal, or until its parent is gone. Resolves with the exit code. */
+export async function sidecar(
+  options: SidecarOptions,
+  tell: (text: string) => void,
+): Promise<number> {
+  const gate = hostPort('--gate', options.gate);
+  const listen = hostPort('--listen', options.listen);
+  if (!isLoopback(listen.host)) {
+    throw new ConfigFault(['--listen is on this machine only: 127.0.0.1 or ::1']);
+  }
+  const connect = await connector(gate, options);
+  const token = tokenSource(options);
+  const password =
+    options.passwordFile === undefined ? null : await passwordOf(options.passwordFile);
+  const uid = password === null ? ownUser() : null;
+  const server = new SidecarServer({
+    ...listen,
+    uid,
+    connect,
+    token,
+    role: options.role,
+    hints: (port) => hintsOf(process.env, { host: listen.host, port }),
+    password,
+    refused: (message) => tell(`refused: ${message}`),
+  });
+  if (options.wait !== undefined) {
+    await gateAnswers(Number(options.wait), { connect, token, role: options.role });
+  }
+  const port = await server.listen();
+  tell(`listening on ${listen.host}:${port} for ${options.gate} as role ${options.role}`);
+  await endOf(process.ppid);
+  await server.close();
+  return 0;
+}
+
+function hostPort(option: string, text: string): HostPort {
+  const match = /^(?:\[([0-9a-f:]+)\]|([^\s:[\]]+)):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new ConfigFault([`${option} ${text} is no host:port`]);
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+async function connector(
+  { host, port }: HostPort,
+  { ca, serverName, plaintext }: SidecarOptions,
+): Promise<() => net.Socket> {
+  if (plaintext === true) {
+    if (!isLoopback(host)) {
+      throw new ConfigFault(['--plaintext would send the token over a network: leave it out']);
+    }
+    return () => net.connect({ host, port });
+  }
+  const authority = ca === undefined ? {} : { ca: await readFile(ca) };
+  const name = serverName ?? host;
+  const servername = net.isIP(name) === 0 ? { servername: name } : {};
+  return () => tls.connect({ host, port, ...authority, ...servername, minVersion: 'TLSv1.2' });
+}
+
+/** Read for each login: a file of Kubernetes' is written anew before its token ends. */
+function tokenSource({ tokenFile, tokenEnv }: SidecarOptions): () => Promise<string> {
+  return async () => {
+    const text =
+      tokenFile === undefined ? process.env[tokenEnv] : await readFile(tokenFile, 'utf8');
+    const found = text?.trim() ?? '';
+    if (found !== '') return found;
+    throw new Error(
+      tokenFile === undefined
+        ? `the variable ${tokenEnv} holds no token: set 'oidc: true' in the step of bitbucket-pipelines.yml`
+        : `${tokenFile} holds no token`,
+    );
+  };
+}
+
+async function passwordOf(file: string): Promise<string> {
+  const password = (await readFile(file, 'utf8')).trim();
+  if (password === '') throw new ConfigFault([`${file} is empty`]);
+  return password;
+}
+
+/** Where the system tells whose a connection is; elsewhere a password has to. */
+function ownUser(): number {
+  if (process.platform === 'linux' && process.getuid !== undefined) return process.getuid();
+  throw new ConfigFault([
+    'this system does not tell whose process connects: give --password-file, with the password that applications use',
+  ]);
+}
+
+/** What the gate records as hints, and how it is to appear to drivers: as the sidecar's own port. */
+export function hintsOf(
+  env: NodeJS.ProcessEnv,
+  { host, port }: HostPort,
+): ReadonlyMap<string, string> {
+  const address = host === 'localhost' ? '127.0.0.1' : host;
+  const hints: [string, string | undefined][] = [
+    ['CQLGATE_COMMIT', env['BITBUCKET_COMMIT']],
+    ['CQLGATE_BRANCH', env['BITBUCKET_BRANCH'] ?? env['BITBUCKET_TAG']],
+    ['CQLGATE_BUILD_NUMBER', env['BITBUCKET_BUILD_NUMBER']],
+    ['CQLGATE_TRACEPARENT', env['TRACEPARENT']],
+    ['CQLGATE_ADVERTISE', inetBytes(address) === null ? undefined : `${address} ${port}`],
+  ];
+  return new Map(
+    hints.filter((hint): hint is [string, string] => hint[1] !== undefined && hint[1] !== ''),
+  );
+}
+
+interface Login {
+  readonly connect: () => net.Socket;
+  readonly token: () => Promise<string>;
+  readonly role: string;
+}
+
+/** Rejects with the gate's own refusal at once, and with the last problem when the time is over. */
+async function gateAnswers(seconds: number, login: Login): Promise<void> {
+  if (!(seconds > 0)) throw new ConfigFault(['--wait takes a number of seconds']);
+  const deadlineMs = performance.now() + seconds * 1000;
+  for (;;) {
+    const problem = await tryLogin(login);
+    if (problem === null) return;
+    if (problem.final || performance.now() + SIDECAR.pollMs > deadlineMs) {
+      throw new ConfigFault([problem.message]);
+    }
+    await delay(SIDECAR.pollMs);
+  }
+}
+
+async function tryLogin({
+  connect,
+  token,
+  role,
+}: Login): Promise<{ message: string; final: boolean } | null> {
+  let presented: string;
+  try {
+    presented = await token();
+  } catch (error) {
+    return { message: (error as Error).message, final: true };
+  }
+  const options = new Map([['CQL_VERSION', '3.0.0']]);
+  const login = { version: SIDECAR.defaultVersion, options, role, token: presented };
+  const steps = new GateLoginSteps(login);
+  const socket = connect();
+  try {
+    return await new Promise((resolve) => {
+      const failed = (message: string): void =>
+        resolve({ message: `the gate does not answer: ${message}`, final: false });
+      socket.setTimeout(SIDECAR.handshakeMs, () => failed('no answer in time'));
+      socket.on('error', (error) => failed(error.message));
+      socket.on('close', () => failed('it closed the connection'));
+      socket.on('data', (chunk) => {
+        for (const step of steps.read(chunk)) {
+          if (step.type === 'send') for (const bytes of step.bytes) socket.write(bytes);
+          else if (step.type === 'in') resolve(null);
+          else resolve({ message: step.message, final: true });
+        }
+      });
+      socket.write(startupFrame(login));
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Resolves at a signal, or when the process that started this one is gone. */
+async function endOf(parent: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (process.ppid !== parent) end();
+    }, SIDECAR.pollMs);
+    const end = (): void => {
+      clearInterval(timer);
+      resolve();
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+  });
+}

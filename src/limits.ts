@@ -486,6 +486,8 @@ export const SIDECAR = {
   defaultVersion: 4,
   /** How often it looks whether its parent is there, and with `--wait` whether the gate answers. */
   pollMs: 500,
+  /** For the gate's answer before a command is started, where `--wait` does not say. */
+  commandWaitSeconds: 30,
   /** Applications at once: a driver has a few connections. */
   clients: 1_000,
 } as const;

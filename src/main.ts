@@ -81,11 +81,11 @@ function commands(): Command {
       '--wait <seconds>',
       'listen only once the gate takes the token; exit code 1 if it does not',
     )
-    .action(async (options: SidecarOptions) => {
+    .argument('[command...]', 'run this, after --, while the sidecar is up; exit code is its own')
+    .action(async (command: string[], options: SidecarOptions) => {
       const { sidecar } = await import('./commands/sidecar.ts');
-      process.exitCode = await sidecar(options, (text) =>
-        process.stderr.write(`cqlgate sidecar: ${text}\n`),
-      );
+      const tell = (text: string): void => void process.stderr.write(`cqlgate sidecar: ${text}\n`);
+      process.exitCode = await sidecar(options, command, tell);
     });
 
   program

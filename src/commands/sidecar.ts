@@ -1,5 +1,7 @@
 // `cqlgate sidecar`: Cassandra at localhost for an application that knows nothing of tokens. It ends with the
-// process that started it.
+// process that started it, or with the command that it was given.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,9 +31,13 @@ interface HostPort {
   readonly port: number;
 }
 
-/** Runs until a signal, or until its parent is gone. Resolves with the exit code. */
+/**
+ * Runs until a signal, until its parent is gone, or until `command` ends, which is started once the gate takes the
+ * token. Resolves with the exit code: the command's, where there is one.
+ */
 export async function sidecar(
   options: SidecarOptions,
+  command: readonly string[],
   tell: (text: string) => void,
 ): Promise<number> {
   const gate = hostPort('--gate', options.gate);
@@ -54,14 +60,16 @@ export async function sidecar(
     password,
     refused: (message) => tell(`refused: ${message}`),
   });
-  if (options.wait !== undefined) {
-    await gateAnswers(Number(options.wait), { connect, token, role: options.role });
-  }
+  const wait = options.wait ?? (command.length > 0 ? String(SIDECAR.commandWaitSeconds) : null);
+  if (wait !== null) await gateAnswers(Number(wait), { connect, token, role: options.role });
   const port = await server.listen();
   tell(`listening on ${listen.host}:${port} for ${options.gate} as role ${options.role}`);
-  await endOf(process.ppid);
+  const code =
+    command.length > 0
+      ? await run(command, { CASSANDRA_HOST: listen.host, CASSANDRA_PORT: String(port) })
+      : await endOf(process.ppid);
   await server.close();
-  return 0;
+  return code;
 }
 
 function hostPort(option: string, text: string): HostPort {
@@ -194,16 +202,33 @@ async function tryLogin({
   }
 }
 
+/** Runs a command to its end, and passes signals on. Resolves with its exit code, as a shell has it. */
+async function run(
+  [name, ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
+  const child = spawn(name!, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(new ConfigFault([`${name}: ${error.message}`])));
+    child.once('exit', (code, signal) =>
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+    );
+  });
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
 /** Resolves at a signal, or when the process that started this one is gone. */
-async function endOf(parent: number): Promise<void> {
+async function endOf(parent: number): Promise<number> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {
       if (process.ppid !== parent) end();
     }, SIDECAR.pollMs);
     const end = (): void => {
       clearInterval(timer);
-      resolve();
+      resolve(0);
     };
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+    for (const signal of SIGNALS) process.once(signal, end);
   });
 }

@@ -1,0 +1,102 @@
+// Runs the steps of a bitbucket-pipelines.yml on this machine: each script in one shell that ends at the first
+// failure, in a copy of the repository, with the variables that Bitbucket sets and a token for steps that ask for one.
+import { spawn } from 'node:child_process';
+import { chmod, cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { PIPELINE_UUID, REPOSITORY_UUID, STEP_UUID, type LocalIssuer } from './issuer.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+
+interface Step {
+  readonly name: string;
+  readonly deployment?: string;
+  readonly oidc?: boolean | { readonly audiences: readonly string[] };
+  readonly script: readonly string[];
+}
+
+interface Pipelines {
+  readonly default: readonly { readonly step: Step }[];
+  readonly branches: Readonly<Record<string, readonly { readonly step: Step }[]>>;
+}
+
+export interface StepResult {
+  readonly name: string;
+  readonly code: number | null;
+  readonly output: string;
+}
+
+export interface PipelineOptions {
+  /** A folder with a bitbucket-pipelines.yml. */
+  readonly repository: string;
+  readonly branch: string;
+  readonly issuer: LocalIssuer;
+  /** UUIDs of deployment environments, by name. */
+  readonly environments: Readonly<Record<string, string>>;
+  /** Repository variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Folders of programs, first on the PATH. */
+  readonly programs: readonly string[];
+}
+
+/** The steps that ran: the last one is the first that failed. Where it ran is left for the caller to remove. */
+export async function runPipeline(
+  options: PipelineOptions,
+): Promise<{ readonly dir: string; readonly steps: StepResult[] }> {
+  const { repository, branch } = options;
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-pipeline-'));
+  await cp(repository, dir, { recursive: true });
+  // What `npm ci` of the repository would bring.
+  const modules = path.join(dir, 'node_modules');
+  await mkdir(path.join(modules, '.bin'), { recursive: true });
+  const command = path.join(modules, '.bin/cqlgate');
+  await writeFile(command, `#!/bin/sh\nexec node '${path.join(ROOT, 'dist/main.js')}' "$@"\n`);
+  await chmod(command, 0o755);
+  await symlink(
+    path.join(ROOT, 'node_modules/cassandra-driver'),
+    path.join(modules, 'cassandra-driver'),
+  );
+  const file = await readFile(path.join(dir, 'bitbucket-pipelines.yml'), 'utf8');
+  const { pipelines } = parse(file, { merge: true }) as { pipelines: Pipelines };
+  const steps: StepResult[] = [];
+  for (const { step } of pipelines.branches[branch] ?? pipelines.default) {
+    const done = await runStep(step, dir, options);
+    steps.push(done);
+    if (done.code !== 0) break;
+  }
+  return { dir, steps };
+}
+
+async function runStep(step: Step, dir: string, options: PipelineOptions): Promise<StepResult> {
+  const { branch, issuer, environments, variables, programs } = options;
+  const environment = step.deployment === undefined ? null : environments[step.deployment]!;
+  const token = issuer.mint({
+    repositoryUuid: REPOSITORY_UUID,
+    pipelineUuid: PIPELINE_UUID,
+    stepUuid: STEP_UUID,
+    branchName: branch,
+    ...(environment === null ? {} : { deploymentEnvironmentUuid: environment }),
+  });
+  const child = spawn('bash', ['-ec', step.script.join('\n')], {
+    cwd: dir,
+    env: {
+      PATH: [...programs, process.env['PATH']].join(':'),
+      HOME: dir,
+      CI: 'true',
+      BITBUCKET_BRANCH: branch,
+      BITBUCKET_BUILD_NUMBER: '42',
+      BITBUCKET_COMMIT: '0123456789abcdef0123456789abcdef01234567',
+      ...(step.oidc === undefined ? {} : { BITBUCKET_STEP_OIDC_TOKEN: token }),
+      ...variables,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 120_000,
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  }
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { name: step.name, code, output };
+}

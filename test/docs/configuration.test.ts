@@ -9,6 +9,7 @@ import { policySchema } from '../../src/config/policy-schema.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { Files } from '../config/files.ts';
+import { putCertificate } from './certificate.ts';
 import { documentOf, documents } from './documents.ts';
 
 const all = documents();
@@ -69,6 +70,7 @@ describe('configuration that documents show', () => {
     '%s is a whole configuration, and valid',
     async (_place, { text }) => {
       const files = await Files.create(text);
+      if (text.includes('gate.crt')) await putCertificate(files.dir);
       await expect(loadConfig(files.config)).resolves.toBeDefined();
       await files.remove();
     },

@@ -11,7 +11,17 @@ import type { Block, MarkdownDocument } from './documents.ts';
 const run = promisify(execFile);
 
 /** What a section's lines need: nothing but the gate's commands, or a cluster and a language's tools. */
-export const NEEDS = ['', 'node', 'python', 'cqlsh', 'java', 'go', 'cargo'] as const;
+export const NEEDS = [
+  '',
+  'jq',
+  'certificate',
+  'node',
+  'python',
+  'cqlsh',
+  'java',
+  'go',
+  'cargo',
+] as const;
 export type Needs = (typeof NEEDS)[number];
 
 export interface Section {

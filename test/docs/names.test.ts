@@ -34,6 +34,19 @@ describe('files that documents name', () => {
   });
 });
 
+describe('the threat model', () => {
+  it('names a test for each threat', () => {
+    const table = /## Threats\n([\s\S]*?)\n## /.exec(read('docs/SECURITY.md'))![1]!;
+    const rows = table.split('\n').filter((line) => /^\| (?!threat)/.test(line));
+    expect(rows.length).toBeGreaterThan(20);
+    const untested = rows.filter((row) => {
+      const file = /`(test\/[\w./-]+\.test\.ts)` \|$/.exec(row)?.[1];
+      return file === undefined || !existsSync(path.join(ROOT, file));
+    });
+    expect(untested).toEqual([]);
+  });
+});
+
 describe('commands and options that documents name', () => {
   let program: CommandHelp;
   let options: ReadonlySet<string>;

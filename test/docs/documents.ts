@@ -60,10 +60,17 @@ export function parse(name: string, content: string): MarkdownDocument {
   const prose: string[] = [];
   let heading = '';
   let remark: Block['remark'] = null;
-  let open: { place: string; language: string; fence: string; lines: string[] } | null = null;
+  let open: {
+    place: string;
+    language: string;
+    fence: string;
+    indent: number;
+    lines: string[];
+  } | null = null;
   content.split('\n').forEach((line, index) => {
     if (open !== null) {
-      if (line.trim() !== open.fence) open.lines.push(line);
+      // In a list it is indented.
+      if (line.trim() !== open.fence) open.lines.push(line.slice(open.indent));
       else {
         const { place, language, lines } = open;
         blocks.push({ place, language, text: `${lines.join('\n')}\n`, remark, heading });
@@ -72,13 +79,14 @@ export function parse(name: string, content: string): MarkdownDocument {
       }
       return;
     }
-    const fence = /^\s*(`{3,})(\w*)\s*$/.exec(line);
+    const fence = /^(\s*)(`{3,})(\w*)\s*$/.exec(line);
     if (fence !== null) {
       const place = `${name}:${index + 1}`;
-      open = { place, language: fence[2]!, fence: fence[1]!, lines: [] };
+      const [, indent, marks, language] = fence;
+      open = { place, language: language!, fence: marks!, indent: indent!.length, lines: [] };
       return;
     }
-    const said = /^<!-- (file|run)(?:: (.+?))? -->$/.exec(line);
+    const said = /^\s*<!-- (file|run)(?:: (.+?))? -->$/.exec(line);
     if (said !== null) remark = { key: said[1]!, value: said[2] ?? '' };
     else if (line !== '') remark = null;
     const title = /^#{1,6} (.+)$/.exec(line)?.[1];

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { STATEMENT_KINDS } from '../../src/cql/statement.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS } from '../../src/metrics/catalogue.ts';
 import { commandLine, unknownIn, type CommandHelp } from './command-line.ts';
@@ -139,9 +140,7 @@ describe('codes that documents name', () => {
     }
   });
 
-  const listed = new Set(
-    [...read('docs/ERRORS.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code!),
-  );
+  const known = listed();
   /** Names of what is not ours: of Cassandra's tables and settings, of the system around. */
   const OTHERS = new Set(read('test/docs/foreign-names.txt').split('\n'));
 
@@ -149,7 +148,7 @@ describe('codes that documents name', () => {
     const named = codes.filter((code) => /^[a-z]+\d*(_[a-z0-9]+)+$/.test(code));
     const unknown = named.filter(
       (code) =>
-        !words.has(code) && !listed.has(code) && !code.startsWith('cqlgate_') && !OTHERS.has(code),
+        !words.has(code) && !known.has(code) && !code.startsWith('cqlgate_') && !OTHERS.has(code),
     );
     expect(unknown).toEqual([]);
   });
@@ -157,7 +156,7 @@ describe('codes that documents name', () => {
   it('list each reason of a refused login', () => {
     const reasons = [...source.matchAll(/new AuthFault\(\s*'(\w+)'/g)].map(([, code]) => code!);
     expect(reasons.length).toBeGreaterThan(15);
-    expect(reasons.filter((code) => !listed.has(code))).toEqual([]);
+    expect(reasons.filter((code) => !known.has(code))).toEqual([]);
   });
 });
 
@@ -175,4 +174,31 @@ describe('lines of the log that documents name', () => {
 /** As it stands in a string in quotes. */
 function quoted(text: string): string {
   return text.replaceAll("'", "\\'");
+}
+
+describe('figures of the README', () => {
+  const readme = read('README.md');
+  it.each([
+    [
+      'attacks on login',
+      /(\d+) attacks on login/,
+      () => rowsOf('docs/SECURITY.md', 'Attacks on login'),
+    ],
+    ['errors', /\(\d+ of (\d+); the rest/, () => listed().size],
+    ['kinds of statements', /all (\d+) kinds/, () => Object.keys(STATEMENT_KINDS).length],
+  ] as const)('count %s', (_what, figure, count) => {
+    expect(Number(figure.exec(readme)?.[1])).toBe(count());
+  });
+});
+
+/** Of the table under a heading. */
+function rowsOf(name: string, heading: string): number {
+  const section = read(name).split(`\n## ${heading}\n`)[1]!.split('\n## ')[0]!;
+  return section.split('\n').filter((line) => line.startsWith('| ')).length - 1;
+}
+
+/** Codes that ERRORS.md has a row for. */
+function listed(): Set<string> {
+  const rows = read('docs/ERRORS.md').matchAll(/^\| `(\w+)` \|/gm);
+  return new Set([...rows].map(([, code]) => code!));
 }

@@ -1,10 +1,11 @@
 // What the documents say is run, as far as it needs no cluster; the rest is in test/node and test/full.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/audit/ledger.ts';
 import { putCertificate } from './certificate.ts';
-import { documents, parse } from './documents.ts';
+import { documents, parse, ROOT } from './documents.ts';
 import { NEEDS, runSection, sectionsOf } from './run-blocks.ts';
 
 const sections = documents().flatMap((one) => sectionsOf(one).map((section) => section));
@@ -74,6 +75,16 @@ async function withLedger(dir: string): Promise<void> {
 }
 
 describe('lines that documents say are run', () => {
+  it('are found, wherever the remark stands', () => {
+    for (const { name, blocks } of documents()) {
+      const marked = readFileSync(path.join(ROOT, name), 'utf8').match(/<!-- run\b/g) ?? [];
+      expect(
+        blocks.filter(({ remark }) => remark?.key === 'run'),
+        name,
+      ).toHaveLength(marked.length);
+    }
+  });
+
   it('are marked with what they need', () => {
     expect(sections.filter(({ needs }) => !NEEDS.includes(needs))).toEqual([]);
     for (const needs of NEEDS) expect(sections.some((one) => one.needs === needs)).toBe(true);

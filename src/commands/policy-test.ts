@@ -18,13 +18,13 @@ export interface Check {
 }
 
 type Test = Expectations['tests'][number];
+type Token = Expectations['tokens'][string];
 
 /** In the order of the file. */
 export function testPolicy(policy: Policy, expectations: Expectations): Check[] {
   const schema = new SchemaSnapshot(1, schemaRows(expectations.schema));
   return expectations.tests.flatMap((test) => {
-    const { issuer, claims } = expectations.tokens[test.token]!;
-    return checksOf(test, policy, principalOf(issuer, claims), schema);
+    return checksOf(test, policy, principalOf(expectations.tokens[test.token]!), schema);
   });
 }
 
@@ -66,13 +66,14 @@ function checksOf(test: Test, policy: Policy, principal: Principal, schema: Sche
   ];
 }
 
-function principalOf(issuerName: string, claims: Principal['claims']): Principal {
+function principalOf({ issuer: issuerName, claims, pipelineTarget }: Token): Principal {
   const { sub, iss } = claims;
   return {
     issuerName,
     issuer: typeof iss === 'string' ? iss : issuerName,
     subject: typeof sub === 'string' ? sub : 'the test',
     claims,
+    pipelineTarget,
     tokenSha256: '',
     isHuman: false,
     expiresAtMs: Infinity,

@@ -1,6 +1,7 @@
 // The file of `cqlgate policy test`: who sends what, and whether it is to be permitted.
 import { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
+import { PIPELINE_TARGETS } from '../identity/principal.ts';
 import { readYaml } from './yaml-file.ts';
 
 const name = z.string().min(1);
@@ -23,7 +24,12 @@ const expectationsSchema = z.strictObject({
   version: z.literal(1, { error: 'version must be 1' }),
   tokens: z.record(
     name,
-    z.strictObject({ issuer: name, claims: z.record(z.string(), z.json()).default({}) }),
+    z.strictObject({
+      issuer: name,
+      claims: z.record(z.string(), z.json()).default({}),
+      /** No claim: what Bitbucket would say that the pipeline runs for. */
+      pipelineTarget: z.enum(PIPELINE_TARGETS).nullable().default(null),
+    }),
   ),
   /** What of the cluster's schema decisions hang on; without it the wider permission is asked for. */
   schema: z

@@ -23,6 +23,12 @@ const policy = new Policy(
         issuer: 'pipelines',
         where: new Map([['branchName', ['main']]]),
       },
+      {
+        name: 'tags',
+        role: 'migrator',
+        issuer: 'pipelines',
+        where: new Map([['pipelineTarget', ['tag']]]),
+      },
     ],
     ownLogins: [],
   },
@@ -35,6 +41,8 @@ tokens:
   main: {issuer: pipelines, claims: {branchName: main}}
   fork: {issuer: pipelines, claims: {branchName: main2}}
   elsewhere: {issuer: people, claims: {branchName: main}}
+  tag: {issuer: pipelines, pipelineTarget: tag}
+  claim: {issuer: pipelines, claims: {pipelineTarget: tag}}
 schema:
   indexes: {orders.i: orders.t, orders.other: orders.u}
 tests:
@@ -51,6 +59,8 @@ tests:
       - SELEC
   - {name: forks, token: fork, login: deny}
   - {name: others, token: elsewhere, role: migrator, login: deny}
+  - {name: tags, token: tag, permit: [SELECT * FROM orders.t]}
+  - {name: who says so himself, token: claim, login: deny}
 `;
 
 describe('policy test', () => {
@@ -67,7 +77,7 @@ describe('policy test', () => {
 
   it('is content where all is as expected', async () => {
     const checks = await run(FILE);
-    expect(checks).toHaveLength(8);
+    expect(checks).toHaveLength(10);
     expect(checks.filter(({ failure }) => failure !== null)).toEqual([]);
   });
 
@@ -88,8 +98,9 @@ describe('policy test', () => {
   });
 
   it.each([
-    ['token: fork', 'token: nobody', /no token is called nobody; there are main, fork, elsewhere/],
+    ['token: fork', 'token: nobody', /no token is called nobody; there are main, fork, elsewhere, tag, claim/],
     ['login: deny', 'logins: deny', /did you mean login\?/],
+    ['pipelineTarget: tag}', 'pipelineTarget: tags}', /pipelineTarget: /],
     ['version: 1', 'version: 2', /version must be 1/],
     ['orders.i: orders.t', 'orders.i: t', /write it as keyspace\.name/],
     ['token: fork, login: deny', 'token: fork, login: deny, permit: [SELECT 1]', /sends no/],

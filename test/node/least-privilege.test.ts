@@ -3,9 +3,14 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
+import { Consistency } from '../../src/protocol/consistency.ts';
+import { FrameFlag } from '../../src/protocol/frame.ts';
+import { encodeQuery } from '../../src/protocol/messages/query.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
 import { shell } from '../support/cqlsh.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, direct, noNode, through } from '../support/nodes.ts';
@@ -53,6 +58,9 @@ const PREPARED = [
   'SELECT * FROM system.peers_v2 WHERE peer = ? and peer_port = ?',
 ];
 
+const COUNT_TRACES =
+  "SELECT session_id FROM system_traces.sessions WHERE parameters['query'] = ? ALLOW FILTERING";
+
 const python = missingForPython();
 
 describe.skipIf(noNode)('a role with SELECT on one table', () => {
@@ -95,6 +103,24 @@ describe.skipIf(noNode)('a role with SELECT on one table', () => {
 
   it.each(PREPARED)('prepares %j', async (text) => {
     expect(errorOf(await raw.prepare(text))).toBeNull();
+  });
+
+  it('is traced by nobody, whatever its requests say', async () => {
+    const query = 'SELECT * FROM least.t WHERE k = 1';
+    const superuser = await direct();
+    const traces = async () => (await superuser.execute(COUNT_TRACES, [query])).rowLength;
+    const before = await traces();
+    const body = encodeQuery({ query, consistency: Consistency.ONE, version: raw.version });
+    const answer = await raw.request(Opcode.QUERY, body, FrameFlag.TRACING);
+    expect(errorOf(answer)).toBeNull();
+    expect(answer!.flags & FrameFlag.TRACING).toBe(0);
+    // Cassandra writes a trace behind its answer.
+    await delay(1_000);
+    expect(await traces()).toBe(before);
+    await superuser.execute(query, [], { traceQuery: true });
+    await delay(1_000);
+    expect(await traces()).toBe(before + 1);
+    await superuser.shutdown();
   });
 
   it('is told that a table of another product is not there, and goes on', async () => {

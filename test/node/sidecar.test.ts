@@ -190,6 +190,49 @@ describe.skipIf(noNode)('a sidecar', () => {
     await expect(run).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(why) });
   });
 
+  it.each([
+    [[process.execPath, '-e', 'process.exit(7)'], 7],
+    [['sh', '-c', 'kill -9 $$'], 137],
+    [['true'], 0],
+  ])('runs %j and ends with its exit code', async (command, code) => {
+    const line = [MAIN, 'sidecar', '--listen', '127.0.0.1:0', ...args, '--', ...command];
+    const child = spawn(process.execPath, line, {
+      env: { ...process.env, BITBUCKET_STEP_OIDC_TOKEN: token() },
+      stdio: 'ignore',
+    });
+    expect(await once(child, 'exit')).toEqual([code, null]);
+  });
+
+  it('tells its command where Cassandra is, and hands a signal on to it', async () => {
+    const script = `
+      process.on('SIGTERM', () => process.exit(9));
+      const { CASSANDRA_HOST: host, CASSANDRA_PORT: port } = process.env;
+      require('node:net').connect(+port, host, () => console.log('reached'));`;
+    const line = [MAIN, 'sidecar', '--listen', '127.0.0.1:0', ...args, '--'];
+    const child = spawn(process.execPath, [...line, process.execPath, '-e', script], {
+      env: { ...process.env, BITBUCKET_STEP_OIDC_TOKEN: token() },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(said.toString()).toBe('reached\n');
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([9, null]);
+  });
+
+  it('starts no command where the gate refuses the token, or the command is not there', async () => {
+    const run = async (command: string, presented: string) =>
+      promisify(execFile)(
+        process.execPath,
+        [MAIN, 'sidecar', '--listen', '127.0.0.1:0', ...args, '--', command, 'started'],
+        { env: { ...process.env, BITBUCKET_STEP_OIDC_TOKEN: presented } },
+      );
+    await expect(run('echo', token('feature/x'))).rejects.toMatchObject({ code: 1, stdout: '' });
+    await expect(run('no-such-program', token())).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no-such-program'),
+    });
+  });
+
   it('ends with the process that started it', async () => {
     const line = [process.execPath, MAIN, 'sidecar', '--listen', '127.0.0.1:0', ...args].join(' ');
     const step = spawn('sh', ['-c', `${line} & echo $!; sleep 1`], {

@@ -9,19 +9,14 @@ import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { AddressTap } from '../support/address-scan.ts';
 import { CassandraCluster } from '../support/cassandra-cluster.ts';
 import { clusterGate, jobsOf, SHOP } from '../support/cluster-gate.ts';
-import {
-  MATRIX,
-  missingFor,
-  RunningDriver,
-  SCENARIOS,
-  type MatrixDriver,
-} from '../support/driver-matrix.ts';
+import { MATRIX, RunningDriver, SCENARIOS, type MatrixDriver } from '../support/driver-matrix.ts';
 import { driverTable, tableInReadme, writeTable } from '../support/driver-table.ts';
 import type { TestGate } from '../support/gate.ts';
 import { failureRound, Workload } from '../support/node-failures.ts';
 import { noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 import { changeTogether, isOneAfterTheOther } from '../support/schema-jobs.ts';
+import { isSkipped } from '../support/tools.ts';
 import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
 
 let cluster: CassandraCluster;
@@ -65,9 +60,6 @@ function problemsOf({ name, release, version }: MatrixDriver, program: RunningDr
   if (/[a-z]{3}|0x/i.test(others)) problems.push(`${of}: writes lost: ${lost}`);
   return problems;
 }
-
-/** Drivers whose tools a machine need not have, CI's neither. */
-const MAY_LACK: ReadonlySet<string> = new Set(['gocql', 'Rust scylla']);
 
 /** Of a PREPARED result in v5: behind its kind and the statement's id. */
 function metadataIdOf(frame: Frame): Buffer {
@@ -213,12 +205,8 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
   it('serves every driver through one list of scenarios, and while a node is killed', async () => {
     const running: { driver: MatrixDriver; program: RunningDriver }[] = [];
     for (const [i, driver] of MATRIX.entries()) {
-      const missing = missingFor(driver);
-      if (missing !== null) {
-        console.warn(`${driver.name} ${driver.release} v${driver.version} is skipped: ${missing}`);
-        if (process.env['CI'] === 'true' && !MAY_LACK.has(driver.name)) throw new Error(missing);
-        continue;
-      }
+      const { name, release, version, needs } = driver;
+      if (isSkipped(`${name} ${release} v${version}`, needs)) continue;
       // One after the other: it is not load that is tested here.
       const program = await RunningDriver.start(driver, {
         host: GATE,

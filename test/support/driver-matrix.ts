@@ -1,7 +1,7 @@
 // Real drivers in their own languages, all through one list of scenarios: each is a program that prints a
 // JSON line for a scenario, then works on until its standard input ends. What it is built of is fetched by
 // the language's own tools and kept; one whose tools are missing is reported, with the reason.
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { cached } from './cache.ts';
 import { cqlshBin } from './cqlsh.ts';
 import { pythonOf } from './python.ts';
+import type { Needed } from './tools.ts';
 
 /** In this order; `surviving` stands for the begin of `survive`, which lasts until the end. */
 export const SCENARIOS = [
@@ -43,7 +44,7 @@ export interface MatrixDriver {
   readonly release: string;
   readonly version: 4 | 5;
   /** What its tools are called, to look for. */
-  readonly needs: readonly (readonly [command: string, ...args: string[]])[];
+  readonly needs: Needed;
   /** Command line of the program; builds it where it is not there yet. */
   readonly command: (target: DriverTarget) => Promise<string[]>;
 }
@@ -206,16 +207,6 @@ export const MATRIX: readonly MatrixDriver[] = [
     },
   },
 ];
-
-/** Null where the driver's tools are there; otherwise what is missing. */
-export function missingFor({ needs }: MatrixDriver): string | null {
-  for (const [command, ...args] of needs) {
-    const { error, status } = spawnSync(command, args, { stdio: 'ignore' });
-    if (error !== undefined) return `no ${command} on the PATH`;
-    if (status !== 0) return `${command} ${args.join(' ')} fails`;
-  }
-  return null;
-}
 
 export interface Line {
   readonly scenario: string;

@@ -64,12 +64,13 @@ export async function sidecar(
   if (wait !== null) await gateAnswers(Number(wait), { connect, token, role: options.role });
   const port = await server.listen();
   tell(`listening on ${listen.host}:${port} for ${options.gate} as role ${options.role}`);
-  const code =
-    command.length > 0
+  try {
+    return command.length > 0
       ? await run(command, { CASSANDRA_HOST: listen.host, CASSANDRA_PORT: String(port) })
       : await endOf(process.ppid);
-  await server.close();
-  return code;
+  } finally {
+    await server.close();
+  }
 }
 
 function hostPort(option: string, text: string): HostPort {

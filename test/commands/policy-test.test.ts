@@ -98,7 +98,11 @@ describe('policy test', () => {
   });
 
   it.each([
-    ['token: fork', 'token: nobody', /no token is called nobody; there are main, fork, elsewhere, tag, claim/],
+    [
+      'token: fork',
+      'token: nobody',
+      /no token is called nobody; there are main, fork, elsewhere, tag, claim/,
+    ],
     ['login: deny', 'logins: deny', /did you mean login\?/],
     ['pipelineTarget: tag}', 'pipelineTarget: tags}', /pipelineTarget: /],
     ['version: 1', 'version: 2', /version must be 1/],

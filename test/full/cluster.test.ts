@@ -137,7 +137,7 @@ describe.skipIf(noNode)('a cluster of three nodes', () => {
           const [own, other] = await Promise.all(gates.map(async (one) => one.records()));
           // Of earlier changes an outcome may come to the ledger behind its answer.
           return [...own!, ...(other ?? [])].filter(({ outcome }) =>
-            outcome?.schema_change?.name.startsWith(`of${count}gates`),
+            outcome?.schema_change?.name?.startsWith(`of${count}gates`),
           );
         };
         await expect.poll(async () => (await changes()).length).toBe(61);

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { cached } from './cache.ts';
 import { cqlshBin } from './cqlsh.ts';
+import { fetchJars } from './maven.ts';
 import { pythonOf } from './python.ts';
 import type { Needed } from './tools.ts';
 
@@ -47,6 +48,11 @@ export interface MatrixDriver {
   readonly needs: Needed;
   /** Command line of the program; builds it where it is not there yet. */
   readonly command: (target: DriverTarget) => Promise<string[]>;
+  /**
+   * Of an application that knows of no login: `hello NAME TEXT` writes a text, and prints what it then reads. It finds
+   * Cassandra by CASSANDRA_HOST and CASSANDRA_PORT.
+   */
+  readonly hello: () => Promise<string[]>;
 }
 
 const run = promisify(execFile);
@@ -67,65 +73,79 @@ const plain = ({ port, username, password, keyspace }: DriverTarget, version: nu
   keyspace,
 ];
 
-function gocql({ release, module, isV2 }: (typeof GOCQL)[number], version: 4 | 5): MatrixDriver {
+type Gocql = (typeof GOCQL)[number];
+
+/** A folder with `matrix` and `hello`. */
+async function gocqlPrograms({ release, module, isV2 }: Gocql): Promise<string> {
+  const sourceOf = async (file: string) =>
+    (await readFile(path.join(DRIVERS, 'gocql', file), 'utf8')).replaceAll('@GOCQL@', module);
+  let matrix = await sourceOf('main.go.txt');
+  // The newer release makes batches of its session, which carry themselves out.
+  if (isV2) {
+    matrix = matrix
+      .replace('session.NewBatch(', 'session.Batch(')
+      .replace('session.ExecuteBatch(batch)', 'batch.Exec()');
+  }
+  const hello = await sourceOf('hello.go.txt');
+  return built(`gocql-${release}`, matrix + hello, async (dir) => {
+    const go = async (...args: string[]) => run('go', args, { cwd: dir });
+    for (const [name, source] of Object.entries({ matrix, hello })) {
+      await mkdir(path.join(dir, 'cmd', name), { recursive: true });
+      await writeFile(path.join(dir, 'cmd', name, 'main.go'), source);
+    }
+    await go('mod', 'init', 'cqlgate.test');
+    await go('get', `${module}@v${release}`);
+    await go('build', '-o', `.${path.sep}`, './...');
+  });
+}
+
+function gocql(of: Gocql, version: 4 | 5): MatrixDriver {
   return {
     name: 'gocql',
-    release,
+    release: of.release,
     version,
     needs: [['go', 'version']],
     command: async ({ port, username, password, keyspace }) => {
-      const template = await readFile(path.join(DRIVERS, 'gocql/main.go.txt'), 'utf8');
-      let source = template.replaceAll('@GOCQL@', module);
-      // The newer release makes batches of its session, which carry themselves out.
-      if (isV2) {
-        source = source
-          .replace('session.NewBatch(', 'session.Batch(')
-          .replace('session.ExecuteBatch(batch)', 'batch.Exec()');
-      }
-      const dir = await built(`gocql-${release}`, source, async (target) => {
-        await writeFile(path.join(target, 'main.go'), source);
-        const go = async (...args: string[]) => run('go', args, { cwd: target });
-        await go('mod', 'init', 'matrix');
-        await go('get', `${module}@v${release}`);
-        await go('build', '-o', 'matrix', '.');
-      });
       const json = { port, username, password, version, keyspace };
-      return [path.join(dir, 'matrix'), JSON.stringify(json)];
+      return [path.join(await gocqlPrograms(of), 'matrix'), JSON.stringify(json)];
     },
+    hello: async () => [path.join(await gocqlPrograms(of), 'hello')],
   };
 }
 
-async function javaProgram(): Promise<string> {
-  const source = await readFile(path.join(DRIVERS, 'java/Matrix.java'), 'utf8');
-  return built(`java-driver-${JAVA_RELEASE}`, source, async (dir) => {
-    await writeFile(
-      path.join(dir, 'pom.xml'),
-      `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>cqlgate.test</groupId><artifactId>driver</artifactId><version>1</version><dependencies><dependency>
-<groupId>org.apache.cassandra</groupId><artifactId>java-driver-core</artifactId><version>${JAVA_RELEASE}</version>
-</dependency></dependencies></project>`,
-    );
-    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime'];
-    await run('mvn', ['-q', '-B', ...goal, `-DoutputDirectory=${path.join(dir, 'lib')}`], {
-      cwd: dir,
-    });
-    await writeFile(path.join(dir, 'Matrix.java'), source);
-    await run('javac', ['-cp', 'lib/*', '-d', 'out', 'Matrix.java'], { cwd: dir });
+/** Up to the name of the program: Matrix or Hello. */
+async function javaLine(): Promise<string[]> {
+  const programs = ['Matrix.java', 'Hello.java'];
+  const sources = await Promise.all(
+    programs.map(async (name) => readFile(path.join(DRIVERS, 'java', name), 'utf8')),
+  );
+  const dir = await built(`java-driver-${JAVA_RELEASE}`, sources.join(''), async (target) => {
+    await fetchJars(target, 'driver', [`org.apache.cassandra:java-driver-core:${JAVA_RELEASE}`]);
+    const files = programs.map((name) => path.join(DRIVERS, 'java', name));
+    await run('javac', ['-cp', 'lib/*', '-d', 'out', ...files], { cwd: target });
   });
+  const classPath = [path.join(dir, 'out'), path.join(dir, 'lib/*')].join(':');
+  return ['java', '-Xmx256m', '-cp', classPath];
 }
 
-async function rustProgram(): Promise<string> {
-  const source = await readFile(path.join(DRIVERS, 'rust/src/main.rs'), 'utf8');
-  const manifest = await readFile(path.join(DRIVERS, 'rust/Cargo.toml'), 'utf8');
-  return built(`rust-driver-${RUST_RELEASE}`, source + manifest, async (dir) => {
-    await cp(path.join(DRIVERS, 'rust'), path.join(dir, 'source'), { recursive: true });
-    await run('cargo', ['build', '--quiet', '--target-dir', path.join(dir, 'target')], {
-      cwd: path.join(dir, 'source'),
+/** A folder with `matrix` and `hello`. */
+async function rustPrograms(): Promise<string> {
+  const files = ['Cargo.toml', 'src/main.rs', 'src/bin/hello.rs'];
+  const sources = await Promise.all(
+    files.map(async (name) => readFile(path.join(DRIVERS, 'rust', name), 'utf8')),
+  );
+  const dir = await built(`rust-driver-${RUST_RELEASE}`, sources.join(''), async (target) => {
+    await cp(path.join(DRIVERS, 'rust'), path.join(target, 'source'), { recursive: true });
+    await run('cargo', ['build', '--quiet', '--target-dir', path.join(target, 'target')], {
+      cwd: path.join(target, 'source'),
       maxBuffer: 1 << 26,
     });
-    await mkdir(path.join(dir, 'bin'));
-    await cp(path.join(dir, 'target/debug/matrix'), path.join(dir, 'bin/matrix'));
+    await mkdir(path.join(target, 'bin'));
+    for (const name of ['matrix', 'hello']) {
+      await cp(path.join(target, 'target/debug', name), path.join(target, 'bin', name));
+    }
   });
+  return path.join(dir, 'bin');
 }
 
 /** Kept by what it is made of. */
@@ -152,6 +172,7 @@ export const MATRIX: readonly MatrixDriver[] = [
         path.join(DRIVERS, 'matrix-node.ts'),
         ...plain(target, 4),
       ]),
+    hello: async () => Promise.resolve([process.execPath, path.join(DRIVERS, 'hello.mjs')]),
   },
   ...([5, 4] as const).map((version): MatrixDriver => ({
     name: 'Python cassandra-driver',
@@ -163,6 +184,7 @@ export const MATRIX: readonly MatrixDriver[] = [
       path.join(DRIVERS, 'matrix.py'),
       ...plain(target, version),
     ],
+    hello: async () => [await pythonOf(), path.join(DRIVERS, 'hello.py')],
   })),
   {
     name: 'cqlsh',
@@ -178,6 +200,10 @@ export const MATRIX: readonly MatrixDriver[] = [
         ...plain(target, 5),
       ];
     },
+    hello: async () => {
+      const bin = await cqlshBin();
+      return ['env', `PATH=${bin}:${process.env['PATH'] ?? ''}`, path.join(DRIVERS, 'hello.sh')];
+    },
   },
   {
     name: 'Java driver',
@@ -187,11 +213,8 @@ export const MATRIX: readonly MatrixDriver[] = [
       ['javac', '-version'],
       ['mvn', '-version'],
     ],
-    command: async (target) => {
-      const dir = await javaProgram();
-      const classPath = [path.join(dir, 'out'), path.join(dir, 'lib/*')].join(':');
-      return ['java', '-Xmx256m', '-cp', classPath, 'Matrix', ...plain(target, 5)];
-    },
+    command: async (target) => [...(await javaLine()), 'Matrix', ...plain(target, 5)],
+    hello: async () => [...(await javaLine()), 'Hello'],
   },
   gocql(GOCQL[0], 5),
   gocql(GOCQL[0], 4),
@@ -201,10 +224,8 @@ export const MATRIX: readonly MatrixDriver[] = [
     release: RUST_RELEASE,
     version: 4,
     needs: [['cargo', '--version']],
-    command: async (target) => {
-      const dir = await rustProgram();
-      return [path.join(dir, 'bin/matrix'), ...plain(target, 4)];
-    },
+    command: async (target) => [path.join(await rustPrograms(), 'matrix'), ...plain(target, 4)],
+    hello: async () => [path.join(await rustPrograms(), 'hello')],
   },
 ];
 

@@ -129,18 +129,21 @@ function ownUser(): number {
   ]);
 }
 
-/** What the gate records as hints, and how it is to appear to drivers: as the sidecar's own port. */
+/**
+ * What the gate records as hints, and how it is to appear to drivers: as the sidecar's own port. That is not known
+ * yet (null) when it is tried whether the gate takes the token.
+ */
 export function hintsOf(
   env: NodeJS.ProcessEnv,
-  { host, port }: HostPort,
+  listening: HostPort | null,
 ): ReadonlyMap<string, string> {
-  const address = host === 'localhost' ? '127.0.0.1' : host;
+  const host = listening?.host === 'localhost' ? '127.0.0.1' : (listening?.host ?? '');
   const hints: [string, string | undefined][] = [
     ['CQLGATE_COMMIT', env['BITBUCKET_COMMIT']],
     ['CQLGATE_BRANCH', env['BITBUCKET_BRANCH'] ?? env['BITBUCKET_TAG']],
     ['CQLGATE_BUILD_NUMBER', env['BITBUCKET_BUILD_NUMBER']],
     ['CQLGATE_TRACEPARENT', env['TRACEPARENT']],
-    ['CQLGATE_ADVERTISE', inetBytes(address) === null ? undefined : `${address} ${port}`],
+    ['CQLGATE_ADVERTISE', inetBytes(host) === null ? undefined : `${host} ${listening?.port}`],
   ];
   return new Map(
     hints.filter((hint): hint is [string, string] => hint[1] !== undefined && hint[1] !== ''),
@@ -178,7 +181,7 @@ async function tryLogin({
   } catch (error) {
     return { message: (error as Error).message, final: true };
   }
-  const options = new Map([['CQL_VERSION', '3.0.0']]);
+  const options = new Map([['CQL_VERSION', '3.0.0'], ...hintsOf(process.env, null)]);
   const login = { version: SIDECAR.defaultVersion, options, role, token: presented };
   const steps = new GateLoginSteps(login);
   const socket = connect();

@@ -1,9 +1,10 @@
 // `cqlgate sidecar`: Cassandra at localhost for an application that knows nothing of tokens. It ends with the
-// process that started it, or with the command that it was given.
+// process that started it, at any time, and with the command that it was given.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
+import { addAbortSignal } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { ConfigFault } from '../errors.ts';
@@ -40,6 +41,7 @@ export async function sidecar(
   command: readonly string[],
   tell: (text: string) => void,
 ): Promise<number> {
+  const gone = parentGone();
   const gate = hostPort('--gate', options.gate);
   const listen = hostPort('--listen', options.listen);
   if (!isLoopback(listen.host)) {
@@ -61,13 +63,13 @@ export async function sidecar(
     refused: (message) => tell(`refused: ${message}`),
   });
   const wait = options.wait ?? (command.length > 0 ? String(SIDECAR.commandWaitSeconds) : null);
-  if (wait !== null) await gateAnswers(Number(wait), { connect, token, role: options.role });
+  if (wait !== null) await gateAnswers(Number(wait), { connect, token, role: options.role, gone });
   const port = await server.listen();
   tell(`listening on ${listen.host}:${port} for ${options.gate} as role ${options.role}`);
   try {
     return command.length > 0
-      ? await run(command, { CASSANDRA_HOST: listen.host, CASSANDRA_PORT: String(port) })
-      : await endOf(process.ppid);
+      ? await run(command, { CASSANDRA_HOST: listen.host, CASSANDRA_PORT: String(port) }, gone)
+      : await endedBy(gone);
   } finally {
     await server.close();
   }
@@ -137,23 +139,29 @@ export function hintsOf(
   env: NodeJS.ProcessEnv,
   listening: HostPort | null,
 ): ReadonlyMap<string, string> {
-  const host = listening?.host === 'localhost' ? '127.0.0.1' : (listening?.host ?? '');
   const hints: [string, string | undefined][] = [
     ['CQLGATE_COMMIT', env['BITBUCKET_COMMIT']],
     ['CQLGATE_BRANCH', env['BITBUCKET_BRANCH'] ?? env['BITBUCKET_TAG']],
     ['CQLGATE_BUILD_NUMBER', env['BITBUCKET_BUILD_NUMBER']],
     ['CQLGATE_TRACEPARENT', env['TRACEPARENT']],
-    ['CQLGATE_ADVERTISE', inetBytes(host) === null ? undefined : `${host} ${listening?.port}`],
+    ['CQLGATE_ADVERTISE', listening === null ? undefined : advertised(listening)],
   ];
   return new Map(
     hints.filter((hint): hint is [string, string] => hint[1] !== undefined && hint[1] !== ''),
   );
 }
 
+function advertised({ host, port }: HostPort): string | undefined {
+  const address = host === 'localhost' ? '127.0.0.1' : host;
+  return inetBytes(address) === null ? undefined : `${address} ${port}`;
+}
+
 interface Login {
   readonly connect: () => net.Socket;
   readonly token: () => Promise<string>;
   readonly role: string;
+  /** Nobody waits any more. */
+  readonly gone: AbortSignal;
 }
 
 /** Rejects with the gate's own refusal at once, and with the last problem when the time is over. */
@@ -163,7 +171,8 @@ async function gateAnswers(seconds: number, login: Login): Promise<void> {
   for (;;) {
     const problem = await tryLogin(login);
     if (problem === null) return;
-    if (problem.final || performance.now() + SIDECAR.pollMs > deadlineMs) {
+    const isLast = performance.now() + SIDECAR.pollMs > deadlineMs;
+    if (problem.final || isLast || login.gone.aborted) {
       throw new ConfigFault([problem.message]);
     }
     await delay(SIDECAR.pollMs);
@@ -174,6 +183,7 @@ async function tryLogin({
   connect,
   token,
   role,
+  gone,
 }: Login): Promise<{ message: string; final: boolean } | null> {
   let presented: string;
   try {
@@ -184,7 +194,7 @@ async function tryLogin({
   const options = new Map([['CQL_VERSION', '3.0.0'], ...hintsOf(process.env, null)]);
   const login = { version: SIDECAR.defaultVersion, options, role, token: presented };
   const steps = new GateLoginSteps(login);
-  const socket = connect();
+  const socket = addAbortSignal(gone, connect());
   try {
     return await new Promise((resolve) => {
       const failed = (message: string): void =>
@@ -206,33 +216,56 @@ async function tryLogin({
   }
 }
 
-/** Runs a command to its end, and passes signals on. Resolves with its exit code, as a shell has it. */
+/**
+ * Runs a command to its end, and passes signals on. Resolves with its exit code, as a shell has it. Where the parent is
+ * gone the command is told to end, and not waited for: the door closes all the same.
+ */
 async function run(
   [name, ...args]: readonly string[],
   env: Readonly<Record<string, string>>,
+  gone: AbortSignal,
 ): Promise<number> {
   const child = spawn(name!, args, { stdio: 'inherit', env: { ...process.env, ...env } });
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(new ConfigFault([`${name}: ${error.message}`])));
-    child.once('exit', (code, signal) =>
-      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
-    );
+    child.once('exit', (code, signal) => resolve(code ?? codeOf(signal)));
+    whenAborted(gone, () => {
+      child.kill('SIGTERM');
+      child.unref();
+      resolve(codeOf('SIGTERM'));
+    });
   });
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-/** Resolves at a signal, or when the process that started this one is gone. */
-async function endOf(parent: number): Promise<number> {
+function codeOf(signal: NodeJS.Signals | null): number {
+  return 128 + (signal === null ? 0 : constants.signals[signal]);
+}
+
+/** Resolves at a signal, or when the parent is gone. */
+async function endedBy(gone: AbortSignal): Promise<number> {
   return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      if (process.ppid !== parent) end();
-    }, SIDECAR.pollMs);
-    const end = (): void => {
-      clearInterval(timer);
-      resolve(0);
-    };
-    for (const signal of SIGNALS) process.once(signal, end);
+    for (const signal of SIGNALS) process.once(signal, () => resolve(0));
+    whenAborted(gone, () => resolve(0));
   });
+}
+
+function whenAborted(signal: AbortSignal, act: () => void): void {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true });
+}
+
+/** Aborted when the process that started this one is there no more: the system gives it another parent. */
+function parentGone(): AbortSignal {
+  const parent = process.ppid;
+  const gone = new AbortController();
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    gone.abort();
+  }, SIDECAR.pollMs);
+  timer.unref();
+  return gone.signal;
 }

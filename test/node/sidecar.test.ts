@@ -2,6 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { auth, Client, type ClientOptions } from 'cassandra-driver';
@@ -233,22 +234,44 @@ describe.skipIf(noNode)('a sidecar', () => {
     });
   });
 
-  it('ends with the process that started it', async () => {
+  const isThere = (pid: number): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+
+  /** Process ids of a sidecar and of its command, where it has one, whose parent ends after 3 s. */
+  async function startedByStep(more: string): Promise<number[]> {
     const line = [process.execPath, MAIN, 'sidecar', '--listen', '127.0.0.1:0', ...args].join(' ');
-    const step = spawn('sh', ['-c', `${line} & echo $!; sleep 1`], {
+    const step = spawn('sh', ['-c', `${line} ${more} & echo $!; sleep 3`], {
+      env: { ...process.env, BITBUCKET_STEP_OIDC_TOKEN: token() },
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const [chunk] = (await once(step.stdout, 'data')) as [Buffer];
-    const pid = Number(chunk.toString().trim());
-    process.kill(pid, 0);
+    let said = '';
+    step.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     await once(step, 'exit');
-    const isThere = (): boolean => {
-      try {
-        return process.kill(pid, 0);
-      } catch {
-        return false;
-      }
-    };
-    await expect.poll(isThere, { timeout: 5_000 }).toBe(false);
+    return said.trim().split('\n').map(Number);
+  }
+
+  it.each([
+    ['', 1],
+    ["-- sh -c 'echo $$; exec sleep 60'", 2],
+    // Deaf to the signal: it is left, without a door.
+    [`-- sh -c 'trap "" TERM; sleep 6'`, 1],
+  ])('ends with the process that started it (%s)', async (more, count) => {
+    const pids = await startedByStep(more);
+    expect(pids).toHaveLength(count);
+    await expect.poll(() => pids.filter(isThere), { timeout: 2_500 }).toEqual([]);
+  });
+
+  it('ends with its parent while it waits for the gate too', async () => {
+    const stuck = net.createServer().listen(0, '127.0.0.1');
+    await once(stuck, 'listening');
+    const { port } = stuck.address() as net.AddressInfo;
+    const [pid] = await startedByStep(`--gate 127.0.0.1:${port} --plaintext --wait 60`);
+    await expect.poll(() => isThere(pid!), { timeout: 2_500 }).toBe(false);
+    stuck.close();
   });
 });

@@ -12,6 +12,7 @@ import { auth, Client } from 'cassandra-driver';
 import type { ConnectionOptions } from 'node:tls';
 import { cached } from './cache.ts';
 import { cassandraYaml, LOGBACK } from './cassandra-yaml.ts';
+import { pomOf } from './maven.ts';
 
 export const CASSANDRA_VERSION = '5.0.9';
 
@@ -53,11 +54,8 @@ export type Progress = (text: string) => void;
 
 export async function jars(progress: Progress = () => undefined): Promise<string> {
   return cached(`cassandra-${CASSANDRA_VERSION}`, async (dir) => {
-    const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>cqlgate.test</groupId><artifactId>cassandra</artifactId><version>1</version><dependencies><dependency>
-<groupId>org.apache.cassandra</groupId><artifactId>cassandra-all</artifactId><version>${CASSANDRA_VERSION}</version>
-</dependency></dependencies></project>`;
     const work = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-pom-'));
+    const pom = pomOf('cassandra', [`org.apache.cassandra:cassandra-all:${CASSANDRA_VERSION}`]);
     await writeFile(path.join(work, 'pom.xml'), pom);
     progress(`Maven fetches Cassandra ${CASSANDRA_VERSION} (100 jars, 66 MB, once)`);
     const maven = spawn(

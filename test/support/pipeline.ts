@@ -58,7 +58,7 @@ export async function runPipeline(
     path.join(modules, 'cassandra-driver'),
   );
   const file = await readFile(path.join(dir, 'bitbucket-pipelines.yml'), 'utf8');
-  const { pipelines } = parse(file, { merge: true }) as { pipelines: Pipelines };
+  const { pipelines } = parse(file) as { pipelines: Pipelines };
   const steps: StepResult[] = [];
   for (const { step } of pipelines.branches[branch] ?? pipelines.default) {
     const done = await runStep(step, dir, options);

@@ -19,6 +19,7 @@ const rooms = {
   metrics: [],
   revocation: ['identity'],
   admin: ['metrics', 'identity', 'policy', 'revocation'],
+  workers: ['admin', 'audit', 'metrics', 'revocation', 'session', 'upstream'],
   telemetry: ['protocol', 'cql', 'identity', 'policy', 'audit', 'metrics', 'session'],
   session: [
     'tls',

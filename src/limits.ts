@@ -297,6 +297,18 @@ export const ADMIN = {
   bodyBytes: 16 * KIB,
 } as const;
 
+/** The processes of a gate, where there are several. */
+export const WORKERS = {
+  max: 64,
+  /** Before one that ended is replaced; doubled each time that it ended soon. */
+  restartMinMs: 250,
+  restartMaxMs: 30_000,
+  /** One that lived this long did not end soon. */
+  steadyMs: 60_000,
+  /** The admin port leaves out one that does not answer within this. */
+  answerMs: 2_000,
+} as const;
+
 /** Connections that have not logged in. */
 export const ADMISSION = {
   /** Failures of a source that are answered at once. */
@@ -313,6 +325,8 @@ interface LimitRow {
   readonly default: number;
   readonly unit: 'bytes' | 'ms' | 'count';
   readonly reason: string;
+  /** Of the gate as a whole: each of its workers gets its share. */
+  readonly isDivided?: true;
 }
 
 /** What an operator may set under `limits:`; docs/CONFIG.md is made of it. */
@@ -336,13 +350,20 @@ export const LIMITS = {
     default: 1024,
     unit: 'count',
     reason: 'Connections without a login, in all; beyond it the oldest of the busiest source goes.',
+    isDivided: true,
   },
   unauthenticatedPerSource: {
     default: 512,
     unit: 'count',
     reason: 'The same for one source address; behind NAT all jobs are one source.',
+    isDivided: true,
   },
-  sessions: { default: 20_000, unit: 'count', reason: 'Client connections at once.' },
+  sessions: {
+    default: 20_000,
+    unit: 'count',
+    reason: 'Client connections at once.',
+    isDivided: true,
+  },
   inFlightPerSession: {
     default: 2048,
     unit: 'count',
@@ -357,6 +378,7 @@ export const LIMITS = {
     default: 512 * MIB,
     unit: 'bytes',
     reason: 'The same for all sessions together.',
+    isDivided: true,
   },
   statementBytes: {
     default: 1 * MIB,
@@ -372,16 +394,19 @@ export const LIMITS = {
     default: 64 * MIB,
     unit: 'bytes',
     reason: 'Analysed statements that are kept, estimated.',
+    isDivided: true,
   },
   preparedRegistryBytes: {
     default: 64 * MIB,
     unit: 'bytes',
     reason: 'Prepared statements that are known, estimated; beyond it drivers prepare again.',
+    isDivided: true,
   },
   poolConnections: {
     default: 512,
     unit: 'count',
     reason: 'Connections to the cluster, all pools together.',
+    isDivided: true,
   },
   machineSessionMs: {
     default: 24 * 3_600_000,
@@ -414,6 +439,7 @@ export const LIMITS = {
     unit: 'count',
     reason:
       'Schema changes of one keyspace that may wait for their turn; further ones get OVERLOADED.',
+    isDivided: true,
   },
   ddlLaneWaitMs: {
     default: 50_000,
@@ -443,11 +469,16 @@ export const LIMITS = {
 export type LimitName = keyof typeof LIMITS;
 export type Limits = Readonly<Record<LimitName, number>>;
 
-/** The limits with an operator's own values over the defaults. */
-export function resolveLimits(own: Partial<Record<LimitName, number | undefined>>): Limits {
+/** The limits of one of so many workers, with an operator's own values over the defaults. */
+export function resolveLimits(
+  own: Partial<Record<LimitName, number | undefined>>,
+  workers = 1,
+): Limits {
   const resolved = {} as Record<LimitName, number>;
   for (const name of Object.keys(LIMITS) as LimitName[]) {
-    resolved[name] = own[name] ?? LIMITS[name].default;
+    const row: LimitRow = LIMITS[name];
+    const value = own[name] ?? row.default;
+    resolved[name] = row.isDivided === true ? Math.ceil(value / workers) : value;
   }
   return resolved;
 }

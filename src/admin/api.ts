@@ -20,7 +20,7 @@ export interface AdminControl {
   readonly issuers: readonly { readonly name: string; readonly issuer: string }[];
   /** Rejects with AuthFault. */
   readonly verify: (token: string) => Promise<Principal>;
-  readonly sessions: () => readonly SessionInfo[];
+  readonly sessions: () => Promise<readonly SessionInfo[]>;
   readonly revocations: () => readonly Revocation[];
   readonly isRevoked: (principal: Principal) => boolean;
   /** In force here when this resolves, and recorded; true where the fleet has it too. */
@@ -53,7 +53,7 @@ export function adminApi(control: AdminControl, sourceOf: (context: Context) => 
     const expires = new Date(expiresAtMs).toISOString();
     return context.json({ issuer, subject, level: context.var.level, expires });
   });
-  api.get('/sessions', (context) => context.json({ sessions: control.sessions() }));
+  api.get('/sessions', async (context) => context.json({ sessions: await control.sessions() }));
   api.get('/revocations', (context) =>
     context.json({ revocations: control.revocations().map(shown) }),
   );

@@ -11,19 +11,28 @@ import {
 
 const PREFIX = 'cqlgate_';
 
+export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
 interface Sample {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly metricName?: string;
 }
 
+/** `aggregator`: how the values of several processes become one. */
 export function prometheusRegistry(metrics: Metrics): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: PREFIX });
-  const serve = (name: string, help: string, type: string, read: () => Sample[]): void => {
+  const serve = (
+    name: string,
+    help: string,
+    type: string,
+    read: () => Sample[],
+    aggregator = 'sum',
+  ): void => {
     // A metric that is read when asked for: what the registry needs of one, and no more.
     const get = async () =>
-      Promise.resolve({ name: PREFIX + name, help, type, values: read(), aggregator: 'sum' });
+      Promise.resolve({ name: PREFIX + name, help, type, values: read(), aggregator });
     registry.registerMetric({ name: PREFIX + name, help, type, get } as unknown as Metric);
   };
   for (const name of COUNTER_NAMES) {
@@ -36,9 +45,14 @@ export function prometheusRegistry(metrics: Metrics): Registry {
     );
   }
   for (const name of GAUGE_NAMES) {
-    const { help, labels } = GAUGES[name];
-    serve(name, help, 'gauge', () =>
-      metrics.values(name).map(([values, value]) => ({ value, labels: named(labels, values) })),
+    const { help, labels, ...rest } = GAUGES[name];
+    serve(
+      name,
+      help,
+      'gauge',
+      () =>
+        metrics.values(name).map(([values, value]) => ({ value, labels: named(labels, values) })),
+      'ofWorkers' in rest ? rest.ofWorkers : 'sum',
     );
   }
   for (const name of HISTOGRAM_NAMES) {

@@ -1,5 +1,13 @@
 // Whether this gate should get traffic, and why not.
 
+export interface ReadinessReport {
+  readonly isStarting: boolean;
+  /** Why the gate should get no traffic; empty when it is ready. */
+  readonly reasons: readonly string[];
+  /** What should be looked after while it is ready. */
+  readonly warnings: readonly string[];
+}
+
 export class Readiness {
   #starting = true;
   #draining = false;
@@ -27,6 +35,10 @@ export class Readiness {
 
   warnings(): readonly string[] {
     return this.#advice.flatMap((warnings) => warnings());
+  }
+
+  report(): ReadinessReport {
+    return { isStarting: this.#starting, reasons: this.reasons(), warnings: this.warnings() };
   }
 
   /** Empty when the gate is ready. */

@@ -4,20 +4,18 @@ import { serve, type ServerType } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
 import type { AddressInfo } from 'node:net';
-import type { Metrics } from '../metrics/metrics.ts';
 import { adminApi, type AdminControl } from './api.ts';
-import { prometheusRegistry } from './prometheus.ts';
+import { METRICS_TYPE } from './prometheus.ts';
+import type { ReadinessReport } from './readiness.ts';
 
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
-  readonly metrics: Metrics;
-  /** Why the gate is not ready; empty when it is. */
-  readonly notReady: () => readonly string[];
+  /** In Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
+  readonly readiness: () => Promise<ReadinessReport>;
   /** null: there is no API. */
   readonly control: AdminControl | null;
-  /** What should be looked after while it is ready; told only where there is any. */
-  readonly warnings: () => readonly string[];
 }
 
 export interface AdminServer {
@@ -27,18 +25,16 @@ export interface AdminServer {
 
 /** Resolves once it listens; rejects when the port can't be had. */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const registry = prometheusRegistry(options.metrics);
   const app = new Hono();
   app.get('/healthz', (context) => context.text('ok\n'));
-  app.get('/readyz', (context) => {
-    const reasons = options.notReady();
-    const warnings = options.warnings();
+  app.get('/readyz', async (context) => {
+    const { reasons, warnings } = await options.readiness();
     const detail = warnings.length === 0 ? {} : { warnings };
     const ready = reasons.length === 0;
     return context.json({ ready, reasons, ...detail }, ready ? 200 : 503);
   });
   app.get('/metrics', async (context) =>
-    context.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
+    context.body(await options.metrics(), 200, { 'content-type': METRICS_TYPE }),
   );
   if (options.control !== null) {
     const sourceOf = (context: Context): string => getConnInfo(context).remote.address ?? '';

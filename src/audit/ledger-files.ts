@@ -21,6 +21,22 @@ export async function ledgerFiles(dir: string): Promise<string[]> {
   return names.sort((a, b) => fileIndex(a) - fileIndex(b) || a.localeCompare(b));
 }
 
+const WORKER_FOLDER = /^worker-(\d+)$/;
+
+/** Where the worker of this number keeps its ledger, within the one of the gate. */
+export function ledgerFolder(worker: number): string {
+  return `worker-${worker}`;
+}
+
+/** Directories with the chains of a gate: its own, and one for each worker that it has or had. */
+export async function ledgerFolders(dir: string): Promise<string[]> {
+  const names = (await readdir(dir)).filter((name) => WORKER_FOLDER.test(name));
+  const number = (name: string): number => Number(WORKER_FOLDER.exec(name)![1]);
+  const workers = names.sort((a, b) => number(a) - number(b)).map((name) => path.join(dir, name));
+  const hasOwn = workers.length === 0 || (await ledgerFiles(dir)).length > 0;
+  return hasOwn ? [dir, ...workers] : workers;
+}
+
 export interface Tail {
   readonly log: string;
   readonly seq: number;

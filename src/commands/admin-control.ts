@@ -2,20 +2,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminControl } from '../admin/api.ts';
 import type { Gate } from '../session/gate.ts';
-import type { Listener } from '../session/listener.ts';
 import type { RevocationFeed } from '../upstream/revocation-feed.ts';
+import type { Whole } from '../workers/team.ts';
 
 export function adminControl(
   gate: Gate,
   feed: RevocationFeed,
-  listener: () => Listener | null,
+  whole: Whole,
   port: { readonly host: string; readonly hosts: readonly string[] },
 ): AdminControl {
   return {
     policy: () => gate.policy,
     issuers: gate.verifier.issuers,
     verify: async (token) => gate.verifier.verify(token),
-    sessions: () => listener()?.list() ?? [],
+    sessions: async () => whole.sessions(),
     revocations: () => gate.revocations.all,
     isRevoked: (principal) => gate.revocations.find(principal) !== null,
     revoke: async (revocation) => {
@@ -27,6 +27,7 @@ export function adminControl(
         detail: { id, what, value, issuer, reason, by },
       });
       gate.log.info({ id, what, by }, 'tokens revoked');
+      whole.revoked(revocation);
       return feed.revoke(revocation);
     },
     refused: async (reason, source) => {

@@ -10,6 +10,7 @@ import { LockTable } from '../upstream/fleet-lock.ts';
 import type { OwnQuery } from '../upstream/own-query.ts';
 import { RevocationFeed } from '../upstream/revocation-feed.ts';
 import { RevocationTable } from '../upstream/revocation-table.ts';
+import type { Team } from '../workers/team.ts';
 
 /** Reads and writes the fleet's revocations over the control connection. */
 export function revocationFeed({ cluster, revocations, metrics, log }: Gate): RevocationFeed {
@@ -42,11 +43,12 @@ export function revocationFeed({ cluster, revocations, metrics, log }: Gate): Re
 export function ddlLane(
   cluster: Cluster,
   { ddlLaneQueue, ddlLaneWaitMs }: Limits,
+  team: Team,
   metrics: Metrics,
   log: Log,
 ): DdlLane {
   const ask: OwnQuery = async (query, consistency) => cluster.control.ask(query, consistency);
-  const lock = new LockTable(GATE_KEYSPACE, ask, {
+  const table = new LockTable(GATE_KEYSPACE, ask, {
     shared: (isShared) => {
       if (isShared) log.info({}, 'schema changes wait for those of the other gates of the fleet');
       else {
@@ -61,10 +63,10 @@ export function ddlLane(
       log.warn({ lock: name }, 'a lock on schema changes could not be renewed and is lost');
     },
   });
-  const lane = new DdlLane({ queue: ddlLaneQueue, waitMs: ddlLaneWaitMs, lock });
+  const lane = new DdlLane({ queue: ddlLaneQueue, waitMs: ddlLaneWaitMs, lock: team.lock(table) });
   metrics.gauge('ddl_lane_waiting', () => lane.waiting);
   metrics.gauge('ddl_lane_shared', () =>
-    lock.isShared === null ? [] : [[[], Number(lock.isShared)]],
+    table.isShared === null ? [] : [[[], Number(table.isShared)]],
   );
   return lane;
 }

@@ -1,242 +1,104 @@
-// `cqlgate serve`: puts the parts together from the configuration and runs until told to stop.
-import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+// `cqlgate serve`: the gate as a process, or as several (`workers:`), until it is told to stop.
+import cluster from 'node:cluster';
 import { pino } from 'pino';
-import { Readiness } from '../admin/readiness.ts';
-import { startAdmin, type AdminServer } from '../admin/server.ts';
-import { ActivityLog } from '../audit/activity.ts';
-import { Ledger } from '../audit/ledger.ts';
-import { pastLogins } from '../audit/past-logins.ts';
-import { RefusalLog } from '../audit/refusals.ts';
-import { StatementCache } from '../cql/statement-cache.ts';
+import { prometheusRegistry } from '../admin/prometheus.ts';
 import { loadConfig } from '../config/load.ts';
-import { loadPolicy, policyContext, type PolicyContext } from '../config/load-policy.ts';
-import { PolicyWatcher } from '../config/policy-watcher.ts';
-import { Admission } from '../identity/admission.ts';
-import { TokenVerifier } from '../identity/verifier.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import type { Exchange } from '../session/exchange.ts';
-import type { Gate, Log } from '../session/gate.ts';
-import { Analyst } from '../session/analyst.ts';
-import { Listener } from '../session/listener.ts';
-import { Revocations } from '../revocation/revocations.ts';
-import { RequestCounts } from '../session/request-counts.ts';
-import { activityEntry } from '../session/recording.ts';
-import { adminControl } from './admin-control.ts';
-import { advertisingOf } from './advertising.ts';
-import { ddlLane, revocationFeed } from './fleet.ts';
-import { gateTls } from './gate-tls.ts';
-import { commitSource } from './commits.ts';
-import { readGauges } from './gauges.ts';
-import { logNodes } from './log-nodes.ts';
-import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
-import { isTelemetryWanted } from '../telemetry/wanted.ts';
-import { Cluster } from '../upstream/cluster.ts';
-
-export interface RunningGate {
-  readonly port: number;
-  readonly drainTimeoutMs: number;
-  /** Not ready, no new connections, sessions served until they end or `timeoutMs`; then `close`. */
-  drain(timeoutMs: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Rejects with ConfigFault, or with what keeps the gate from starting. */
-export async function startGate(configFile: string, ownLog: Log): Promise<RunningGate> {
-  const loaded = await loadConfig(configFile);
-  const { config, limits } = loaded;
-  const metrics = new Metrics();
-  const running = isTelemetryWanted(process.env)
-    ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
-    : null;
-  const log = running?.withLog(ownLog) ?? ownLog;
-  const readiness = new Readiness();
-  const logins = await loginsOf(loaded, { metrics, readiness, log });
-  const context: PolicyContext = { ...policyContext(loaded), ownLogins: logins.usernames };
-  const policyContent = await readFile(loaded.policyFile, 'utf8').catch(() => '');
-  const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
-  for (const warning of [...loaded.warnings, ...warnings]) log.warn({}, warning);
-
-  const ledger = await Ledger.open({
-    dir: loaded.auditDir,
-    onError: (error) => {
-      metrics.counter('audit_write_failures_total').value++;
-      log.error({ err: error }, 'the ledger cannot be written');
-    },
-  });
-  const activity = new ActivityLog<Exchange>(ledger, activityEntry);
-  const refusals = new RefusalLog(ledger);
-  let listener: Listener | null = null;
-  const certificates = gateTls(loaded, metrics, log);
-  const cluster = new Cluster({
-    contactPoints: loaded.contactPoints,
-    datacenters: {
-      local: config.cluster.localDatacenter ?? null,
-      remote: config.cluster.remoteDatacenters,
-    },
-    dial: certificates.dial,
-    logins: logins.sources,
-    gateRole: loaded.gateRole,
-    compression: config.cluster.compression,
-    connectionsPerPool: config.cluster.connectionsPerPool,
-    poolConnections: limits.poolConnections,
-    preparedRegistryBytes: limits.preparedRegistryBytes,
-    allowUntested: config.cluster.allowUntested,
-    listener: {
-      schemaChanged: (change) => listener?.schemaChanged(change),
-      superuser: (name) =>
-        log.warn(
-          { cassandra_role: name },
-          'an upstream login is a superuser: Cassandra is no second wall behind the policy; use a login with grants',
-        ),
-      nodesChanged: (nodes, local) => logNodes(nodes, local, config.cluster.localDatacenter, log),
-      loginChanged: (login) => recordLogin(login, { metrics, ledger, log }),
-      fault: (fault, isRepeated) => {
-        metrics.counter('upstream_faults_total', fault.code).value++;
-        if (!isRepeated) log.warn({ code: fault.code }, `upstream: ${fault.message}`);
-      },
-    },
-  });
-  const analyst = new Analyst();
-  const gate: Gate = {
-    cluster,
-    lane: ddlLane(cluster, limits, metrics, log),
-    statements: new StatementCache({ maxBytes: limits.statementCacheBytes }),
-    analyst,
-    audit: ledger,
-    activity,
-    refusals,
-    verifier: new TokenVerifier({
-      issuers: loaded.issuers,
-      onKeysFailed: (issuer, error) => {
-        metrics.counter('issuer_key_failures_total', issuer).value++;
-        log.warn({ issuer, reason: error.message }, 'the keys of an issuer could not be fetched');
-      },
-    }),
-    commits: await commitSource(loaded, metrics, log),
-    revocations: new Revocations(),
-    admission: new Admission(limits),
-    advertising: await advertisingOf(loaded, log),
-    limits,
-    allowPlaintext: config.listen.allowPlaintext,
-    dml: config.audit.dml,
-    log,
-    metrics,
-    telemetry: running?.telemetry ?? null,
-    requestCounts: new RequestCounts(metrics),
-    policy,
-    bytesInFlight: 0,
-  };
-  const feed = revocationFeed(gate);
-  gate.verifier.sawBefore(await pastLogins(loaded.auditDir, Date.now() - policy.longestGraceMs));
-  readGauges(gate, { ledger, readiness, sessions: () => listener?.sessions ?? 0 });
-  readiness.watch(
-    'the control connection to the cluster is down',
-    () => cluster.control.isConnected,
-  );
-  readiness.advise(() => refusedLogins(cluster));
-  readiness.watch('the audit ledger cannot be written', () => ledger.writable);
-  ledger.append(configEntry('gate started', policy.version));
-  const watcher = new PolicyWatcher(
-    {
-      file: loaded.policyFile,
-      context,
-      onPolicy: (taken) => {
-        gate.policy = taken.policy;
-        metrics.counter('policy_reloads_total', 'taken').value++;
-        ledger.append(configEntry('policy taken', taken.policy.version));
-        for (const warning of taken.warnings) log.warn({}, warning);
-        log.info({ policy_version: taken.policy.version }, 'policy taken');
-      },
-      onProblem: (fault) => {
-        metrics.counter('policy_reloads_total', 'invalid').value++;
-        log.error(
-          { problems: fault.problems },
-          'the changed policy is not valid; the one before stays in force',
-        );
-      },
-    },
-    policyContent,
-  );
-  let admin: AdminServer | null = null;
-  const close = async (): Promise<void> => {
-    watcher.close();
-    await listener?.close();
-    feed.close();
-    await gate.lane.close();
-    cluster.close();
-    await logins.close();
-    await analyst.close();
-    certificates.close();
-    activity.close();
-    refusals.close();
-    await ledger.close();
-    admin?.close();
-    await running?.close();
-  };
-  const drain = async (timeoutMs: number): Promise<void> => {
-    readiness.drain();
-    log.info({ sessions: listener?.sessions ?? 0, timeout_ms: timeoutMs }, 'draining');
-    // Whoever routes to this gate reads /readyz before it meets a closed port.
-    if (admin !== null && timeoutMs > 0) await delay(Math.min(limits.drainNoticeMs, timeoutMs));
-    await listener?.drain(timeoutMs);
-    log.info({}, 'drained');
-  };
-  try {
-    if (config.admin !== undefined) {
-      // Before the cluster is there: /readyz says that it is not.
-      const notReady = () => readiness.reasons();
-      const warnings = () => readiness.warnings();
-      const control = adminControl(gate, feed, () => listener, config.admin);
-      admin = await startAdmin({ ...config.admin, metrics, notReady, warnings, control });
-      log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
-    }
-    await logins.start();
-    await cluster.start();
-    await feed.start();
-    listener = new Listener(gate, certificates.door);
-    const port = await listener.listen(config.listen.host, config.listen.port);
-    readiness.started();
-    const { clusterName, releaseVersion } = cluster.control.target;
-    log.info(
-      { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
-      `listening on ${config.listen.host}:${port}`,
-    );
-    return { port, drainTimeoutMs: limits.drainTimeoutMs, drain, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
+import type { Port } from '../workers/channel.ts';
+import { Primary } from '../workers/primary.ts';
+import { STOP_SIGNALS, WORKER_VARIABLE, WorkerTeam, type StopSignal } from '../workers/worker.ts';
+import { startGate, type RunningGate } from './start-gate.ts';
 
 /**
- * Runs `serve` until SIGTERM, which drains, or SIGINT, which waits for requests in flight only; a
- * second signal ends what is left. Resolves with the exit code.
+ * Runs until SIGTERM, which drains, or SIGINT, which waits for requests in flight only; a second signal
+ * ends what is left. Resolves with the exit code. Rejects with ConfigFault, or with what keeps the gate
+ * from starting.
  */
 export async function serve(configFile: string): Promise<number> {
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime });
-  const running = await startGate(configFile, log);
-  const signal = await nextSignal();
+  if (cluster.worker !== undefined) return serveAsWorker(configFile, cluster.worker);
+  const { workers } = await loadConfig(configFile);
+  const log = logOf(null);
+  if (workers > 1) return serveAsPrimary(workers, log);
+  const signals = new Signals();
+  const gate = await startGate(configFile, log);
+  signals.listen();
+  const signal = await signals.next();
   log.info({ signal }, 'stopping');
-  const again = nextSignal();
-  await Promise.race([running.drain(signal === 'SIGTERM' ? running.drainTimeoutMs : 0), again]);
-  await running.close();
+  await stop(gate, signal, signals);
   return 0;
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-
-async function nextSignal(): Promise<(typeof SIGNALS)[number]> {
-  return new Promise((resolve) => {
-    for (const name of SIGNALS) process.once(name, () => resolve(name));
+async function serveAsPrimary(workers: number, log: pino.Logger): Promise<number> {
+  // Maps and numbers that JSON does not know arrive as they were.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const metrics = new Metrics();
+  const primary = new Primary({
+    workers,
+    fork: (number) => cluster.fork({ [WORKER_VARIABLE]: number }),
+    log,
+    metrics,
+    registry: prometheusRegistry(metrics),
   });
+  const exitCode = await primary.start();
+  if (exitCode !== null) return exitCode;
+  const signals = new Signals();
+  signals.listen();
+  const signal = await signals.next();
+  log.info({ signal, workers }, 'stopping');
+  void signals.next().then((again) => primary.stop(again));
+  return primary.stop(signal);
 }
 
-function configEntry(reason: string, policyVersion: string) {
-  return {
-    kind: 'config',
-    session: null,
-    reason,
-    detail: { policy_version: policyVersion },
-  } as const;
+async function serveAsWorker(
+  configFile: string,
+  worker: NonNullable<typeof cluster.worker>,
+): Promise<number> {
+  // A terminal signals the whole group: the primary says when it is time.
+  for (const name of STOP_SIGNALS) process.on(name, () => undefined);
+  const signals = new Signals();
+  const number = Number(process.env[WORKER_VARIABLE]);
+  const team = new WorkerTeam(number, process as Port, (signal) => signals.take(signal));
+  try {
+    const gate = await startGate(configFile, logOf({ worker: number }), team);
+    await stop(gate, await signals.next(), signals);
+    return 0;
+  } finally {
+    // The channel to the primary would keep the process running.
+    worker.disconnect();
+  }
+}
+
+async function stop(gate: RunningGate, signal: StopSignal, signals: Signals): Promise<void> {
+  const timeoutMs = signal === 'SIGTERM' ? gate.drainTimeoutMs : 0;
+  await Promise.race([gate.drain(timeoutMs), signals.next()]);
+  await gate.close();
+}
+
+/** Signals to stop, one after the other. */
+class Signals {
+  #waiting: ((signal: StopSignal) => void) | null = null;
+  readonly #taken: StopSignal[] = [];
+
+  /** To those that this process gets. Until then it ends by them at once. */
+  listen(): void {
+    for (const name of STOP_SIGNALS) process.on(name, () => this.take(name));
+  }
+
+  take(signal: StopSignal): void {
+    if (this.#waiting === null) this.#taken.push(signal);
+    else this.#waiting(signal);
+    this.#waiting = null;
+  }
+
+  async next(): Promise<StopSignal> {
+    const taken = this.#taken.shift();
+    if (taken !== undefined) return taken;
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+}
+
+function logOf(base: Record<string, unknown> | null): pino.Logger {
+  return pino({ base, timestamp: pino.stdTimeFunctions.isoTime });
 }

@@ -179,8 +179,9 @@ function table(rows: readonly Row[]): string {
 
 function limits(): string {
   const lines = (Object.keys(LIMITS) as LimitName[]).map((name) => {
-    const { default: value, unit, reason } = LIMITS[name];
-    return `| ${code(name)} | ${value} | ${unit} | ${reason} |`;
+    const { default: value, unit, reason, ...rest } = LIMITS[name];
+    const share = 'isDivided' in rest ? ' Divided among the workers.' : '';
+    return `| ${code(name)} | ${value} | ${unit} | ${reason}${share} |`;
   });
   return ['| limit | default | unit | reason |', '|-|-|-|-|', ...lines, ''].join('\n');
 }

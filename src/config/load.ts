@@ -2,6 +2,7 @@
 // left where they are. Problems come all at once; warnings are what an operator should know all the same.
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { ConfigFault } from '../errors.ts';
 import { issuerOf, type IssuerConfig } from '../identity/issuers.ts';
@@ -47,6 +48,9 @@ export interface LoadedConfig {
   readonly contactPoints: readonly HostPort[];
   readonly peers: readonly HostPort[];
   readonly bitbucket: BitbucketAccess;
+  /** Processes; never 0. */
+  readonly workers: number;
+  /** Of each of them. */
   readonly limits: Limits;
   /** Absolute. */
   readonly policyFile: string;
@@ -80,6 +84,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   checkIssuers(yaml, problems);
   const issuers = await issuersOf(yaml, base, problems);
   if (problems.length > 0) throw new ConfigFault(problems);
+  const workers = config.workers === 0 ? os.availableParallelism() : config.workers;
   return {
     config,
     issuers,
@@ -90,7 +95,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
     contactPoints: config.cluster.contactPoints.map(hostPort),
     peers: (config.advertise?.peers ?? []).map(hostPort),
     bitbucket: bitbucketOf(config),
-    limits: resolveLimits(config.limits),
+    workers,
+    limits: resolveLimits(config.limits, workers),
     policyFile: path.resolve(base, config.policy),
     auditDir: path.resolve(base, config.audit.dir),
     tls,

@@ -2,7 +2,7 @@
 // made. What a later version will enforce is an error here, never ignored.
 import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
-import { LIMITS, type LimitName } from '../limits.ts';
+import { LIMITS, WORKERS, type LimitName } from '../limits.ts';
 import { durationPattern } from './duration.ts';
 import { COMMIT_MODES } from '../policy/role.ts';
 import { urlProblem } from '../outbound/url.ts';
@@ -338,14 +338,14 @@ export const configSchema = z.strictObject({
         'Reads and writes of rows: a record each, or counts per session, statement and minute.',
     }),
   }),
+  workers: z.int().min(0).max(WORKERS.max).default(1).meta({
+    description:
+      'Processes that serve the port, each with connections, caches and a ledger of its own; 0: one for each core.',
+  }),
   limits: z.strictObject(limitShape).prefault({}),
 });
 
 export type Config = z.infer<typeof configSchema>;
 
 /** Keys of the design that this version does not enforce yet: named, so that the error can say so. */
-export const NOT_YET: ReadonlySet<string> = new Set([
-  'listen.proxyProtocol',
-  'workers',
-  'audit.signingKey',
-]);
+export const NOT_YET: ReadonlySet<string> = new Set(['listen.proxyProtocol', 'audit.signingKey']);

@@ -14,6 +14,8 @@ export interface VerifierOptions {
   readonly issuers: readonly IssuerConfig[];
   /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
   readonly onKeysFailed?: (issuerName: string, error: Error) => void;
+  /** A token was found good that this process did not know. */
+  readonly onVerified?: (tokenSha256: string) => void;
   readonly nowMs?: () => number;
 }
 
@@ -25,14 +27,21 @@ type Claims = Principal['claims'];
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, { readonly issuer: Issuer; readonly keys: KeySet }>;
   readonly #nowMs: () => number;
+  readonly #onVerified: (tokenSha256: string) => void;
   /** Verified tokens by hash, in order of use. */
   readonly #verified = new Map<string, Principal>();
   /** Hashes of tokens that were good here, and whose signature has to be seen again. */
   readonly #seenBefore = new Set<string>();
   #checking = 0;
 
-  constructor({ issuers, nowMs = Date.now, onKeysFailed = () => undefined }: VerifierOptions) {
+  constructor({
+    issuers,
+    nowMs = Date.now,
+    onKeysFailed = () => undefined,
+    onVerified = () => undefined,
+  }: VerifierOptions) {
     this.#nowMs = nowMs;
+    this.#onVerified = onVerified;
     this.#issuers = new Map(
       issuers.map((config) => {
         const issuer = issuerOf(config);
@@ -169,6 +178,7 @@ export class TokenVerifier {
       expiresAtMs: (claims['exp'] as number) * 1000,
     };
     this.#keep(principal);
+    this.#onVerified(principal.tokenSha256);
     return principal;
   }
 

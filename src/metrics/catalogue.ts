@@ -84,6 +84,7 @@ export const COUNTERS = {
     labels: [],
   },
   audit_write_failures_total: { help: 'Writes of the ledger that failed.', labels: [] },
+  worker_restarts_total: { help: 'Workers that ended and were replaced.', labels: [] },
   policy_reloads_total: { help: 'Changes of the policy file, by result.', labels: ['result'] },
 } as const satisfies Record<string, MetricRow>;
 
@@ -107,26 +108,36 @@ export const HISTOGRAMS = {
   },
 } as const satisfies Record<string, MetricRow & { readonly buckets: readonly number[] }>;
 
+interface GaugeRow extends MetricRow {
+  /** What the gate has of its workers' values; their sum where it does not say. */
+  readonly ofWorkers?: 'min' | 'max';
+}
+
 export const GAUGES = {
-  ready: { help: '1 while the gate is ready, as /readyz says.', labels: [] },
+  workers: { help: 'Workers that accept clients; absent where `workers` is 1.', labels: [] },
+  ready: { help: '1 while the gate is ready, as /readyz says.', labels: [], ofWorkers: 'min' },
   sessions: { help: 'Client connections open.', labels: [] },
   unauthenticated_connections: { help: 'Client connections without a login.', labels: [] },
   issuer_keys_age_seconds: {
     help: "Since an issuer's keys were last fetched; they serve on for a day while it is down.",
     labels: ['issuer'],
+    ofWorkers: 'max',
   },
   revocations_age_seconds: {
     help: "Since the fleet's revocations were last read; absent where they are not shared.",
     labels: [],
+    ofWorkers: 'max',
   },
   certificate_expiry_seconds: {
     help: 'Until a certificate of this gate ends: of `listen` or `cluster`.',
     labels: ['which'],
+    ofWorkers: 'min',
   },
   bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
   upstream_nodes: {
     help: 'Nodes of the cluster, by datacenter and whether the gate has a connection.',
     labels: ['datacenter', 'reached'],
+    ofWorkers: 'max',
   },
   upstream_connections: {
     help: 'Connections to nodes that are open.',
@@ -143,18 +154,24 @@ export const GAUGES = {
   secret_age_seconds: {
     help: 'Age of the secret behind each upstream login.',
     labels: ['cassandra_role'],
+    ofWorkers: 'max',
   },
-  control_connected: { help: '1 while the control connection stands.', labels: [] },
+  control_connected: {
+    help: '1 while the control connection stands.',
+    labels: [],
+    ofWorkers: 'min',
+  },
   ddl_lane_waiting: { help: 'Schema changes that wait for their turn.', labels: [] },
   ddl_lane_shared: {
     help: '1 where schema changes wait for those of the other gates too; absent before the first.',
     labels: [],
+    ofWorkers: 'min',
   },
   prepared_statements: { help: 'Prepared statements in the registry.', labels: [] },
   audit_queue_bytes: { help: 'Records waiting for the disk.', labels: [] },
-  audit_writable: { help: '1 while the ledger can be written.', labels: [] },
-  policy_info: { help: 'The policy in force.', labels: ['version'] },
-} as const satisfies Record<string, MetricRow>;
+  audit_writable: { help: '1 while the ledger can be written.', labels: [], ofWorkers: 'min' },
+  policy_info: { help: 'The policy in force.', labels: ['version'], ofWorkers: 'max' },
+} as const satisfies Record<string, GaugeRow>;
 
 export type CounterName = keyof typeof COUNTERS;
 export type GaugeName = keyof typeof GAUGES;

@@ -42,7 +42,8 @@ beforeEach(() => {
       if (token === 'bad') throw new AuthFault('signature', 'The signature is not right.');
       return principal(token);
     },
-    sessions: () => [{ id: 's', client: 'c', issuer: 'i', subject: 'x', role: 'r' }],
+    sessions: async () =>
+      Promise.resolve([{ id: 's', client: 'c', issuer: 'i', subject: 'x', role: 'r' }]),
     revocations: () => revoked,
     isRevoked: ({ subject }) => subject === 'gone',
     revoke: async (revocation) => {

@@ -1,0 +1,59 @@
+// Locks between the workers of one gate, kept by the primary: in order of arrival, and given back by the
+// death of a worker. The lock that gates share is asked for under them (team.ts), so that workers stand
+// in line here instead of asking the cluster again and again.
+
+interface Claim {
+  readonly owner: object;
+  /** Settles whether it was granted; null once it is. */
+  grant: ((isGranted: boolean) => void) | null;
+}
+
+export class LockDesk {
+  /** The first of a line holds the lock. */
+  readonly #lines = new Map<string, Claim[]>();
+
+  /** Resolves with false when it does not come in time, or its owner is gone. */
+  async acquire(owner: object, name: string, waitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#leave(name, claim), Math.max(0, waitMs));
+      const claim: Claim = {
+        owner,
+        grant: (isGranted) => {
+          clearTimeout(timer);
+          claim.grant = null;
+          resolve(isGranted);
+        },
+      };
+      const line = this.#lines.get(name) ?? [];
+      this.#lines.set(name, line);
+      line.push(claim);
+      if (line.length === 1) claim.grant?.(true);
+    });
+  }
+
+  /** Of a lock that its owner does not hold this is nothing. */
+  release(owner: object, name: string): void {
+    const holder = this.#lines.get(name)?.[0];
+    if (holder?.owner === owner) this.#leave(name, holder);
+  }
+
+  /** What it holds and what it waits for. */
+  releaseAll(owner: object): void {
+    for (const [name, line] of [...this.#lines]) {
+      // Backwards: what it waits for must not be granted on the way.
+      for (const claim of line.filter((one) => one.owner === owner).reverse()) {
+        this.#leave(name, claim);
+      }
+    }
+  }
+
+  #leave(name: string, claim: Claim): void {
+    const line = this.#lines.get(name) ?? [];
+    const place = line.indexOf(claim);
+    if (place < 0) return;
+    line.splice(place, 1);
+    claim.grant?.(false);
+    if (line.length === 0) this.#lines.delete(name);
+    else if (place === 0) line[0]!.grant?.(true);
+  }
+}

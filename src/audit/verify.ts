@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { GENESIS, parseLine, type ParsedLine } from './chain.ts';
 import { linesOf } from '../lines.ts';
-import { ledgerFiles, logOf } from './ledger-files.ts';
+import { ledgerFiles, ledgerFolder, ledgerFolders, logOf } from './ledger-files.ts';
 
 export interface Finding {
   readonly file: string;
@@ -27,6 +27,15 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
 }
 
+/** Of the ledger of a gate: a chain for each of its workers, and its own where it has or had one process. */
+export interface LedgerReport extends Omit<VerifyReport, 'firstSeq' | 'lastSeq' | 'lastHash'> {
+  /** By folder within the ledger's; `.` is the ledger's own. */
+  readonly chains: Readonly<Record<string, VerifyReport>>;
+}
+
+/** From best to worst. */
+const RESULTS = ['intact', 'incomplete', 'tampered'] as const;
+
 /** Findings after which a file is not read on: one cut shifts everything behind it. */
 const MAX_FINDINGS = 100;
 
@@ -38,6 +47,47 @@ interface Position {
   kind: string;
 }
 
+/** All chains of a gate. Numbers of workers have no gaps: one between others that is gone was removed. */
+export async function verifyLedgers(dir: string): Promise<LedgerReport> {
+  const folders = await ledgerFolders(dir);
+  const chains: Record<string, VerifyReport> = {};
+  for (const folder of folders) {
+    chains[path.relative(dir, folder) || '.'] = await verifyLedger(folder);
+  }
+  const missing = missingFolders(Object.keys(chains));
+  const reports = Object.entries(chains);
+  const worst = Math.max(...reports.map(([, { result }]) => RESULTS.indexOf(result)));
+  return {
+    result: RESULTS[Math.max(worst, missing.length > 0 ? 1 : 0)]!,
+    files: sumOf(reports, 'files'),
+    records: sumOf(reports, 'records'),
+    openTail: reports.some(([, { openTail }]) => openTail),
+    findings: [
+      ...reports.flatMap(([folder, { findings }]) =>
+        findings.map((one) => ({ ...one, file: path.join(folder, one.file) })),
+      ),
+      ...missing.map((file) => ({
+        file,
+        line: 0,
+        seq: null,
+        problem: 'the chain of this worker is gone',
+      })),
+    ],
+    chains,
+  };
+}
+
+function sumOf(reports: readonly [string, VerifyReport][], what: 'files' | 'records'): number {
+  return reports.reduce((sum, [, report]) => sum + report[what], 0);
+}
+
+function missingFolders(folders: readonly string[]): string[] {
+  const count = folders.filter((folder) => folder !== '.').length;
+  const expected = Array.from({ length: count }, (_, i) => ledgerFolder(i + 1));
+  return expected.filter((folder) => !folders.includes(folder));
+}
+
+/** One chain. */
 export async function verifyLedger(dir: string): Promise<VerifyReport> {
   const files = await ledgerFiles(dir);
   const findings: Finding[] = [];

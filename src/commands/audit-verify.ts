@@ -1,24 +1,36 @@
-// `cqlgate audit verify`: whether the chain of a ledger holds. The exit code says it to scripts.
-import { verifyLedger, type VerifyReport } from '../audit/verify.ts';
+// `cqlgate audit verify`: whether the chains of a ledger hold. The exit code says it to scripts.
+import { verifyLedgers, type LedgerReport, type VerifyReport } from '../audit/verify.ts';
 
 export const VERIFY_EXIT = { intact: 0, tampered: 1, incomplete: 2 } as const;
 
+/** The report of a ledger with one chain in its own directory is that chain's. */
 export async function auditVerify(
   dir: string,
-): Promise<{ readonly exitCode: number; readonly report: VerifyReport }> {
-  const report = await verifyLedger(dir);
+): Promise<{ readonly exitCode: number; readonly report: VerifyReport | LedgerReport }> {
+  const all = await verifyLedgers(dir);
+  const [folder, ...others] = Object.keys(all.chains);
+  const report = folder === '.' && others.length === 0 ? all.chains[folder]! : all;
   return { exitCode: VERIFY_EXIT[report.result], report };
 }
 
-export function reportText(report: VerifyReport): string {
+export function reportText(report: VerifyReport | LedgerReport): string {
   const lines = report.findings.map(
     ({ file, line, seq, problem }) =>
       `${file}:${line}${seq === null ? '' : ` (record ${seq})`}: ${problem}`,
   );
-  const range =
-    report.firstSeq === null ? 'no records' : `records ${report.firstSeq} to ${report.lastSeq}`;
-  lines.push(`${report.result}: ${report.files} files, ${range}, last hash ${report.lastHash}`);
+  if ('chains' in report) {
+    for (const [folder, chain] of Object.entries(report.chains)) {
+      lines.push(`${folder}: ${chainText(chain)}`);
+    }
+    lines.push(`${report.result}: ${Object.keys(report.chains).length} chains`);
+  } else lines.push(chainText(report));
   if (report.openTail)
     lines.push('the last file is not sealed: the gate runs, or ended without rotating');
   return lines.join('\n');
+}
+
+function chainText(chain: VerifyReport): string {
+  const { result, files, firstSeq, lastSeq, lastHash } = chain;
+  const range = firstSeq === null ? 'no records' : `records ${firstSeq} to ${lastSeq}`;
+  return `${result}: ${files} files, ${range}, last hash ${lastHash}`;
 }

@@ -4,9 +4,9 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { parseLine } from '../audit/chain.ts';
-import { ledgerFiles } from '../audit/ledger-files.ts';
+import { ledgerFiles, ledgerFolders } from '../audit/ledger-files.ts';
 import type { AuditEntry } from '../audit/record.ts';
-import { verifyLedger } from '../audit/verify.ts';
+import { verifyLedgers } from '../audit/verify.ts';
 import { durationMs, durationPattern } from '../config/duration.ts';
 import { ConfigFault } from '../errors.ts';
 import { linesOf } from '../lines.ts';
@@ -49,7 +49,7 @@ export async function suggest(
   }
   const fromMs = since === undefined ? -Infinity : nowMs - durationMs(since);
   // Grants made of records that somebody changed would be grants that somebody chose.
-  const { result, records, findings } = await verifyLedger(dir).catch((error: unknown) => {
+  const { result, records, findings } = await verifyLedgers(dir).catch((error: unknown) => {
     throw new ConfigFault([`${dir} cannot be read: ${String(error)}`]);
   });
   if (result === 'tampered') {
@@ -60,13 +60,11 @@ export async function suggest(
   }
   if (records === 0) throw new ConfigFault([`there is no ledger in ${dir}`]);
   const gathering: Gathering = new Map();
-  for (const file of await ledgerFiles(dir)) {
-    for await (const { line } of linesOf(createReadStream(path.join(dir, file)))) {
-      const parsed = parseLine(line);
-      if (parsed === null || Date.parse(parsed.time) < fromMs) continue;
-      const use = useOf(parsed.record as unknown as AuditEntry, by);
-      if (use !== null && (role === undefined || use.role === role)) gather(gathering, use);
-    }
+  for await (const line of recordLines(dir)) {
+    const parsed = parseLine(line);
+    if (parsed === null || Date.parse(parsed.time) < fromMs) continue;
+    const use = useOf(parsed.record as unknown as AuditEntry, by);
+    if (use !== null && (role === undefined || use.role === role)) gather(gathering, use);
   }
   const asked = roles?.filter((one) => role === undefined || one.name === role) ?? null;
   return {
@@ -76,6 +74,15 @@ export async function suggest(
         ? null
         : Object.fromEntries(asked.map((one) => [one.name, unusedGrants(one, gathering)])),
   };
+}
+
+/** Of all chains, one after the other. */
+async function* recordLines(dir: string): AsyncGenerator<string> {
+  for (const folder of await ledgerFolders(dir)) {
+    for (const file of await ledgerFiles(folder)) {
+      for await (const { line } of linesOf(createReadStream(path.join(folder, file)))) yield line;
+    }
+  }
 }
 
 /** null for records that are of no statement, and for outcomes: their decision was counted. */

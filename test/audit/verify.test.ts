@@ -98,4 +98,35 @@ describe('audit verify', () => {
     for (const file of await files()) await rm(path.join(dir, file));
     expect((await auditVerify(dir)).exitCode).toBe(2);
   });
+
+  it('verifies the chain of each worker, beside that of the time before there were workers', async () => {
+    await fill(path.join(dir, 'worker-1'), 5, 3_000);
+    await fill(path.join(dir, 'worker-2'), 40, 3_000);
+    const { exitCode, report } = await auditVerify(dir);
+    expect(exitCode).toBe(0);
+    expect(report).toMatchObject({
+      result: 'intact',
+      chains: {
+        '.': { result: 'intact' },
+        'worker-1': { result: 'intact', firstSeq: 1 },
+        'worker-2': { result: 'intact', firstSeq: 1 },
+      },
+    });
+    expect(reportText(report)).toMatch(/^worker-2: intact: \d+ files, records 1 to /m);
+    expect(reportText(report)).toMatch(/^intact: 3 chains$/m);
+
+    const [first] = (await readdir(path.join(dir, 'worker-2'))).sort();
+    const file = path.join(dir, 'worker-2', first!);
+    await writeFile(file, (await readFile(file, 'utf8')).replace('record 2', 'record 3'));
+    const changed = await auditVerify(dir);
+    expect(changed.exitCode).toBe(1);
+    expect(reportText(changed.report)).toMatch(/^worker-2\/ledger-.*: the line was changed/m);
+  });
+
+  it('misses the chain of a worker that is gone', async () => {
+    for (const n of [1, 2, 10]) await fill(path.join(dir, `worker-${n}`), 1, 3_000);
+    const { exitCode, report } = await auditVerify(dir);
+    expect(exitCode).toBe(2);
+    expect(reportText(report)).toContain('worker-3:0: the chain of this worker is gone');
+  });
 });

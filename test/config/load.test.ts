@@ -50,8 +50,8 @@ describe('the configuration', () => {
     ['an unknown key', CONFIG.replace('audit:', 'audits:'), 'did you mean audit?'],
     [
       'a key of a later version',
-      `${CONFIG}workers: 2\n`,
-      'workers is not enforced by this version',
+      CONFIG.replace('audit: {', 'audit: {signingKey: {file: key}, '),
+      'audit.signingKey is not enforced by this version',
     ],
     [
       'a nested one',

@@ -88,6 +88,11 @@ export class TestGate {
     return this.#child?.pid ?? 0;
   }
 
+  /** null while it runs. */
+  get exitCode(): number | null {
+    return this.#child?.exitCode ?? null;
+  }
+
   /** Starts the process, on the same port as before where there was one. */
   async launch(): Promise<void> {
     if (this.port !== 0) await this.#writeConfig();
@@ -142,7 +147,9 @@ export class TestGate {
 
   async ledgerText(): Promise<string> {
     const dir = path.join(this.dir, 'audit');
-    const files = (await readdir(dir)).filter((name) => name.endsWith('.jsonl')).sort();
+    const files = (await readdir(dir, { recursive: true }))
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort();
     const texts = await Promise.all(files.map((name) => readFile(path.join(dir, name), 'utf8')));
     return texts.join('');
   }

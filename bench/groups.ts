@@ -2,7 +2,8 @@
 // `must` and `goal` are the bounds that the product sets itself, as multiples of the base.
 
 /** How a variant is reached; the gate's variants are processes of their own. */
-export type ProxyName = 'direct' | 'haproxy' | 'cqlgate' | 'dml all' | 'traced' | 'tls';
+export type ProxyName =
+  'direct' | 'haproxy' | 'cqlgate' | 'dml all' | 'traced' | 'tls' | 'two workers';
 
 export interface Variant {
   readonly name: string;
@@ -31,6 +32,20 @@ function besideHaproxy(name: string, load: readonly string[], must?: number, goa
   const bounds = must === undefined || goal === undefined ? {} : { must, goal };
   const variants = [...BESIDE_HAPROXY, { name: 'cqlgate', proxy: 'cqlgate', ...bounds } as const];
   return { name, compares: 'cpu', load, base: 'haproxy', variants };
+}
+
+/** The CPU time of all processes of the gate. */
+function workersAt(shape: string, must: number): Group {
+  return {
+    name: `workers, ${shape}`,
+    compares: 'cpu',
+    load: ['--shape', shape],
+    base: 'one',
+    variants: [
+      { name: 'one', proxy: 'cqlgate' },
+      { name: 'two', proxy: 'two workers', must },
+    ],
+  };
 }
 
 const query = (texts: number): readonly string[] => ['--work', 'query', '--texts', String(texts)];
@@ -79,6 +94,8 @@ export const GROUPS: readonly Group[] = [
       { name: 'TLS', proxy: 'tls', must: 1.9, goal: 1.9 },
     ],
   },
+  workersAt('64x1', 1.15),
+  workersAt('8x32', 1.5),
   besideHaproxy('BATCH of 100, 8x4', ['--shape', '8x4', '--work', 'batch']),
   besideHaproxy('pages of 100 rows, 8x8', ['--shape', '8x8', '--work', 'pages']),
   besideHaproxy('rows of 64 KiB, 8x4', ['--shape', '8x4', '--work', 'rows64k']),

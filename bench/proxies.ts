@@ -109,6 +109,7 @@ interface GateOptions {
   /** Where a CPU profile of it goes when it ends. */
   readonly profileDir: string | undefined;
   readonly dml?: 'all';
+  readonly workers?: number;
   readonly authority?: CertificateAuthority;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -116,7 +117,7 @@ interface GateOptions {
 /** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
 export async function cqlgate(
   responderPort: number,
-  { name, profileDir, dml, authority, env }: GateOptions,
+  { name, profileDir, dml, workers = 1, authority, env }: GateOptions,
 ): Promise<Proxy> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
   const issuer = await startIssuer();
@@ -138,6 +139,7 @@ export async function cqlgate(
     issuers: [issuerRow(issuer)],
     policy: 'policy.yaml',
     audit: { dir: 'audit', dml: dml ?? 'activity' },
+    workers,
   };
   const policy = {
     version: 1,
@@ -148,6 +150,7 @@ export async function cqlgate(
   };
   await writeFile(path.join(dir, 'cqlgate.yaml'), stringify(config));
   await writeFile(path.join(dir, 'policy.yaml'), stringify(policy));
+  let up = 0;
   const child = await startChild({
     name,
     command: process.execPath,
@@ -156,7 +159,10 @@ export async function cqlgate(
       ...[MAIN, 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
     ],
     env: { ...process.env, BENCH_PASSWORD: 'bench', ...env },
-    readyLine: (line) => /listening on [^ "]*:(\d+)/.exec(line)?.[1] ?? null,
+    readyLine: (line) => {
+      const port = /listening on [^ "]*:(\d+)/.exec(line)?.[1];
+      return port !== undefined && ++up === workers ? port : null;
+    },
   });
   return {
     name,
@@ -213,6 +219,7 @@ export class Proxies {
     haproxy: async () => haproxy(this.#responder.port),
     cqlgate: async () => this.#gate({ name: 'cqlgate' }),
     'dml all': async () => this.#gate({ name: 'dml all', dml: 'all' }),
+    'two workers': async () => this.#gate({ name: 'two workers', workers: 2 }),
     tls: async () => this.#gate({ name: 'tls', authority: new CertificateAuthority() }),
     traced: async () => {
       this.#sink = await spanSink();

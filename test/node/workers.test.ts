@@ -120,9 +120,12 @@ describe.skipIf(noNode)('a gate of several workers', () => {
       'worker-2',
       'worker-3',
     ]);
-    const began = (await gate.records()).filter(({ kind }) => kind === 'session_start');
-    expect(began).toHaveLength(30);
     for (let n = 1; n <= WORKERS; n++) {
+      const text = await gate.ledgerText(`worker-${n}`);
+      // In turn; one that is busy may be passed over.
+      const began = text.match(/"kind":"session_start"/g)?.length;
+      expect(began).toBeGreaterThanOrEqual(8);
+      expect(began).toBeLessThanOrEqual(12);
       const own = gate.output.filter((line) => line.includes(`"worker":${n},`));
       expect(own.length).toBeGreaterThan(0);
     }

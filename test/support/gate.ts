@@ -145,8 +145,9 @@ export class TestGate {
       .map((line) => JSON.parse(line) as unknown);
   }
 
-  async ledgerText(): Promise<string> {
-    const dir = path.join(this.dir, 'audit');
+  /** Of all chains, or of the one in a folder. */
+  async ledgerText(folder = '.'): Promise<string> {
+    const dir = path.join(this.dir, 'audit', folder);
     const files = (await readdir(dir, { recursive: true }))
       .filter((name) => name.endsWith('.jsonl'))
       .sort();

@@ -15,6 +15,8 @@ const { values: options } = parseArgs({
   options: {
     /** Groups whose names hold one of these; default: all. */
     group: { type: 'string', multiple: true },
+    /** Of these groups, variants whose names hold one of these, and the base; default: all. */
+    variant: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
     warmup: { type: 'string', default: '0.7' },
@@ -115,7 +117,10 @@ function medians(rounds: readonly Round[]): Round {
 
 async function runGroup(group: Group, proxies: Proxies): Promise<Row[]> {
   const present: { variant: Variant; proxy: Proxy; rounds: Round[] }[] = [];
+  const { variant: asked } = options;
   for (const variant of group.variants) {
+    const isAsked = asked === undefined || asked.some((one) => variant.name.includes(one));
+    if (!isAsked && variant.name !== group.base) continue;
     const proxy = await proxies.of(variant.proxy);
     if (proxy !== null) present.push({ variant, proxy, rounds: [] });
   }

@@ -136,7 +136,9 @@ export const LEDGER = {
 export const ACTIVITY = {
   /** One record per session, statement and interval. */
   intervalMs: 60_000,
-  /** Distinct statements counted per session at a time; beyond it they are written early. */
+  /** Shapes of statements counted per session at a time; beyond it they are written early. */
+  shapesPerSession: 1024,
+  /** Statements of a session whose shape is not worked out again. */
   statementsPerSession: 1024,
 } as const;
 
@@ -164,6 +166,8 @@ export const CQL = {
   namesPerText: 1024,
   /** Longer texts are not kept, and analysed in a thread of their own. */
   cachedTextLength: 16 * KIB,
+  /** Hashes of texts that came once: 256 KiB. A text is kept when it comes again before so many others. */
+  textsSeen: 65_536,
   /** Heap of that thread: the tokens of the longest text take a tenth of it. */
   workerHeapMib: 256,
 } as const;

@@ -1,11 +1,20 @@
 // Counts of permitted requests: one record per session, statement and minute (`audit.dml:
-// activity`). A hit is two map look-ups and two increments; the record is described once a minute.
+// activity`). A hit is two map look-ups and two increments, and for a text that came once its shape; the
+// record is described once a minute.
 import type { Statement } from '../cql/statement.ts';
 import { ACTIVITY } from '../limits.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 
-/** Describes what a source did with a statement: the record but for its counts. */
-export type ActivitySource<Source> = (source: Source, statement: Statement) => AuditEntry;
+/** What is asked of who did something with a statement. */
+export interface ActivitySource<Source> {
+  /**
+   * Equal for what is counted as one; null where the statement is like no other. `index` is that of the
+   * statement in a BATCH, or -1.
+   */
+  readonly shape: (source: Source, statement: Statement, index: number) => string | null;
+  /** The record but for its counts. */
+  readonly describe: (source: Source, statement: Statement, index: number) => AuditEntry;
+}
 
 interface Count {
   count: number;
@@ -15,63 +24,61 @@ interface Count {
   readonly entry: AuditEntry;
 }
 
-/** Texts that differ in their values only are counted as one; the first one is recorded. */
-class Counts extends Map<Statement, Count> {
-  readonly #shapes = new Map<string, Count>();
-
-  /** The count for a statement that is new here: of its shape, or one of its own. */
-  begin(statement: Statement, entry: AuditEntry): Count {
-    const { fingerprint = null, prepared_id = '', keyspace } = entry.statement ?? {};
-    const shape = fingerprint === null ? null : [fingerprint, prepared_id, keyspace].join('\0');
-    let count = shape === null ? undefined : this.#shapes.get(shape);
-    if (count === undefined) {
-      count = { count: 0, errors: 0, sinceMs: Date.now(), entry };
-      if (shape !== null) this.#shapes.set(shape, count);
-    }
-    this.set(statement, count);
-    return count;
-  }
+/** Of a session. Texts that differ in their values only are counted as one; the first one is recorded. */
+class Counts {
+  readonly byShape = new Map<string | Statement, Count>();
+  /** The same, for statements that come again as they are. */
+  readonly byStatement = new Map<Statement, Count>();
 }
 
 export class ActivityLog<Source = never> {
   readonly #audit: AuditLog;
-  readonly #describe: ActivitySource<Source>;
+  readonly #source: ActivitySource<Source>;
   readonly #sessions = new Map<object, Counts>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(audit: AuditLog, describe: ActivitySource<Source>) {
+  constructor(audit: AuditLog, source: ActivitySource<Source>) {
     this.#audit = audit;
-    this.#describe = describe;
+    this.#source = source;
     this.#timer = setInterval(() => this.flush(), ACTIVITY.intervalMs);
     this.#timer.unref();
   }
 
-  hit(session: object, statement: Statement, source: Source, failed: boolean): void {
-    let counts = this.#sessions.get(session);
-    if (counts === undefined) {
-      counts = new Counts();
-      this.#sessions.set(session, counts);
-    }
-    let count = counts.get(statement);
-    if (count === undefined) {
-      // Many distinct texts in a minute: the oldest are written early, so memory stays bounded.
-      if (counts.size >= ACTIVITY.statementsPerSession) this.flushSession(session);
-      const entry = this.#describe(source, statement);
-      count = counts.begin(statement, entry);
-      this.#sessions.set(session, counts);
-    }
+  hit(session: object, statement: Statement, failed: boolean, source: Source, index: number): void {
+    const known = this.#sessions.get(session)?.byStatement.get(statement);
+    const count = known ?? this.#countOf(session, statement, source, index);
     count.count++;
     if (failed) count.errors++;
+  }
+
+  #countOf(session: object, statement: Statement, source: Source, index: number): Count {
+    const shape = this.#source.shape(source, statement, index) ?? statement;
+    let counts = this.#sessions.get(session) ?? new Counts();
+    let count = counts.byShape.get(shape);
+    if (count === undefined) {
+      // Many in a minute: they are written early, so memory stays bounded.
+      if (counts.byShape.size >= ACTIVITY.shapesPerSession) {
+        this.flushSession(session);
+        counts = new Counts();
+      }
+      const entry = this.#source.describe(source, statement, index);
+      count = { count: 0, errors: 0, sinceMs: Date.now(), entry };
+      counts.byShape.set(shape, count);
+    }
+    if (statement.isKept && counts.byStatement.size < ACTIVITY.statementsPerSession) {
+      counts.byStatement.set(statement, count);
+    }
+    this.#sessions.set(session, counts);
+    return count;
   }
 
   flushSession(session: object): void {
     const counts = this.#sessions.get(session);
     if (counts === undefined) return;
     this.#sessions.delete(session);
-    for (const { count, errors, sinceMs, entry } of new Set(counts.values())) {
+    for (const { count, errors, sinceMs, entry } of counts.byShape.values()) {
       this.#audit.append({ ...entry, count, errors, since: new Date(sinceMs).toISOString() });
     }
-    counts.clear();
   }
 
   flush(): void {

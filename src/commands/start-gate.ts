@@ -22,7 +22,7 @@ import { Analyst } from '../session/analyst.ts';
 import { Listener } from '../session/listener.ts';
 import { Revocations } from '../revocation/revocations.ts';
 import { RequestCounts } from '../session/request-counts.ts';
-import { activityEntry } from '../session/recording.ts';
+import { activitySource } from '../session/recording.ts';
 import { adminControl } from './admin-control.ts';
 import { advertisingOf } from './advertising.ts';
 import { ddlLane, revocationFeed } from './fleet.ts';
@@ -73,7 +73,7 @@ export async function startGate(
       log.error({ err: error }, 'the ledger cannot be written');
     },
   });
-  const activity = new ActivityLog<Exchange>(ledger, activityEntry);
+  const activity = new ActivityLog<Exchange>(ledger, activitySource);
   const refusals = new RefusalLog(ledger);
   let listener: Listener | null = null;
   let whole: Whole | null = null;

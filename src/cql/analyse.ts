@@ -85,6 +85,7 @@ const NONE: readonly never[] = [];
 /** A statement with nothing in it but its kind; productions fill in what they found. */
 function blank(kind: StatementKind): Mutable<Statement> {
   return {
+    isKept: false,
     kind,
     family: STATEMENT_KINDS[kind],
     needs: NONE,

@@ -1,5 +1,6 @@
 // Statements by text and keyspace, so that the same text is analysed once. Statements are kept,
 // decisions never: a new policy needs no cache emptied.
+import { CQL } from '../limits.ts';
 import { analyse } from './analyse.ts';
 import type { Statement, Unanalysable } from './statement.ts';
 
@@ -10,6 +11,12 @@ const NO_KEYSPACE = '\0';
 
 export class StatementCache {
   readonly #maxBytes: number;
+  /**
+   * Hashes of texts that came lately, each at the place that it gives itself. Only what comes again is kept:
+   * a job that writes its values into its texts sends each of them once, and hundred thousands of them on
+   * the heap make every collection of garbage dear.
+   */
+  readonly #seen = new Uint32Array(CQL.textsSeen);
   /** The younger half of what is kept; when full it becomes the older half. */
   #young = new Map<string, Map<string, Statement | Unanalysable>>();
   #old = new Map<string, Map<string, Statement | Unanalysable>>();
@@ -22,15 +29,30 @@ export class StatementCache {
   /** For texts up to `CQL.cachedTextLength`. */
   get(text: string, keyspace: string | null): Statement | Unanalysable {
     const scope = keyspace ?? NO_KEYSPACE;
-    const known = this.#young.get(scope)?.get(text);
-    if (known !== undefined) return known;
-    const result = this.#old.get(scope)?.get(text) ?? analyse(text, keyspace);
-    this.#keep(scope, text, result);
+    const young = this.#young.get(scope)?.get(text);
+    if (young !== undefined) return young;
+    const old = this.#old.get(scope)?.get(text);
+    if (old !== undefined) {
+      this.#keep(scope, text, old);
+      return old;
+    }
+    const result = analyse(text, keyspace);
+    if (this.#comesAgain(text)) this.#keep(scope, text, result);
     return result;
+  }
+
+  /** Two texts of one hash, or one place, cost an analysis more or an entry: no more than that. */
+  #comesAgain(text: string): boolean {
+    const hash = hashOf(text);
+    const place = hash % this.#seen.length;
+    if (this.#seen[place] === hash) return true;
+    this.#seen[place] = hash;
+    return false;
   }
 
   /** Two generations instead of a list in order of use: a hit costs nothing but the look-up. */
   #keep(scope: string, text: string, result: Statement | Unanalysable): void {
+    if ('kind' in result) result.isKept = true;
     const bytes = ENTRY_BYTES + 2 * text.length;
     if (2 * (this.#youngBytes + bytes) > this.#maxBytes) {
       this.#old = this.#young;
@@ -45,4 +67,11 @@ export class StatementCache {
     texts.set(text, result);
     this.#youngBytes += bytes;
   }
+}
+
+/** FNV-1a over code units; never 0, which is a place that nothing came to. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0 || 1;
 }

@@ -71,6 +71,7 @@ export function decide(
     remembered = { schema, permits: new WeakMap() };
     REMEMBERED.set(role, remembered);
   }
+  if (!statement.isKept) return decideAnew(authority, statement, schema);
   const known = remembered.permits.get(statement);
   if (known !== undefined) return known;
   const decision = decideAnew(authority, statement, schema);

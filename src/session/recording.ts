@@ -8,7 +8,7 @@ import type {
   OutcomeRecord,
   StatementRecord,
 } from '../audit/record.ts';
-import { redactOnce } from '../audit/redact.ts';
+import { fingerprintOf, redactOnce } from '../audit/redact.ts';
 import { needsOf } from '../cql/needs.ts';
 import { formatNeed, formatResource } from '../cql/resource.ts';
 import type { Schema, Statement, Unanalysable } from '../cql/statement.ts';
@@ -148,10 +148,11 @@ function recordActivity(exchange: Exchange, ending: Ending): void {
   const failed =
     typeof ending === 'string' ? ending !== 'answered' : ending.opcode === Opcode.ERROR;
   const { activity } = session.gate;
-  if (request.parts === null) activity.hit(session, request.statement, exchange, failed);
+  if (request.parts === null) activity.hit(session, request.statement, failed, exchange, -1);
   else {
-    for (const { statement } of request.parts.statements) {
-      activity.hit(session, statement, exchange, failed);
+    const { statements } = request.parts;
+    for (let i = 0; i < statements.length; i++) {
+      activity.hit(session, statements[i]!.statement, failed, exchange, i);
     }
   }
 }
@@ -184,20 +185,37 @@ function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): vo
   );
 }
 
-/** What an activity record says of a statement; asked once a minute, not per request. */
-export const activityEntry: ActivitySource<Exchange> = (exchange, statement) => {
-  const { session, request } = exchange;
-  const part = request.parts?.statements.find((one) => one.statement === statement);
-  return {
-    kind: 'activity',
-    ...session.auditBase(),
-    statement:
-      part === undefined
-        ? statementRecord(exchange)
-        : recordOf(part.statement, part.text, part.preparedId, session.gate.cluster.schema),
-    decision: permitted(session.gate.policy.version, exchange.grant ?? ''),
-  };
+/** What activity is counted by, and what its record says: that is asked once a minute, not per request. */
+export const activitySource: ActivitySource<Exchange> = {
+  shape: ({ request }, statement, index) => {
+    const { text, preparedId } = partOf(request, index);
+    const shape = fingerprintOf(text, statement);
+    if (shape === null) return null;
+    const prepared = preparedId === null ? '' : preparedId.toString('latin1');
+    return [shape, prepared, statement.keyspace].join('\0');
+  },
+  describe: (exchange, statement, index) => {
+    const { session, request } = exchange;
+    const { text, preparedId } = partOf(request, index);
+    return {
+      kind: 'activity',
+      ...session.auditBase(),
+      statement:
+        request.parts === null
+          ? statementRecord(exchange)
+          : recordOf(statement, text, preparedId, session.gate.cluster.schema),
+      decision: permitted(session.gate.policy.version, exchange.grant ?? ''),
+    };
+  },
 };
+
+/** Where a statement of a request comes from: the whole of it, or a child of a BATCH. */
+function partOf(
+  { parts, text, prepared }: Exchange['request'],
+  index: number,
+): { readonly text: string; readonly preparedId: Buffer | null } {
+  return parts?.statements[index] ?? { text: text ?? '', preparedId: prepared[0]?.id ?? null };
+}
 
 type TraceRecord = Pick<AuditEntry, 'trace_id' | 'span_id'>;
 

@@ -107,6 +107,7 @@ export class PreparedRegistry {
     const shape = copyShape(prepared);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
+      source.statement.isKept = true;
       entry = {
         key,
         id: Buffer.from(prepared.id),

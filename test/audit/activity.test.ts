@@ -1,6 +1,6 @@
 // Counting instead of recording: permitted rows by statement and minute, refusals beyond a limit.
-import { describe, expect, it } from 'vitest';
-import { ActivityLog } from '../../src/audit/activity.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { ActivityLog, type ActivitySource } from '../../src/audit/activity.ts';
 import type { AuditEntry, AuditLog } from '../../src/audit/record.ts';
 import { RefusalLog } from '../../src/audit/refusals.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
@@ -25,41 +25,74 @@ function statement(text: string): Statement {
   return found;
 }
 
-const describeHit = (source: string): AuditEntry => ({
-  kind: 'activity',
-  session: null,
-  reason: source,
-});
+/** Statements of one table are alike. */
+const source: ActivitySource<string> = {
+  shape: (_said, { tables }) => tables[0]?.table ?? null,
+  describe: (said, _statement, index) => ({
+    kind: 'activity',
+    session: null,
+    reason: index < 0 ? said : `${said} ${index}`,
+  }),
+};
 
 describe('activity', () => {
-  it('is one record for a session and statement, with counts', () => {
+  it('is one record for a session and shape, with counts', () => {
     const log = new Written();
-    const activity = new ActivityLog<string>(log, describeHit);
+    const activity = new ActivityLog<string>(log, source);
     const [a, b] = [statement('SELECT * FROM k.a'), statement('SELECT * FROM k.b')];
     const session = {};
-    for (let i = 0; i < 10; i++) activity.hit(session, a, 'a', i === 0);
-    activity.hit(session, b, 'b', false);
-    activity.hit({}, a, 'other', false);
+    for (let i = 0; i < 10; i++) activity.hit(session, a, i === 0, 'a', -1);
+    for (const value of [1, 2, 3]) {
+      activity.hit(session, statement(`SELECT * FROM k.a WHERE v = ${value}`), false, 'like a', -1);
+    }
+    activity.hit(session, b, false, 'b', 7);
+    activity.hit({}, a, false, 'other', -1);
     expect(log.entries).toEqual([]);
     activity.flush();
     activity.close();
     expect(log.entries.map(({ reason, count, errors }) => [reason, count, errors])).toEqual([
-      ['a', 10, 1],
-      ['b', 1, 0],
+      ['a', 13, 1],
+      ['b 7', 1, 0],
       ['other', 1, 0],
     ]);
   });
 
+  it('asks once for the shape of a statement that is kept, each time for one that is not', () => {
+    const shape = vi.fn(source.shape);
+    const activity = new ActivityLog<string>(new Written(), { ...source, shape });
+    const [kept, fleeting] = [statement('SELECT * FROM k.a'), statement('SELECT * FROM k.a')];
+    kept.isKept = true;
+    const session = {};
+    for (let i = 0; i < 5; i++) activity.hit(session, kept, false, '', -1);
+    expect(shape).toHaveBeenCalledTimes(1);
+    for (let i = 0; i < 5; i++) activity.hit(session, fleeting, false, '', -1);
+    expect(shape).toHaveBeenCalledTimes(6);
+    activity.close();
+  });
+
   it('writes early what grows beyond its bound', () => {
     const log = new Written();
-    const activity = new ActivityLog<string>(log, describeHit);
+    const activity = new ActivityLog<string>(log, source);
     const session = {};
-    for (let i = 0; i <= ACTIVITY.statementsPerSession; i++) {
-      activity.hit(session, statement(`SELECT * FROM k.t${i}`), `${i}`, false);
+    for (let i = 0; i <= ACTIVITY.shapesPerSession; i++) {
+      const one = statement(`SELECT * FROM k.t${i}`);
+      one.isKept = true;
+      activity.hit(session, one, false, `${i}`, -1);
     }
-    expect(log.entries).toHaveLength(ACTIVITY.statementsPerSession);
+    expect(log.entries).toHaveLength(ACTIVITY.shapesPerSession);
     activity.close();
-    expect(log.entries).toHaveLength(ACTIVITY.statementsPerSession + 1);
+    expect(log.entries).toHaveLength(ACTIVITY.shapesPerSession + 1);
+  });
+
+  it('does not grow with texts that differ in values only', () => {
+    const log = new Written();
+    const activity = new ActivityLog<string>(log, source);
+    const session = {};
+    for (let i = 0; i < 10_000; i++)
+      activity.hit(session, statement('SELECT * FROM k.t'), false, '', -1);
+    expect(log.entries).toEqual([]);
+    activity.close();
+    expect(log.entries).toMatchObject([{ count: 10_000 }]);
   });
 });
 

@@ -52,6 +52,9 @@ describe.skipIf(noNode)('the admin port', () => {
     const unknown = await RawClient.connect(gate.port);
     await unknown.startup({ CQL_VERSION: '3.0.0', DRIVER_NAME: 'made up by a stranger' });
     unknown.close();
+    // The second connection of the pool comes after the first has served.
+    const pool = 'cqlgate_upstream_connections{cassandra_role="ci",version="v4"} 2\n';
+    await expect.poll(async () => (await get(gate, '/metrics')).body).toContain(pool);
     const { status, body } = await get(gate, '/metrics');
     await client.shutdown();
     stranger.close();

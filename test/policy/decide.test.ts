@@ -395,8 +395,18 @@ describe('what is remembered', () => {
   const analysed = (text: string): Statement => {
     const statement = analyse(text, null);
     if (!isStatement(statement)) throw new Error(statement.reason);
+    statement.isKept = true;
     return statement;
   };
+
+  it('is nothing for a statement that nobody keeps', () => {
+    const statement = analysed('SELECT * FROM ks.t');
+    statement.isKept = false;
+    const mayRead = authority(['SELECT ON TABLE ks.t']);
+    const first = decide(mayRead, statement, EMPTY_SCHEMA);
+    expect(isPermit(first)).toBe(true);
+    expect(decide(mayRead, statement, EMPTY_SCHEMA)).not.toBe(first);
+  });
 
   it('is what was permitted, and holds for its role under its policy only', () => {
     const statement = analysed('SELECT * FROM ks.t');

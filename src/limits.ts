@@ -14,6 +14,9 @@ export const UPSTREAM = {
   responseFrameBytes: 256 * MIB,
   /** TCP connect and login (82 ms of bcrypt when the node is idle, seconds when 50 log in). */
   connectTimeoutMs: 10_000,
+  /** At start the gate waits at most this long for a first connection of each login. */
+  warmUpMs: 2_000,
+  warmUpPollMs: 5,
   /** A request that waits for a connection longer than this is answered instead. */
   acquireTimeoutMs: 5_000,
   /** Requests of one Cassandra role and protocol version that may wait for a connection. */

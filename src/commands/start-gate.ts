@@ -212,9 +212,10 @@ export async function startGate(
       admin = await startAdmin({ ...config.admin, ...whole, control });
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
+    void gate.verifier.prefetchKeys();
     await logins.start();
     await cluster.start();
-    await feed.start();
+    await Promise.all([feed.start(), cluster.warmed()]);
     listener = new Listener(gate, certificates.door);
     const port = await listener.listen(config.listen.host, config.listen.port);
     readiness.started();

@@ -43,6 +43,13 @@ export class KeySet {
     return this.#fetchedAtMs;
   }
 
+  /** So that the first token need not wait for them. Never rejects; one that fails is tried again by a token. */
+  async prefetch(): Promise<void> {
+    await this.#refresh().catch(() => {
+      this.#triedAtMs = -Infinity;
+    });
+  }
+
   /** The key a token names, imported for its algorithm; null where the issuer has none such. */
   async find(kid: string, algorithm: string): Promise<CryptoKey | null> {
     const ageMs = this.#nowMs() - this.#fetchedAtMs;

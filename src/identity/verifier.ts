@@ -65,6 +65,11 @@ export class TokenVerifier {
     return [...this.#issuers.values()].map(({ issuer }) => issuer);
   }
 
+  /** Gets the keys of all issuers before the first token comes. Never rejects. */
+  async prefetchKeys(): Promise<void> {
+    await Promise.all([...this.#issuers.values()].map(async ({ keys }) => keys.prefetch()));
+  }
+
   /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
   get keyAges(): [issuerName: string, seconds: number][] {
     const nowMs = this.#nowMs();

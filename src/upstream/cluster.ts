@@ -1,6 +1,7 @@
 // The cluster as the data path sees it: its nodes, the routes to them, the prepared registry, and the
 // control connection that keeps schema and topology true.
 import { lookup } from 'node:dns/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
@@ -124,6 +125,18 @@ export class Cluster implements ControlListener {
       for (const version of this.versions) this.route(name, version);
     }
     void this.#readRights();
+  }
+
+  /**
+   * Resolves once each login has a connection, or after a while: a gate that listens before makes its first
+   * clients wait behind its own logins. Never rejects; what can't be had is told by its fault.
+   */
+  async warmed(): Promise<void> {
+    const untilMs = Date.now() + UPSTREAM.warmUpMs;
+    while (Date.now() < untilMs && !this.#closed) {
+      if ([...this.#routes.values()].every(({ ready }) => ready > 0)) return;
+      await delay(UPSTREAM.warmUpPollMs);
+    }
   }
 
   close(): void {

@@ -132,6 +132,22 @@ describe('what a login costs', () => {
     expect(issuer.requests).toBe(1);
   });
 
+  it('is no key look-up at all where keys were got before', async () => {
+    await verifier.prefetchKeys();
+    expect(issuer.requests).toBe(1);
+    await verifier.verify(issuer.mint());
+    expect(issuer.requests).toBe(1);
+  });
+
+  it('is a key look-up at once where they could not be got before', async () => {
+    issuer.fault = 'error';
+    await verifier.prefetchKeys();
+    issuer.fault = 'none';
+    const { requests } = issuer;
+    expect(await reason(issuer.mint())).toBe('verified');
+    expect(issuer.requests).toBe(requests + 1);
+  });
+
   it('is no flood of look-ups when key ids are made up', async () => {
     for (let i = 0; i < 50; i++)
       expect(await reason(issuer.mint({}, { kid: `k${i}` }))).toBe('key_unknown');

@@ -12,6 +12,7 @@ import { dialPlain } from '../../src/upstream/dial.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
 import type { Datacenters } from '../../src/upstream/nodes.ts';
 import { ANYWHERE } from '../../src/upstream/route.ts';
+import { UPSTREAM } from '../../src/limits.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';
 
 const LOGIN: Login = { name: 'ci', open: false, username: 'ci', password: 'pw' };
@@ -92,6 +93,23 @@ describe('the nodes of a cluster', () => {
   it('are used by the datacenter that is configured', async () => {
     await clusterOf({ local: 'dc2' }).start();
     await expect.poll(reached).toEqual(names(2));
+  });
+
+  it('have a connection for each login once the cluster is warm', async () => {
+    await clusterOf().start();
+    await cluster.warmed();
+    expect(reached()).not.toEqual([]);
+  });
+
+  it('are not waited for much longer when one does not let the gate in', async () => {
+    await clusterOf().start();
+    await cluster.warmed();
+    for (const node of [0, 1]) await scripted.kill(node);
+    await expect.poll(reached).toEqual([]);
+    const sinceMs = Date.now();
+    await cluster.warmed();
+    expect(Date.now() - sinceMs).toBeGreaterThan(UPSTREAM.warmUpMs - 100);
+    expect(Date.now() - sinceMs).toBeLessThan(UPSTREAM.warmUpMs + 2_000);
   });
 
   it('must have one in the datacenter that is configured', async () => {

@@ -112,12 +112,14 @@ interface GateOptions {
   readonly workers?: number;
   readonly authority?: CertificateAuthority;
   readonly env?: Readonly<Record<string, string>>;
+  /** Told each line that it prints. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
 export async function cqlgate(
   responderPort: number,
-  { name, profileDir, dml, workers = 1, authority, env }: GateOptions,
+  { name, profileDir, dml, workers = 1, authority, env, onLine }: GateOptions,
 ): Promise<Proxy> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
   const issuer = await startIssuer();
@@ -160,6 +162,7 @@ export async function cqlgate(
     ],
     env: { ...process.env, BENCH_PASSWORD: 'bench', ...env },
     readyLine: (line) => {
+      onLine?.(line);
       const port = /listening on [^ "]*:(\d+)/.exec(line)?.[1];
       return port !== undefined && ++up === workers ? port : null;
     },

@@ -2,5 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { renderConfigDocs } from '../../src/config/docs.ts';
+import { renderValuesSchema } from './values-schema.ts';
 
-writeFileSync(path.resolve(import.meta.dirname, '../../docs/CONFIG.md'), renderConfigDocs());
+const root = path.resolve(import.meta.dirname, '../..');
+writeFileSync(path.join(root, 'docs/CONFIG.md'), renderConfigDocs());
+writeFileSync(path.join(root, 'helm/cqlgate/values.schema.json'), renderValuesSchema());

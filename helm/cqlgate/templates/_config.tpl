@@ -35,7 +35,10 @@
 {{- if and .Values.tls.existingSecret (dig "listen" "tls" nil $config) }}{{ fail "tls.existingSecret and config.listen.tls are two ways for one thing: give one" }}{{ end -}}
 {{- if not (or .Values.policy .Values.existingPolicyConfigMap) }}{{ fail "policy: give one, or name a ConfigMap in existingPolicyConfigMap" }}{{ end -}}
 {{- if and .Values.policy .Values.existingPolicyConfigMap }}{{ fail "policy and existingPolicyConfigMap are two ways for one thing: give one" }}{{ end -}}
-{{- if dig "advertise" "peers" nil $config }}{{ fail "config.advertise.peers: the gates of this chart share one address, the Service; they are no peers to drivers" }}{{ end -}}
+{{- range $key := list "version" "roles" "bindings" -}}
+{{- if and $.Values.policy (not (hasKey $.Values.policy $key)) }}{{ fail (printf "policy.%s is missing" $key) }}{{ end -}}
+{{- end -}}
+{{- if has .Values.tls.existingSecret .Values.secrets }}{{ fail "secrets: the one of tls.existingSecret is mounted already; leave it out" }}{{ end -}}
 {{- if and .Values.ingress.enabled (not (and .Values.ingress.host .Values.ingress.tlsSecret)) }}{{ fail "ingress.host and ingress.tlsSecret: the admin API takes tokens, so it is not put up without a name and TLS" }}{{ end -}}
 {{- if and .Values.vaultAgent.enabled (not .Values.vaultAgent.role) }}{{ fail "vaultAgent.role: name the role of Vault's kubernetes auth" }}{{ end -}}
 {{- end -}}

@@ -11,7 +11,7 @@ import { renderValuesSchema } from '../support/values-schema.ts';
 
 const read = (file: string): string => readFileSync(path.join(CHART, file), 'utf8');
 const values = parse(read('values.yaml')) as Record<string, any>;
-const schema = JSON.parse(read('values.schema.json')) as any;
+const schema = JSON.parse(read('values.schema.json'));
 
 describe('values.schema.json', () => {
   let validate: ValidateFunction;

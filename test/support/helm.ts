@@ -95,7 +95,7 @@ export async function manifestsOf(file: string): Promise<Manifest[]> {
 /** Read as Kubernetes does, by YAML 1.1: its octal modes are numbers. */
 function manifestsIn(text: string): Manifest[] {
   return parseAllDocuments(text, { version: '1.1' })
-    .map((document) => document.toJS() as Manifest)
+    .map((document) => document.toJS())
     .filter((one) => one !== null);
 }
 

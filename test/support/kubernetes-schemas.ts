@@ -97,7 +97,7 @@ async function schemaOf(folder: string, apiVersion: string, kind: string): Promi
 
 async function definitionOf(kind: string, version: string): Promise<AnySchema> {
   for (const name of CRDS) {
-    const crd = parse(await readFile(path.join(await crdFolder(), `${name}.yaml`), 'utf8')) as any;
+    const crd = parse(await readFile(path.join(await crdFolder(), `${name}.yaml`), 'utf8'));
     const found = crd.spec.versions.find((one: any) => one.name === version);
     if (crd.spec.names.kind === kind && found !== undefined) {
       return closed(found.schema.openAPIV3Schema, true) as AnySchema;

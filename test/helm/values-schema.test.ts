@@ -5,7 +5,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { LIMITS } from '../../src/limits.ts';
-import { documentOf } from '../docs/documents.ts';
+import { documentOf, documents } from '../docs/documents.ts';
 import { CHART } from '../support/helm.ts';
 import { renderValuesSchema } from '../support/values-schema.ts';
 
@@ -25,6 +25,14 @@ describe('values.schema.json', () => {
 
   it('takes values.yaml', () => {
     expect(validate(values), JSON.stringify(validate.errors)).toBe(true);
+  });
+
+  const blocks = documents()
+    .flatMap((one) => one.blocks)
+    .filter(({ language, text }) => language === 'yaml' && /^config:/m.test(text));
+
+  it.each(blocks.map((one) => [one.place, one.text] as const))('takes %s', (_place, text) => {
+    expect(validate(parse(text)), JSON.stringify(validate.errors)).toBe(true);
   });
 
   it('knows the values that values.yaml has, and no other', () => {

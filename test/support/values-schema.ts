@@ -130,9 +130,7 @@ interface Schema {
 const OF_THE_CHART = ['listen.port', 'admin.port', 'advertise.peers', 'audit.dir', 'policy'];
 
 export function renderValuesSchema(): string {
-  const values = jsonSchema(chart);
-  // Optional all of them: values.yaml has the defaults.
-  delete values.required;
+  const values = allOptional(jsonSchema(chart));
   const config = jsonSchema(configSchema);
   for (const key of OF_THE_CHART) leaveOut(config, key.split('.'));
   // What is missing is told by the templates: `helm lint` has to take a chart without any values.
@@ -141,6 +139,14 @@ export function renderValuesSchema(): string {
   delete policy.required;
   values.properties = { ...values.properties, config, policy };
   return `${JSON.stringify(values, null, 2)}\n`;
+}
+
+/** values.yaml has a default for each; what lists hold has none. */
+function allOptional({ required: _required, ...schema }: Schema): Schema {
+  const { properties } = schema;
+  if (properties === undefined) return schema;
+  const entries = Object.entries(properties).map(([key, one]) => [key, allOptional(one)]);
+  return { ...schema, properties: Object.fromEntries(entries) as Record<string, Schema> };
 }
 
 /** In the draft that every Helm 3 reads. */

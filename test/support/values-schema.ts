@@ -142,7 +142,9 @@ export function renderValuesSchema(): string {
 }
 
 /** values.yaml has a default for each; what lists hold has none. */
-function allOptional({ required: _required, ...schema }: Schema): Schema {
+function allOptional(given: Schema): Schema {
+  const schema = { ...given };
+  delete schema.required;
   const { properties } = schema;
   if (properties === undefined) return schema;
   const entries = Object.entries(properties).map(([key, one]) => [key, allOptional(one)]);

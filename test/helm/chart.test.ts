@@ -1,9 +1,11 @@
 // The chart as Helm renders it: valid by Kubernetes' own schemas, locked by default, restarted for what needs it only.
 // The golden files are rewritten by `npx vitest run --project unit test/helm -u`.
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { LIMITS } from '../../src/limits.ts';
+import { commandLine, unknownIn } from '../docs/command-line.ts';
 import {
   CHART,
   find,
@@ -88,6 +90,43 @@ describe.skipIf(isHelmSkipped('the Helm chart'))('the chart', () => {
       expect(gate.containers[0].lifecycle).toEqual(
         canSleep ? { preStop: { sleep: { seconds: 5 } } } : undefined,
       );
+    });
+  });
+
+  describe.skipIf(schemas !== null)('is valid with one switch turned:', () => {
+    let validate: Validate;
+    beforeAll(async () => {
+      validate = await validator(NEWEST);
+    }, HELM_BUILD_MS);
+
+    const agent = { enabled: true, role: 'cqlgate', secrets: { a: { path: 'secret/data/a' } } };
+    const vault = { address: 'https://vault:8200', auth: { jwt: { role: 'x', tokenFile: '/x' } } };
+    it.each([
+      ['a name of its own', { fullnameOverride: 'x' }],
+      ['a tag', { image: { tag: 'v1' } }],
+      ['client certificates', { tls: { clientCa: true } }],
+      ['ConfigMaps', { configMaps: ['a', 'b'] }],
+      ['a load balancer', { service: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } }],
+      ['a port of nodes', { service: { type: 'NodePort' } }],
+      ['the default ServiceAccount', { serviceAccount: { create: false } }],
+      ['annotations of the ServiceAccount', { serviceAccount: { annotations: { a: 'b' } } }],
+      ['an agent of Vault', { vaultAgent: agent }],
+      ['Vault by a token of the pod', { config: { vault } }],
+      ['autoscaling', { autoscaling: { enabled: true } }],
+      ['no disruption budget', { podDisruptionBudget: { enabled: false } }],
+      ['a budget in percent', { podDisruptionBudget: { maxUnavailable: '50%' } }],
+      ['no network policy', { networkPolicy: { enabled: false } }],
+      ['nobody let in', { networkPolicy: { cqlFrom: [], adminFrom: [], dnsTo: [] } }],
+      ['metrics', { metrics: { serviceMonitor: { enabled: true } } }],
+      ['alerts', { metrics: { prometheusRule: { enabled: true } } }],
+      ['an Ingress', { ingress: { enabled: true, host: 'a.example', tlsSecret: 'x' } }],
+      ['OpenTelemetry', { otlpEndpoint: 'https://collector.example' }],
+      ['a variable', { env: [{ name: 'OTEL_SERVICE_NAME', value: 'x' }] }],
+      ['no spread', { topologySpread: [] }],
+      ['a namespace as global value', { global: { anything: { at: 'all' } } }],
+    ])('%s', async (_what, over) => {
+      const rendered = await objects({ values: 'minimal', over, kubeVersion: NEWEST });
+      expect((await Promise.all(rendered.map(validate))).flat()).toEqual([]);
     });
   });
 
@@ -242,6 +281,38 @@ describe.skipIf(isHelmSkipped('the Helm chart'))('the chart', () => {
       const over = { config: { limits }, drain: { preStopSeconds: 0, marginSeconds: 0 } };
       expect(await graceOf(over)).toBe(11);
     });
+  });
+
+  it('runs the image as the Dockerfile makes it', async () => {
+    const dockerfile = readFileSync(path.join(CHART, '../../Dockerfile'), 'utf8');
+    const said = (instruction: string): string =>
+      new RegExp(`^${instruction} (.+)$`, 'm').exec(dockerfile)![1]!;
+    const all = await objects({ values: 'minimal' });
+    const { securityContext, containers } = gateOf(all);
+    const [{ ports, volumeMounts, command }] = containers;
+    expect(said('USER')).toBe(`${securityContext.runAsUser}:${securityContext.runAsGroup}`);
+    expect(said('EXPOSE')).toBe(ports.map((one: Manifest) => one.containerPort).join(' '));
+    const mounts = volumeMounts.map((one: Manifest) => one.mountPath);
+    expect(dockerfile).toContain('WORKDIR /etc/cqlgate\n');
+    expect(mounts).toContain('/etc/cqlgate');
+    expect(mounts).toContain((JSON.parse(said('VOLUME')) as string[])[0]);
+    // What it runs is the image's own.
+    expect(command).toBeUndefined();
+    const [node] = JSON.parse(said('ENTRYPOINT')) as string[];
+    const test = find(all, 'Pod', 'gate-cqlgate-test').spec.containers[0];
+    expect(test.command[0]).toBe(node);
+  });
+
+  it('calls commands and options that there are, and so does the example', async () => {
+    const program = await commandLine();
+    const job = find(await manifestsOf(EXAMPLE), 'Job', 'migrate').spec.template.spec;
+    for (const { args } of [
+      gateOf(await objects({ values: 'minimal' })).containers[0],
+      job.initContainers[0],
+    ]) {
+      const call = (args as string[]).map((one) => one.replace('=', ' ')).join(' ');
+      expect(unknownIn(`cqlgate ${call}`, program)).toBeNull();
+    }
   });
 
   describe('services', () => {

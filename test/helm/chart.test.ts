@@ -13,6 +13,7 @@ import {
   HELM_BUILD_MS,
   isHelmSkipped,
   manifestsOf,
+  notes,
   objects,
   render,
   type Manifest,
@@ -280,6 +281,28 @@ describe.skipIf(isHelmSkipped('the Helm chart'))('the chart', () => {
       const limits = { drainTimeoutMs: 10_001, drainNoticeMs: 1, schemaTimeoutMs: 1 };
       const over = { config: { limits }, drain: { preStopSeconds: 0, marginSeconds: 0 } };
       expect(await graceOf(over)).toBe(11);
+    });
+  });
+
+  describe('the notes of a release', () => {
+    it('say where it is, and warn of nothing by default', async () => {
+      const said = await notes({ values: 'minimal' });
+      expect(said).toContain('is at gate-cqlgate.gates.svc:9042');
+      expect(said).toContain('stay when gates are scaled in or the release is uninstalled');
+      expect(said).not.toContain('WARNING');
+    });
+
+    it.each([
+      ['whenScaled is Delete', { ledger: { retention: { whenScaled: 'Delete' } } }],
+      ['whenDeleted is Delete', { ledger: { retention: { whenDeleted: 'Delete' } } }],
+      ['accessMode is ReadWriteOnce', { ledger: { accessMode: 'ReadWriteOnce' } }],
+      ['allowPlaintext', { config: { listen: { allowPlaintext: true } } }],
+      ['networkPolicy.enabled is false', { networkPolicy: { enabled: false } }],
+    ])('warn where %s', async (warning, over) => {
+      const warned = (await notes({ values: 'minimal', over }))
+        .split('\n')
+        .filter((line) => /^WARN/.test(line));
+      expect(warned).toEqual([expect.stringContaining(warning)]);
     });
   });
 

@@ -1,6 +1,6 @@
 // Helm as its makers release it, built once and kept, and the chart rendered by it.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -63,21 +63,40 @@ export interface RenderOptions {
   /** Over them. */
   readonly over?: Record<string, unknown>;
   readonly kubeVersion?: string;
+  /** Another than that of this repository. */
+  readonly chart?: string;
 }
 
 /** What `helm template` prints, or why it refuses. */
-export async function render({ values, over, kubeVersion }: RenderOptions): Promise<HelmResult> {
+export async function render(options: RenderOptions): Promise<HelmResult> {
+  const { values, over, kubeVersion, chart = CHART } = options;
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-helm-'));
   try {
     const file = path.join(dir, 'values.yaml');
     await writeFile(file, stringify(over ?? {}));
     const from = values === null ? [] : ['-f', path.join(CHART, `ci/${values}-values.yaml`)];
     return await helm([
-      ...['template', 'gate', CHART, '--namespace', 'gates', ...from, '-f', file],
+      ...['template', 'gate', chart, '--namespace', 'gates', ...from, '-f', file],
       ...(kubeVersion === undefined ? [] : ['--kube-version', kubeVersion]),
     ]);
   } finally {
     await rm(dir, { recursive: true });
+  }
+}
+
+/** What `helm install` prints at the end; `helm template` leaves it out. */
+export async function notes(options: RenderOptions): Promise<string> {
+  const chart = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-chart-'));
+  try {
+    await cp(CHART, chart, { recursive: true });
+    const text = '{{ include "cqlgate/templates/NOTES.txt" . | toJson }}';
+    await writeFile(
+      path.join(chart, 'templates/notes.yaml'),
+      `kind: Notes\nmetadata: {name: notes}\ntext: ${text}\n`,
+    );
+    return find(await objects({ ...options, chart }), 'Notes', 'notes').text as string;
+  } finally {
+    await rm(chart, { recursive: true });
   }
 }
 

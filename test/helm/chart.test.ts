@@ -94,6 +94,28 @@ describe.skipIf(isHelmSkipped('the Helm chart'))('the chart', () => {
     });
   });
 
+  it.skipIf(schemas !== null)('takes names that look like numbers for names', async () => {
+    const validate = await validator(NEWEST);
+    const over = {
+      fullnameOverride: '123',
+      imagePullSecrets: ['1'],
+      tls: { existingSecret: '2' },
+      secrets: ['3', '1e3'],
+      configMaps: ['4', 'null'],
+      existingPolicyConfigMap: '5',
+      serviceAccount: { create: true, name: '6' },
+      ledger: { storageClassName: '7' },
+      service: { loadBalancerClass: '8' },
+      vaultAgent: { role: '9' },
+      ingress: { className: 'true', host: '10', tlsSecret: '11' },
+      priorityClassName: '12',
+      networkPolicy: { cassandra: { namespace: '13' } },
+    };
+    const where = { release: '456', namespace: '789', kubeVersion: NEWEST };
+    const rendered = await objects({ values: 'everything', over, ...where });
+    expect((await Promise.all(rendered.map(validate))).flat()).toEqual([]);
+  });
+
   describe.skipIf(schemas !== null)('is valid with one switch turned:', () => {
     let validate: Validate;
     beforeAll(async () => {

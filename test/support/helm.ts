@@ -63,20 +63,25 @@ export interface RenderOptions {
   /** Over them. */
   readonly over?: Record<string, unknown>;
   readonly kubeVersion?: string;
+  /** Default: `gate`. */
+  readonly release?: string;
+  /** Default: `gates`. */
+  readonly namespace?: string;
   /** Another than that of this repository. */
   readonly chart?: string;
 }
 
 /** What `helm template` prints, or why it refuses. */
 export async function render(options: RenderOptions): Promise<HelmResult> {
-  const { values, over, kubeVersion, chart = CHART } = options;
+  const { values, over, kubeVersion } = options;
+  const { chart = CHART, release = 'gate', namespace = 'gates' } = options;
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-helm-'));
   try {
     const file = path.join(dir, 'values.yaml');
     await writeFile(file, stringify(over ?? {}));
     const from = values === null ? [] : ['-f', path.join(CHART, `ci/${values}-values.yaml`)];
     return await helm([
-      ...['template', 'gate', chart, '--namespace', 'gates', ...from, '-f', file],
+      ...['template', release, chart, '--namespace', namespace, ...from, '-f', file],
       ...(kubeVersion === undefined ? [] : ['--kube-version', kubeVersion]),
     ]);
   } finally {

@@ -9,7 +9,7 @@
 
 {{- define "cqlgate.instance" -}}
 app.kubernetes.io/name: cqlgate
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "cqlgate.gates" -}}

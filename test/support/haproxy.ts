@@ -1,4 +1,5 @@
-// HAProxy from the system in front of gates: TCP, each gate checked by its /readyz, as an operator would have it.
+// HAProxy from the system in front of gates: TCP, each gate checked by its /readyz, as an operator would have it. It does
+// not try again where a gate refuses a connection: others can't, and so clients see it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -95,6 +96,7 @@ defaults
   timeout client 1h
   timeout server 1h
   timeout check 2s
+  retries 0
 frontend cql
   bind 127.0.0.1:${port}
   default_backend gates

@@ -49,8 +49,9 @@ def new_tally(worker):
     return tally
 
 
-def failed(tally, kind, i, error):
-    tally["failed"].append({"kind": kind, "i": i, "error": repr(error), "atMs": now_ms()})
+def failed(tally, kind, i, error, sent_ms):
+    failure = {"kind": kind, "i": i, "error": repr(error), "sentAtMs": sent_ms, "atMs": now_ms()}
+    tally["failed"].append(failure)
 
 
 def connect(target):
@@ -72,6 +73,7 @@ def connect(target):
 
 
 def once(session, prepared, tally, kind, i):
+    sent_ms = now_ms()
     try:
         row = session.execute(prepared[kind], PARAMETERS[kind](tally["worker"], i)).one()
         tally["acknowledged"][kind].append(i)
@@ -80,7 +82,7 @@ def once(session, prepared, tally, kind, i):
         if kind == "read" and (row is None or row.v != i):
             tally["wrong"].append("read %d: %r" % (i, row))
     except Exception as error:
-        failed(tally, kind, i, error)
+        failed(tally, kind, i, error, sent_ms)
         time.sleep(0.05)
 
 
@@ -103,11 +105,11 @@ def jobs(target, number):
         try:
             cluster, session, prepared = connect(target)
         except Exception as error:
-            failed(tally, "connect", 0, error)
+            failed(tally, "connect", 0, error, tally["startedAtMs"])
             tally["endedAtMs"] = now_ms()
             time.sleep(0.2)
         else:
-            work(session, prepared, tally, 0.1, random.randint(1, 12))
+            work(session, prepared, tally, 0.1, random.randint(1, 8))
             cluster.shutdown()
         n += 1
 

@@ -27,6 +27,7 @@ export interface Tally {
     readonly kind: Kind | 'connect';
     readonly i: number;
     readonly error: string;
+    readonly sentAtMs: number;
     readonly atMs: number;
   }[];
   /** Answers that can't be: a row that is not what was written, an insert that came second. */
@@ -79,6 +80,7 @@ export async function work(
 }
 
 async function once(client: Client, tally: Tally, kind: Kind, i: number): Promise<void> {
+  const sentAtMs = Date.now();
   try {
     const parameters = PARAMETERS[kind](tally.worker, i);
     const { rows } = await client.execute(STATEMENTS[kind], parameters, { prepare: true });
@@ -87,7 +89,7 @@ async function once(client: Client, tally: Tally, kind: Kind, i: number): Promis
       tally.wrong.push(`first ${i} came second`);
     if (kind === 'read' && rows[0]?.['v'] !== i) tally.wrong.push(`read ${i}: ${rows[0]?.['v']}`);
   } catch (error) {
-    tally.failed.push({ kind, i, error: String(error), atMs: Date.now() });
+    tally.failed.push({ kind, i, error: String(error), sentAtMs, atMs: Date.now() });
     // As an application would: not at once again.
     await delay(50);
   }

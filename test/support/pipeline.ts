@@ -23,7 +23,7 @@ interface PipeCall {
 
 interface Pipelines {
   readonly default: readonly { readonly step: Step }[];
-  readonly branches: Readonly<Record<string, readonly { readonly step: Step }[]>>;
+  readonly branches?: Readonly<Record<string, readonly { readonly step: Step }[]>>;
 }
 
 export interface StepResult {
@@ -73,7 +73,7 @@ export async function runPipeline(
   const file = await readFile(path.join(dir, 'bitbucket-pipelines.yml'), 'utf8');
   const { pipelines } = parse(file) as { pipelines: Pipelines };
   const steps: StepResult[] = [];
-  for (const { step } of pipelines.branches[branch] ?? pipelines.default) {
+  for (const { step } of pipelines.branches?.[branch] ?? pipelines.default) {
     const done = await runStep(step, dir, options);
     steps.push(done);
     if (done.code !== 0) break;

@@ -13,7 +13,8 @@ if [[ "${1:-}" == behind-the-sidecar ]]; then
   shift
   for file in "$@"; do
     echo "== $file"
-    cqlsh ${KEYSPACE:+--keyspace "$KEYSPACE"} --file "$file" "$CASSANDRA_HOST" "$CASSANDRA_PORT" ||
+    # A schema change waits up to 50 s for its turn at the gate.
+    cqlsh --request-timeout 65 ${KEYSPACE:+--keyspace "$KEYSPACE"} --file "$file" "$CASSANDRA_HOST" "$CASSANDRA_PORT" ||
       fail "$file failed with exit code $?; the files after it were not run"
   done
   echo "✔ $# files"

@@ -193,10 +193,10 @@ describe.skipIf(noNode || missing !== null)('the Bitbucket Pipe', () => {
   });
 
   it('runs a command, and ends with its exit code', async () => {
-    const command = `
-      cqlsh "$CASSANDRA_HOST" "$CASSANDRA_PORT" -k orders -e 'SELECT name FROM items WHERE id = 1'
-      exit 7`;
-    const { code, output } = await run(pipeline({ COMMAND: command }));
+    const files = {
+      'check.sh': `cqlsh "$CASSANDRA_HOST" "$CASSANDRA_PORT" -k orders -e 'SELECT name FROM items WHERE id = 1'\nexit 7\n`,
+    };
+    const { code, output } = await run(pipeline({ COMMAND: 'sh check.sh' }), { files });
     expect(code).toBe(7);
     expect(output).toContain('tea');
   });

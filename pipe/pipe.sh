@@ -14,8 +14,11 @@ if [[ "${1:-}" == behind-the-sidecar ]]; then
   for file in "$@"; do
     echo "== $file"
     # A schema change waits up to 50 s for its turn at the gate.
-    cqlsh --request-timeout 65 ${KEYSPACE:+--keyspace "$KEYSPACE"} --file "$file" "$CASSANDRA_HOST" "$CASSANDRA_PORT" ||
-      fail "$file failed with exit code $?; the files after it were not run"
+    cqlsh --request-timeout 65 ${KEYSPACE:+--keyspace "$KEYSPACE"} --file "$file" "$CASSANDRA_HOST" "$CASSANDRA_PORT" || {
+      code=$?
+      echo "✖ $file failed with exit code $code; the files after it were not run" >&2
+      exit "$code"
+    }
   done
   echo "✔ $# files"
   exit

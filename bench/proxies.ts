@@ -1,6 +1,5 @@
 // What is measured: each proxy as a process of its own in front of the responder, with what a client
 // needs to log in through it.
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
@@ -9,6 +8,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import { issuerRow, REPOSITORY_UUID, startIssuer } from '../test/support/issuer.ts';
 import { CertificateAuthority } from '../test/support/certificates.ts';
+import { haproxyCommand } from '../test/support/haproxy.ts';
 import { startChild } from './child.ts';
 import type { ProxyName } from './groups.ts';
 import type { Credentials } from './raw-connection.ts';
@@ -61,8 +61,8 @@ export function direct(port: number, pid: number): Proxy {
 
 /** HAProxy relaying TCP with one thread; null with a word when it is not installed. */
 export async function haproxy(responderPort: number): Promise<Proxy | null> {
-  const command = ['/usr/sbin/haproxy', '/usr/bin/haproxy'].find((file) => existsSync(file));
-  if (command === undefined) {
+  const command = haproxyCommand();
+  if (command === null) {
     console.error('haproxy is not installed (Debian: apt-get install haproxy); it is left out');
     return null;
   }

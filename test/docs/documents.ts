@@ -29,7 +29,7 @@ export interface MarkdownDocument {
   readonly codes: readonly string[];
 }
 
-const FOLDERS = ['.', 'docs', 'bench', 'examples', 'helm'];
+const FOLDERS = ['.', 'docs', 'bench', 'examples', 'helm', 'pipe'];
 
 /** All of them, those of folders that are there. */
 export function documents(): MarkdownDocument[] {

@@ -10,6 +10,8 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { documentOf } from '../docs/documents.ts';
+import { CertificateAuthority } from '../support/certificates.ts';
 import { driver } from '../support/clients.ts';
 import { issuerRow, startIssuer, type LocalIssuer } from '../support/issuer.ts';
 import { contactPoint, direct, failure, noNode } from '../support/nodes.ts';
@@ -121,6 +123,7 @@ describe('the package', () => {
 
 describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
   let issuer: LocalIssuer;
+  let authority: CertificateAuthority;
   const password = 'from the environment';
   const env = {
     ...npmEnvironment(),
@@ -132,6 +135,7 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
 
   beforeAll(async () => {
     issuer = await startIssuer();
+    authority = new CertificateAuthority();
     const superuser = await direct();
     const replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
     // The cluster that the README's policy speaks of.
@@ -145,6 +149,7 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
 
   afterAll(async () => {
     await issuer?.close();
+    authority?.remove();
     const superuser = await direct();
     for (const what of ['KEYSPACE IF EXISTS orders', 'KEYSPACE IF EXISTS shared']) {
       await superuser.execute(`DROP ${what}`);
@@ -152,6 +157,22 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
     await superuser.execute('DROP ROLE IF EXISTS ci_orders');
     await superuser.shutdown();
   });
+
+  /** A section of the quick start in an empty directory: its files, and all its lines, as they stand there. */
+  async function quickStart(heading: string, port: number, token: string): Promise<string> {
+    const job = path.join(dir, 'job');
+    await mkdir(job);
+    await writeFile(path.join(job, 'ca.crt'), authority.pem);
+    const blocks = documentOf('docs/QUICKSTART.md').blocks.filter((one) => one.heading === heading);
+    for (const { remark, text } of blocks.filter((one) => one.remark?.key === 'file')) {
+      await writeFile(path.join(job, remark!.value), text);
+    }
+    const lines = blocks.filter(({ language }) => language === 'sh').map(({ text }) => text);
+    const where = { DB_HOST: 'localhost', DB_PORT: String(port) };
+    const who = { DB_ROLE: 'orders-migrator', DB_TOKEN: token };
+    const options = { cwd: job, env: { ...npmEnvironment(), ...where, ...who } };
+    return (await run('sh', ['-euc', lines.join('')], options)).stdout;
+  }
 
   it('is installed, with one command', async () => {
     await shell(documented('npm install ./cqlgate-'));
@@ -165,9 +186,12 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
     expect(advertise).toBeDefined();
     const [written] = asWritten['issuers'] as object[];
     const { issuer: url, jwksUri } = issuerRow(issuer);
+    const { cert, key } = authority.issue();
+    await writeFile(path.join(user, 'tls.crt'), cert);
+    await writeFile(path.join(user, 'tls.key'), key);
     const here = {
       ...asWritten,
-      listen: { host: '127.0.0.1', port: 0 },
+      listen: { host: '127.0.0.1', port: 0, tls: { cert: 'tls.crt', key: 'tls.key' } },
       cluster: { contactPoints: [contactPoint] },
       issuers: [{ ...written, issuer: url, jwksUri }],
     };
@@ -180,7 +204,7 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
     await shell(`${documented('npx cqlgate provision')} --username cassandra --apply`);
   });
 
-  it('serves: a driver migrates and reads, and is refused what the policy denies', async () => {
+  it('serves: a driver migrates and reads, is refused what the policy denies, and the quick start works', async () => {
     // A group of its own, as in a terminal, whose Ctrl-C goes to all of it.
     const gate = spawn('sh', ['-c', documented('npx cqlgate serve')], {
       cwd: user,
@@ -201,7 +225,8 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
       const token = issuer.mint({
         deploymentEnvironmentUuid: '{f0e1a2b3-0c4d-4e5f-8a9b-1c2d3e4f5a6b}',
       });
-      const client = driver(port, 'orders-migrator', token, {});
+      const sslOptions = { ca: [authority.pem], rejectUnauthorized: true };
+      const client = driver(port, 'orders-migrator', token, { sslOptions });
       await client.connect();
       await client.execute('CREATE TABLE orders.items (id int PRIMARY KEY, name text)');
       const insert = 'INSERT INTO orders.items (id, name) VALUES (?, ?)';
@@ -213,6 +238,7 @@ describe.skipIf(noNode)('in an empty directory, by the README alone', () => {
       const refused = await failure(client.execute('TRUNCATE orders.items'));
       expect(refused.message).toContain('TRUNCATE');
       await client.shutdown();
+      expect(await quickStart('Node', port, token)).toMatch(/^node$/m);
       process.kill(-gate.pid!, 'SIGINT');
       await once(gate, 'exit');
     } finally {

@@ -3,7 +3,7 @@
 // build image is this machine, the rest of a distroless one what such an image has: Node's shared
 // libraries, certificates, a user, and no shell.
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cached } from '../cache.ts';
@@ -26,8 +26,8 @@ const CERTIFICATES = 'etc/ssl/certs/ca-certificates.crt';
 export interface BaseImage {
   /** Commands of a stage on it can be run; on one without a shell none can. */
   readonly hasShell: boolean;
-  /** The folder of its `node`, with the headers beside it as in the official images. */
-  readonly nodeBin: string;
+  /** The folder of its `node`, with the headers beside it as in the official images; null where it has none. */
+  readonly nodeBin: string | null;
   /** Its files, into the root of a stage. */
   lay(root: string): Promise<void>;
   readonly env: Readonly<Record<string, string>>;
@@ -67,8 +67,30 @@ async function layDistroless(root: string, nodeBin: string): Promise<void> {
   await writeFile(path.join(root, 'etc/group'), 'root:x:0:\nnonroot:x:65532:\n');
 }
 
-/** `node:<major>-bookworm` and `gcr.io/distroless/nodejs<major>-debian12:nonroot`; others are refused. */
-export async function baseImage(reference: string): Promise<BaseImage> {
+/** An image that was built here before, for a stage on it or for what a stage copies from it. */
+function builtImage(root: string, env: Readonly<Record<string, string>>): BaseImage {
+  const lay = async (into: string): Promise<void> =>
+    cp(root, into, { recursive: true, verbatimSymlinks: true });
+  return { hasShell: false, nodeBin: null, lay, env };
+}
+
+/** Images by their names; those of a registry are not looked for. */
+export type BuiltImages = Readonly<
+  Record<string, { readonly root: string; readonly env: Readonly<Record<string, string>> }>
+>;
+
+/**
+ * `node:<major>-bookworm`, `python:3.<minor>-slim-bookworm`, `gcr.io/distroless/nodejs<major>-debian12:nonroot`, and
+ * what was built before; others are refused.
+ */
+export async function baseImage(reference: string, built: BuiltImages = {}): Promise<BaseImage> {
+  const own = built[reference];
+  if (own !== undefined) return builtImage(own.root, own.env);
+  // This machine's Python stands in for that release.
+  if (/^python:3\.\d+-slim-bookworm$/.test(reference)) {
+    const env = { PATH: '/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' };
+    return { hasShell: true, nodeBin: null, lay: async () => Promise.resolve(), env };
+  }
   const build = /^node:(\d+)-bookworm$/.exec(reference)?.[1];
   const distroless = /^gcr\.io\/distroless\/nodejs(\d+)-debian12:nonroot$/.exec(reference)?.[1];
   const major = build ?? distroless;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import dockerignore from '@balena/dockerignore';
 import { npmEnvironment } from '../npm-environment.ts';
-import { baseImage, type BaseImage } from './base-images.ts';
+import { baseImage, type BaseImage, type BuiltImages } from './base-images.ts';
 import { parseDockerfile, type StageFile, type Step } from './dockerfile.ts';
 
 const run = promisify(execFile);
@@ -54,15 +54,17 @@ export async function contextFiles(context: string): Promise<string[]> {
 class Build {
   readonly #dir: string;
   readonly #context: string;
+  readonly #built: BuiltImages;
   readonly #stages = new Map<string, Building>();
 
-  constructor(dir: string, context: string) {
+  constructor(dir: string, context: string, built: BuiltImages) {
     this.#dir = dir;
     this.#context = context;
+    this.#built = built;
   }
 
   async stage(file: StageFile): Promise<Building> {
-    const base = await baseImage(file.base);
+    const base = await baseImage(file.base, this.#built);
     const root = path.join(this.#dir, file.name);
     await mkdir(root);
     await base.lay(root);
@@ -128,20 +130,22 @@ async function runStep(stage: Building, { words, variables }: Step): Promise<voi
   // The folder is not the root of the file system here: such a path would be this machine's.
   if (/(^|[\s"'=(])\/\w/.test(text)) throw new Error(`Dockerfile: absolute path in RUN ${text}`);
   const env = { ...npmEnvironment(), ...variables };
+  const { nodeBin } = stage.base;
   await run('sh', ['-c', text], {
     cwd: path.join(stage.root, stage.workdir),
-    env: { ...env, PATH: `${stage.base.nodeBin}:${process.env['PATH']!}` },
+    env: { ...env, PATH: [nodeBin ?? [], process.env['PATH']].flat().join(':') },
     maxBuffer: 64 * 1024 * 1024,
   });
 }
 
-/** The image of a context's Dockerfile, its stages being folders of `dir`. */
+/** The image of a context's Dockerfile, its stages being folders of `dir`, on images that were built before. */
 export async function buildImage(
   context: string,
   dir: string,
   buildArgs: Readonly<Record<string, string>> = {},
+  built: BuiltImages = {},
 ): Promise<Image> {
-  const build = new Build(dir, context);
+  const build = new Build(dir, context, built);
   const text = await readFile(path.join(context, 'Dockerfile'), 'utf8');
   let last: Building | null = null;
   for (const file of parseDockerfile(text, buildArgs)) last = await build.stage(file);

@@ -1,0 +1,110 @@
+// HAProxy from the system in front of gates: TCP, each gate checked by its /readyz, as an operator would have it. It does
+// not try again where a gate refuses a connection: others can't, and so clients see it.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** null where it is not installed (Debian: `apt-get install haproxy`). */
+export function haproxyCommand(): string | null {
+  return ['/usr/sbin/haproxy', '/usr/bin/haproxy'].find((file) => existsSync(file)) ?? null;
+}
+
+export interface Backend {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+export class Balancer {
+  readonly #dir: string;
+  readonly #child: ChildProcess;
+
+  private constructor(dir: string, child: ChildProcess) {
+    this.#dir = dir;
+    this.#child = child;
+  }
+
+  static async start(port: number, backends: readonly Backend[]): Promise<Balancer> {
+    const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-haproxy-'));
+    const file = path.join(dir, 'haproxy.cfg');
+    await writeFile(file, configuration(port, path.join(dir, 'stats'), backends));
+    const child = spawn(haproxyCommand()!, ['-db', '-q', '-f', file], { stdio: 'inherit' });
+    const balancer = new Balancer(dir, child);
+    for (const { name } of backends) await balancer.takes(name);
+    return balancer;
+  }
+
+  /** Waits until it sends new connections to this gate. */
+  async takes(name: string, timeoutMs = 15_000): Promise<void> {
+    const deadlineAtMs = Date.now() + timeoutMs;
+    let state = '';
+    while (Date.now() < deadlineAtMs) {
+      state = await this.#state(name).catch(String);
+      // With `UP 1/2` it has seen one good check of two.
+      if (state === 'UP') return;
+      await delay(100);
+    }
+    throw new Error(`HAProxy does not take ${name} for up: ${state}`);
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+      this.#child.kill('SIGTERM');
+      await ended;
+    }
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async #state(name: string): Promise<string> {
+    const [head, ...rows] = (await this.#ask('show stat'))
+      .replace(/^# /, '')
+      .split('\n')
+      .map((line) => line.split(','));
+    const column = (title: string) => head!.indexOf(title);
+    const row = rows.find((one) => one[column('svname')] === name);
+    return row?.[column('status')] ?? 'unknown';
+  }
+
+  async #ask(command: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect(path.join(this.#dir, 'stats'), () => socket.write(`${command}\n`));
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      socket.on('error', reject);
+      socket.on('end', () => resolve(text));
+    });
+  }
+}
+
+function configuration(port: number, stats: string, backends: readonly Backend[]): string {
+  const servers = backends.map(
+    ({ name, host, port: cql, adminPort }) =>
+      `  server ${name} ${host}:${cql} check port ${adminPort}`,
+  );
+  return `global
+  nbthread 1
+  stats socket ${stats} mode 600
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+  timeout check 2s
+  retries 0
+frontend cql
+  bind 127.0.0.1:${port}
+  default_backend gates
+backend gates
+  balance leastconn
+  option httpchk GET /readyz
+  http-check expect status 200
+  default-server inter 1s fall 2 rise 2
+${servers.join('\n')}
+`;
+}

@@ -228,11 +228,22 @@ describe.skipIf(isHelmSkipped('the Helm chart'))('the chart', () => {
     });
 
     it('it has a token only where Vault is logged in to by one, and for that audience', async () => {
-      const volumes = (all: Manifest[], name?: string): Manifest =>
-        gateOf(all, name).volumes.find((one: Manifest) => one.name === 'token');
-      expect(volumes(await objects({ values: 'minimal' }))).toBeUndefined();
-      const token = volumes(await objects({ values: 'everything' }), 'cql');
-      expect(token.projected.sources).toEqual([
+      const agent = { vaultAgent: { enabled: true, role: 'cqlgate' } };
+      const kubernetes = { address: 'https://vault', auth: { kubernetes: { role: 'cqlgate' } } };
+      const cases = [
+        [{}, false, false],
+        // The injector mounts it into its own container.
+        [agent, true, false],
+        [{ config: { vault: kubernetes } }, true, true],
+      ] as const;
+      for (const [over, isThere, isMounted] of cases) {
+        const { volumes, containers } = gateOf(await objects({ values: 'minimal', over }));
+        const names = (all: Manifest[]): string[] => all.map((one) => one.name as string);
+        expect(names(volumes).includes('token')).toBe(isThere);
+        expect(names(containers[0].volumeMounts).includes('token')).toBe(isMounted);
+      }
+      const { volumes } = gateOf(await objects({ values: 'everything' }), 'cql');
+      expect(volumes.find((one: Manifest) => one.name === 'token').projected.sources).toEqual([
         { serviceAccountToken: { path: 'token', expirationSeconds: 600, audience: 'vault' } },
       ]);
     });

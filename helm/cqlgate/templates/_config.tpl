@@ -57,8 +57,8 @@
 {{- ternary .Values.drain.preStopSeconds 0 (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 
-{{- /* "true" where the pod needs a token of its ServiceAccount. */ -}}
-{{- define "cqlgate.wantsToken" -}}
+{{- /* "true" where the gate itself logs in to Vault by the pod's token; Vault's agent mounts that volume by itself. */ -}}
+{{- define "cqlgate.logsInByToken" -}}
 {{- $auth := dig "vault" "auth" dict .Values.config -}}
-{{- if or .Values.vaultAgent.enabled (hasKey $auth "kubernetes") (hasKey $auth "jwt") }}true{{ end -}}
+{{- if or (hasKey $auth "kubernetes") (hasKey $auth "jwt") }}true{{ end -}}
 {{- end -}}

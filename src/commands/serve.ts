@@ -7,6 +7,7 @@ import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
 import { Primary } from '../workers/primary.ts';
 import { STOP_SIGNALS, WORKER_VARIABLE, WorkerTeam, type StopSignal } from '../workers/worker.ts';
+import { letHeapGrow } from './heap.ts';
 import { startGate, type RunningGate } from './start-gate.ts';
 
 /**
@@ -15,6 +16,7 @@ import { startGate, type RunningGate } from './start-gate.ts';
  * from starting.
  */
 export async function serve(configFile: string): Promise<number> {
+  letHeapGrow();
   if (cluster.worker !== undefined) return serveAsWorker(configFile, cluster.worker);
   const { workers } = await loadConfig(configFile);
   const log = logOf(null);

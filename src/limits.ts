@@ -12,6 +12,8 @@ export const UPSTREAM = {
   quarantinedStreams: 256,
   /** Responses are not limited by Cassandra; Java's driver stops at 256 MiB. */
   responseFrameBytes: 256 * MIB,
+  /** Larger rows are passed on as the reads that they came in; for smaller ones joining them costs less. */
+  partsFromBytes: 32 * KIB,
   /** TCP connect and login (82 ms of bcrypt when the node is idle, seconds when 50 log in). */
   connectTimeoutMs: 10_000,
   /** At start the gate waits at most this long for a first connection of each login. */

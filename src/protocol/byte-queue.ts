@@ -75,6 +75,22 @@ export class ByteQueue {
     this.start = 0;
   }
 
+  /** Bytes ahead that lie side by side. */
+  get contiguous(): number {
+    return this.#head.length - this.#offset;
+  }
+
+  /** Takes `bytes` as the views that they came in, in order; the caller checked `available`. */
+  takeParts(bytes: number): Buffer[] {
+    const parts: Buffer[] = [];
+    for (let left = bytes; left > 0; left -= parts.at(-1)!.length) {
+      const part = this.#head.subarray(this.#offset, this.#offset + left);
+      parts.push(part);
+      this.skip(part.length);
+    }
+    return parts;
+  }
+
   /** Drops `bytes`; the caller checked `available`. */
   skip(bytes: number): void {
     this.#available -= bytes;

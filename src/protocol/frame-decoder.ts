@@ -4,7 +4,7 @@ import { ProtocolFault } from '../errors.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { decompressed, isCompressed, type BodyCompression } from './compression.ts';
 import { Frame, HEADER_BYTES } from './frame.ts';
-import { opcodeRow } from './opcodes.ts';
+import { Opcode, opcodeRow } from './opcodes.ts';
 import { isSupportedVersion, unsupportedVersionReply } from './versions.ts';
 
 const RESPONSE_BIT = 0x80;
@@ -15,6 +15,8 @@ export interface FrameDecoderOptions {
   readonly version: number | null;
   /** Header and body together. */
   readonly maxFrameBytes: number;
+  /** Results above this that came in several reads are not joined (`Frame.rest`); default: all are. */
+  readonly partsFromBytes?: number;
 }
 
 /** A frame over the limit. Its body is swallowed as it comes; the connection may live on. */
@@ -43,6 +45,7 @@ export class UnsupportedVersionFault extends ProtocolFault {
 export class FrameDecoder {
   readonly #bytes = new ByteQueue();
   readonly #direction: 'request' | 'response';
+  readonly #partsFromBytes: number;
   #skipping = 0;
   version: number | null;
   /** Header and body, as they came and as they are when decompressed. */
@@ -50,8 +53,14 @@ export class FrameDecoder {
   /** As agreed on in STARTUP; frames are handed out decompressed. */
   compression: BodyCompression | null = null;
 
-  constructor({ direction, version, maxFrameBytes }: FrameDecoderOptions) {
+  constructor({
+    direction,
+    version,
+    maxFrameBytes,
+    partsFromBytes = Infinity,
+  }: FrameDecoderOptions) {
     this.#direction = direction;
+    this.#partsFromBytes = partsFromBytes;
     this.version = version;
     this.maxFrameBytes = maxFrameBytes;
   }
@@ -93,6 +102,10 @@ export class FrameDecoder {
       return new OversizedFrame(version, streamId, opcode, frameBytes);
     }
     if (bytes.available < frameBytes) return null;
+    if (frameBytes > this.#partsFromBytes && this.#mayStayInParts(frameBytes, opcode)) {
+      const [first, ...rest] = bytes.takeParts(frameBytes);
+      return new Frame(first!, 0, first!.length, rest);
+    }
     bytes.take(frameBytes);
     const frame = new Frame(bytes.buffer, bytes.start, bytes.start + frameBytes);
     return frame.flags !== 0 && isCompressed(frame) ? this.#decompress(frame) : frame;
@@ -101,6 +114,13 @@ export class FrameDecoder {
   /** What came behind the last frame, for the decoder that goes on from here. */
   takeRest(): Buffer | null {
     return this.#bytes.takeAll();
+  }
+
+  /** A result as plain as can be: what has warnings, a trace or a payload is read, and what is compressed. */
+  #mayStayInParts(frameBytes: number, opcode: number): boolean {
+    const { contiguous } = this.#bytes;
+    const isPlain = opcode === Opcode.RESULT && this.#bytes.byteAt(1) === 0;
+    return isPlain && contiguous >= HEADER_BYTES && contiguous < frameBytes;
   }
 
   /** The stated length is looked at before anything is allocated for it. */

@@ -17,6 +17,10 @@ export class FrameViews {
   compression: BodyCompression | null = null;
 
   pushFrame(frame: Frame): void {
+    if (!frame.isWhole) {
+      this.#pushParts(frame);
+      return;
+    }
     if (this.compression !== null && this.#pushCompressed(frame, this.compression)) return;
     if (
       this.segments === null &&
@@ -48,6 +52,16 @@ export class FrameViews {
     const views = this.#views;
     this.#views = [];
     return this.segments === null ? views : encodeSegments(views, this.segments);
+  }
+
+  /** Segments and compressed bodies are made of whole frames; else the parts need not lie together. */
+  #pushParts(frame: Frame): void {
+    if (this.compression !== null || this.segments !== null) {
+      this.pushFrame(frame.whole());
+      return;
+    }
+    this.#closeRun();
+    this.#views.push(frame.bytes(), ...frame.rest);
   }
 
   #pushCompressed(frame: Frame, compression: BodyCompression): boolean {

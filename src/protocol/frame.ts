@@ -17,17 +17,22 @@ export const FrameFlag = {
 
 const RESPONSE_BIT = 0x80;
 
+const NO_PARTS: readonly Buffer[] = [];
+
 export class Frame {
   readonly buffer: Buffer;
   /** Offset of the header's first byte. */
   readonly start: number;
-  /** Offset after the body's last byte. */
+  /** Offset after the body's last byte, or after the last one that lies here. */
   readonly end: number;
+  /** What of the body lies elsewhere, in order: of large answers that nobody reads here; else there is none. */
+  readonly rest: readonly Buffer[];
 
-  constructor(buffer: Buffer, start: number, end: number) {
+  constructor(buffer: Buffer, start: number, end: number, rest: readonly Buffer[] = NO_PARTS) {
     this.buffer = buffer;
     this.start = start;
     this.end = end;
+    this.rest = rest;
   }
 
   get version(): number {
@@ -58,7 +63,20 @@ export class Frame {
 
   /** Header and body. */
   get byteLength(): number {
-    return this.end - this.start;
+    const here = this.end - this.start;
+    return this.isWhole ? here : this.rest.reduce((sum, part) => sum + part.length, here);
+  }
+
+  /** All of it lies between `start` and `end`. */
+  get isWhole(): boolean {
+    return this.rest === NO_PARTS;
+  }
+
+  /** The same, joined where it is in parts. */
+  whole(): Frame {
+    if (this.isWhole) return this;
+    const joined = Buffer.concat([this.bytes(), ...this.rest]);
+    return new Frame(joined, 0, joined.length);
   }
 
   setStreamId(id: number): void {
@@ -70,7 +88,7 @@ export class Frame {
     this.buffer[this.start + 1]! &= ~flag;
   }
 
-  /** Header and body as a view. */
+  /** Header and body as a view; of a frame in parts the first one. */
   bytes(): Buffer {
     return this.buffer.subarray(this.start, this.end);
   }

@@ -28,7 +28,7 @@ import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
 import { holdLane, settleSchemaChange, withAgreement } from './schema-change.ts';
-import { scrubbed } from './scrub.ts';
+import { looksIntoRows, scrubbed } from './scrub.ts';
 import type { Session } from './session.ts';
 import type { RequestSpan } from './telemetry.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -130,6 +130,14 @@ export class Exchange implements InFlight, Want {
 
   get to(): { version: number; streamId: number } {
     return { version: this.session.version, streamId: this.clientStreamId };
+  }
+
+  /** Where nothing of its rows is looked at: not for scrubbing, nor to be counted in a record. */
+  get takesParts(): boolean {
+    const { opcode, statement } = this.request;
+    const isRows = statement.family === 'read' || statement.family === 'write';
+    if (!isRows || opcode === Opcode.PREPARE) return false;
+    return this.session.gate.dml !== 'all' && !looksIntoRows(statement);
   }
 
   get consistency(): number {

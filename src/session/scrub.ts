@@ -34,6 +34,11 @@ export function scrubbedText(session: Session, text: string): string {
   return nodes.scrub(text, gate, false);
 }
 
+/** Whether answers to it are read here, where they have no warning. */
+export function looksIntoRows(statement: Statement): boolean {
+  return tellingRows(statement) !== null;
+}
+
 /** What is looked into of the rows that tell addresses; null for nearly all statements. */
 function tellingRows({ selection, tables, describe }: Statement) {
   if (selection !== null && tables[0]?.keyspace === TRACES.keyspace) {

@@ -29,6 +29,8 @@ import { shakeHands } from './handshake.ts';
 export interface InFlight {
   /** Milliseconds since the epoch after which `timedOut` is called. */
   deadlineAtMs: number;
+  /** Its answer, if it is plain rows, is passed on unread: large ones may come in parts (`Frame.rest`). */
+  readonly takesParts: boolean;
   /** The response. Its stream id is still this connection's. */
   answered(response: Frame, connection: Connection): void;
   /** The connection ended first. `sent` is false when no byte of the request was handed to the socket. */
@@ -59,6 +61,7 @@ type State = 'opening' | 'ready' | 'closed';
 /** Stands where a timed out request was, until its late response comes. */
 const QUARANTINED: InFlight = {
   deadlineAtMs: Infinity,
+  takesParts: true,
   answered: () => undefined,
   lost: () => undefined,
   timedOut: () => undefined,
@@ -106,6 +109,7 @@ export class Connection implements Flushable {
       direction: 'response',
       version: options.version,
       maxFrameBytes: UPSTREAM.responseFrameBytes,
+      partsFromBytes: UPSTREAM.partsFromBytes,
     });
     // A node compresses the answer to STARTUP already.
     if (hasBodyCompression(options.version)) this.#decoder.compression = options.compression;
@@ -223,6 +227,7 @@ export class Connection implements Flushable {
       const frame = ownFrame(this.version, opcode, body);
       const own: InFlight = {
         deadlineAtMs: Date.now() + timeoutMs,
+        takesParts: false,
         answered: resolve,
         lost: (_sent, cause) => reject(cause),
         timedOut: () =>
@@ -399,7 +404,7 @@ export class Connection implements Flushable {
   /** A response that can't be read ends the connection, and its request is told so. */
   #answer(request: InFlight, frame: Frame): void {
     try {
-      request.answered(frame, this);
+      request.answered(request.takesParts ? frame : frame.whole(), this);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       const fault = new UpstreamFault(

@@ -6,7 +6,12 @@ import {
   OversizedFrame,
   UnsupportedVersionFault,
 } from '../../src/protocol/frame-decoder.ts';
-import type { Frame } from '../../src/protocol/frame.ts';
+import { COMPRESSIONS } from '../../src/protocol/compression.ts';
+import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
+import { FrameViews } from '../../src/protocol/frame-views.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
+import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
+import { PLAIN_SEGMENTS } from '../../src/protocol/segment.ts';
 import { bytesOf, decodeAll, random, requestOf } from './streams.ts';
 
 const MAX = 64 * 1024;
@@ -15,6 +20,106 @@ const decoder = (version: number | null = 4, maxFrameBytes = MAX) =>
 
 const frames = [requestOf(4, 1, 0), requestOf(4, 2, 5), requestOf(4, -5, 40), requestOf(4, 300, 1)];
 const stream = Buffer.concat(frames);
+
+/** As a read would give them: memory of their own. */
+const own = (bytes: Buffer): Buffer => Buffer.from(bytes);
+
+describe('large results that came in several reads', () => {
+  const result = (
+    streamId: number,
+    bodyBytes: number,
+    flags = 0,
+    opcode: number = Opcode.RESULT,
+  ) => {
+    const body = Buffer.from(
+      Array.from({ length: bodyBytes }, (_unused, i) => (i + streamId) & 0xff),
+    );
+    return encodeFrame({ version: 4, opcode, streamId, flags, body });
+  };
+  const inParts = () =>
+    new FrameDecoder({
+      direction: 'response',
+      version: 4,
+      maxFrameBytes: MAX,
+      partsFromBytes: 100,
+    });
+  const all = [result(1, 20), result(2, 200), result(-1, 0), result(3, 300), result(4, 90)];
+  const bytes = Buffer.concat(all);
+
+  it('are handed out as the reads that they came in, and are the same bytes at every split point', () => {
+    let inSeveral = 0;
+    for (let a = 0; a <= bytes.length; a++) {
+      for (const b of [a, a + 60]) {
+        const reads = [bytes.subarray(0, a), bytes.subarray(a, b), bytes.subarray(b)];
+        const found = decodeAll(inParts(), reads.map(own)) as Frame[];
+        expect(found.map((frame) => Buffer.concat([frame.bytes(), ...frame.rest]))).toEqual(all);
+        expect(found.map((frame) => frame.byteLength)).toEqual(all.map(({ length }) => length));
+        expect(found.map((frame) => Buffer.from(frame.whole().bytes()))).toEqual(all);
+        for (const frame of found.filter(({ isWhole }) => !isWhole)) {
+          inSeveral++;
+          expect(frame.byteLength).toBeGreaterThan(100);
+          expect(frame.end - frame.start).toBeGreaterThanOrEqual(9);
+        }
+      }
+    }
+    expect(inSeveral).toBeGreaterThan(400);
+  });
+
+  it('are not copied, and their stream id is patched in place', () => {
+    const one = inParts();
+    const reads = [all[3]!.subarray(0, 50), all[3]!.subarray(50)].map(own);
+    const [frame] = decodeAll(one, reads) as Frame[];
+    expect(one.copiedFrames).toBe(0);
+    expect(frame!.rest[0]!.buffer).toBe(reads[1]!.buffer);
+    frame!.setStreamId(77);
+    expect(frame!.whole().streamId).toBe(77);
+    expect(reads[0]!.readInt16BE(2)).toBe(77);
+  });
+
+  it.each([
+    ['with a warning', result(5, 300, 0x08)],
+    ['with a trace', result(5, 300, 0x02)],
+    ['that are errors', result(5, 300, 0, Opcode.ERROR)],
+    ['not above the bound', result(5, 91)],
+  ])('are joined %s', (_name, frame) => {
+    const one = inParts();
+    const reads = [frame.subarray(0, 50), frame.subarray(50)].map(own);
+    const [found] = decodeAll(one, reads) as Frame[];
+    expect(found!.isWhole).toBe(true);
+    expect(found!.whole()).toBe(found);
+    expect(Buffer.from(found!.bytes())).toEqual(frame);
+    expect(one.copiedFrames).toBe(1);
+  });
+
+  it('are joined by who makes segments or compressed bodies of them', () => {
+    const split = () =>
+      decodeAll(inParts(), [all[3]!.subarray(0, 50), all[3]!.subarray(50)].map(own));
+    const plain = new FrameViews();
+    plain.pushFrame(split()[0] as Frame);
+    plain.push(all[0]!);
+    expect(plain.take()).toEqual([all[3]!.subarray(0, 50), all[3]!.subarray(50), all[0]]);
+    const segments = new FrameViews();
+    segments.segments = PLAIN_SEGMENTS;
+    segments.pushFrame(split()[0] as Frame);
+    const reader = new SegmentDecoder({
+      direction: 'response',
+      version: 4,
+      maxFrameBytes: MAX,
+      layout: PLAIN_SEGMENTS,
+    });
+    expect(bytesOf(decodeAll(reader, segments.take()))).toEqual([all[3]]);
+    const compressing = new FrameViews();
+    compressing.compression = COMPRESSIONS.get('lz4')!;
+    compressing.pushFrame(decodeAll(inParts(), cut(result(6, 3_000)))[0] as Frame);
+    const decompressing = inParts();
+    decompressing.compression = COMPRESSIONS.get('lz4')!;
+    const [back] = decodeAll(decompressing, [Buffer.concat(compressing.take())]) as Frame[];
+    expect(Buffer.from(back!.bytes().subarray(9))).toEqual(result(6, 3_000).subarray(9));
+  });
+
+  const cut = (frame: Buffer): Buffer[] =>
+    [frame.subarray(0, 1_000), frame.subarray(1_000)].map(own);
+});
 
 describe('the frame decoder', () => {
   it('finds the same frames at every split point', () => {

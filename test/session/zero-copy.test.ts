@@ -13,6 +13,8 @@ import { rowOf, ScriptedCluster } from '../support/scripted-cluster.ts';
 const COUNTER = pathToFileURL(path.resolve(import.meta.dirname, '../support/count-copies.js'));
 const VALUE = Buffer.alloc(2_000, 'k');
 const ANSWER = rowOf({ v: 'x'.repeat(3_000) });
+/** Comes in many reads. */
+const LARGE = rowOf({ v: Array.from({ length: 300_000 }, (_unused, i) => i % 10).join('') });
 const REQUESTS = 400;
 
 let scripted: ScriptedCluster;
@@ -29,7 +31,7 @@ beforeAll(async () => {
   scripted = await ScriptedCluster.start(['dc1']);
   scripted.script = ({ opcode, text, answer }) => {
     if (opcode !== Opcode.QUERY || !text.includes('shop.t')) return false;
-    answer(Opcode.RESULT, ANSWER);
+    answer(Opcode.RESULT, text.includes('large') ? LARGE : ANSWER);
     return true;
   };
   const contactPoint = scripted.name(0);
@@ -86,5 +88,27 @@ describe('a frame that is passed on', () => {
     await expect.poll(() => client.received.some((chunk) => chunk.includes('xxx'))).toBe(true);
     expect((await copies()) - before).toBe(2);
     client.close();
+  });
+
+  it('is passed on in the reads that it came in where it is a large answer, to each of many who ask', async () => {
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 8; i++) {
+      clients.push(await RawClient.login(gate.port, 'job', gate.issuer.mint()));
+    }
+    const query = 'SELECT v FROM shop.t WHERE large = 1';
+    await clients[0]!.query(query);
+    const before = await copies();
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(
+        clients.map(async (client, i) => (i % 2 === 0 ? client.query(query) : ask(client))),
+      );
+      for (const [i, answer] of answers.entries()) {
+        const { buffer, bodyStart, end } = answer!;
+        expect(buffer.subarray(bodyStart, end).equals(i % 2 === 0 ? LARGE : ANSWER)).toBe(true);
+      }
+    }
+    // Small answers that straddle two reads are joined, by two copies each; 80 requests were answered.
+    expect((await copies()) - before).toBeLessThan(80);
+    for (const client of clients) client.close();
   });
 });

@@ -42,6 +42,7 @@ const open = async () => {
 /** A request whose end is a text: its answer, `timeout`, or `lost`. */
 class Request implements InFlight {
   deadlineAtMs: number;
+  takesParts = false;
   readonly ends: string[] = [];
   constructor(deadlineAtMs = Date.now() + 60_000) {
     this.deadlineAtMs = deadlineAtMs;

@@ -94,6 +94,7 @@ async function send(text: string): Promise<string[]> {
   const ends: string[] = [];
   const request: InFlight = {
     deadlineAtMs: Date.now() + 60_000,
+    takesParts: false,
     answered: () => ends.push('answered'),
     lost: (sent, cause) => ends.push(`lost ${sent} ${cause.message}`),
     timedOut: () => ends.push('timed out'),

@@ -81,6 +81,7 @@ function load(connection: Connection): void {
   const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 1, body });
   const request = {
     deadlineAtMs: Infinity,
+    takesParts: false,
     answered: () => undefined,
     lost: () => undefined,
     timedOut: () => undefined,

@@ -5,6 +5,7 @@ import { prometheusRegistry } from '../admin/prometheus.ts';
 import { loadConfig } from '../config/load.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
+import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { Primary } from '../workers/primary.ts';
 import { STOP_SIGNALS, WORKER_VARIABLE, WorkerTeam, type StopSignal } from '../workers/worker.ts';
 import { letHeapGrow } from './heap.ts';
@@ -30,10 +31,14 @@ export async function serve(configFile: string): Promise<number> {
   return 0;
 }
 
-async function serveAsPrimary(workers: number, log: pino.Logger): Promise<number> {
+async function serveAsPrimary(workers: number, ownLog: pino.Logger): Promise<number> {
   // Maps and numbers that JSON does not know arrive as they were.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = new Metrics();
+  const telemetry = isTelemetryWanted(process.env)
+    ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
+    : null;
+  const log = telemetry?.withLog(ownLog) ?? ownLog;
   const primary = new Primary({
     workers,
     fork: (number) => cluster.fork({ [WORKER_VARIABLE]: number }),
@@ -48,7 +53,9 @@ async function serveAsPrimary(workers: number, log: pino.Logger): Promise<number
   const signal = await signals.next();
   log.info({ signal, workers }, 'stopping');
   void signals.next().then((again) => primary.stop(again));
-  return primary.stop(signal);
+  const exitedWith = await primary.stop(signal);
+  await telemetry?.close();
+  return exitedWith;
 }
 
 async function serveAsWorker(

@@ -1,5 +1,6 @@
 // OpenTelemetry as the `OTEL_*` variables say: spans, the gate's metrics, and its log lines. Loaded
 // only where they ask for it (wanted.ts).
+import { randomUUID } from 'node:crypto';
 import { metrics as metricsApi, trace, type BatchObservableResult } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import { NodeSDK, resources } from '@opentelemetry/sdk-node';
@@ -23,8 +24,12 @@ export interface RunningTelemetry {
 export function startTelemetry(metrics: Metrics, env = process.env): RunningTelemetry {
   const sdk = new NodeSDK({
     sampler: samplerOf(env),
-    // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over it.
-    resource: resources.resourceFromAttributes({ 'service.name': SCOPE }),
+    // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over it. Each process is an instance: without
+    // that the metrics of workers would be taken for one and the same.
+    resource: resources.resourceFromAttributes({
+      'service.name': SCOPE,
+      'service.instance.id': randomUUID(),
+    }),
     instrumentations: [],
   });
   sdk.start();

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
 import { auditVerify } from '../../src/commands/audit-verify.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
+import { Collector } from '../support/collector.ts';
 import { TestGate, type GateOptions } from '../support/gate.ts';
 import { contactPoint, direct, failure, noNode, through } from '../support/nodes.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -216,6 +217,16 @@ describe.skipIf(noNode)('a gate of several workers', () => {
     await expect.poll(async () => (await changes()).length).toBe(1 + 9 * 3);
     expect(isOneAfterTheOther(await changes())).toBe(true);
     await Promise.all(jobs.map(async (job) => job.shutdown()));
+  });
+
+  it('are instances of their own to OpenTelemetry, and so is their primary', async () => {
+    const collector = await Collector.start();
+    await start({ env: collector.env });
+    (await logIn()).close();
+    await expect.poll(() => collector.instances.size, { timeout: 10_000 }).toBe(WORKERS + 1);
+    expect(collector.metrics).toContain('cqlgate.worker_restarts');
+    await gate.stop();
+    await collector.close();
   });
 
   it('takes a changed policy in all of them', async () => {

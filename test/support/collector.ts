@@ -18,6 +18,8 @@ export class Collector {
   readonly spans: CollectedSpan[] = [];
   readonly metrics = new Set<string>();
   readonly logs: string[] = [];
+  /** Processes that sent anything. */
+  readonly instances = new Set<string>();
   /** All bodies as they came, to search for what must not be in them. */
   readonly bodies: Buffer[] = [];
 
@@ -79,7 +81,12 @@ export class Collector {
   #take(url: string, body: Buffer): void {
     this.bodies.push(body);
     const json: any = JSON.parse(body.toString('utf8'));
-    for (const { scopeSpans } of json.resourceSpans ?? []) {
+    const { resourceSpans = [], resourceMetrics = [], resourceLogs = [] } = json;
+    for (const { resource } of [...resourceSpans, ...resourceMetrics, ...resourceLogs]) {
+      const id = resource.attributes.find(({ key }: any) => key === 'service.instance.id');
+      this.instances.add(String(valueOf(id.value)));
+    }
+    for (const { scopeSpans } of resourceSpans) {
       for (const span of scopeSpans.flatMap((scope: any) => scope.spans)) {
         this.spans.push({
           traceId: span.traceId,
@@ -93,12 +100,12 @@ export class Collector {
         });
       }
     }
-    for (const { scopeMetrics } of json.resourceMetrics ?? []) {
+    for (const { scopeMetrics } of resourceMetrics) {
       for (const metric of scopeMetrics.flatMap((scope: any) => scope.metrics)) {
         this.metrics.add(metric.name);
       }
     }
-    for (const { scopeLogs } of json.resourceLogs ?? []) {
+    for (const { scopeLogs } of resourceLogs) {
       for (const record of scopeLogs.flatMap((scope: any) => scope.logRecords)) {
         this.logs.push(record.body.stringValue);
       }

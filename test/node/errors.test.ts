@@ -145,9 +145,10 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
   no_expiry: async () => login({ exp: null }),
   no_subject: async () => login({ sub: null }),
   issuer_unreachable: async () => {
-    const own = await TestGate.start({ contactPoint, roles: ROLES });
+    const own = await TestGate.prepare({ contactPoint, roles: ROLES });
     closing.push(async () => own.close());
     own.issuer.fault = 'error';
+    await own.launch();
     const client = await RawClient.connect(own.port);
     return { answer: await client.logIn('clerk', own.issuer.mint()), client };
   },

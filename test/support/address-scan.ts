@@ -98,8 +98,11 @@ export class AddressTap {
     client.on('data', (chunk: Buffer) => reading.sent(chunk));
     gate.on('data', (chunk: Buffer) => {
       this.seen.bytes += chunk.length;
-      this.#search(bytes.next(chunk), { connection: number, where: 'bytes', opcode: null });
       reading.received(chunk);
+      const read = bytes.next(chunk);
+      // Offsets and lengths of LZ4 look like an address now and then; its frames are searched as they are.
+      if (reading.isCompressed) return;
+      this.#search(read, { connection: number, where: 'bytes', opcode: null });
     });
     for (const [one, other] of [
       [client, gate],
@@ -183,9 +186,15 @@ class Reading {
   /** Of STARTUP, until it is answered. */
   #startup: { readonly compression: BodyCompression | null } | null = null;
   #isOver = false;
+  #compression: BodyCompression | null = null;
 
   constructor(listener: ReadingListener) {
     this.#listener = listener;
+  }
+
+  /** What comes is compressed, and decoded. */
+  get isCompressed(): boolean {
+    return this.#compression !== null && !this.#isOver;
   }
 
   sent(chunk: Buffer): void {
@@ -229,6 +238,7 @@ class Reading {
     if (opcode !== Opcode.READY && opcode !== Opcode.AUTHENTICATE) return;
     const { compression } = this.#startup!;
     this.#startup = null;
+    this.#compression = compression;
     const decoder = this.#responses as FrameDecoder;
     if (!usesSegments(version)) {
       decoder.compression = compression;

@@ -19,6 +19,9 @@ const MARKER = ' ... (cut)';
 /** Of texts that were redacted elsewhere, or before: by what the analyser made of them. */
 const remembered = new WeakMap<Statement | Unanalysable, RedactedText>();
 
+/** Of statements that are kept and were not redacted yet: each session asks for it anew. */
+const shapes = new WeakMap<Statement, string | null>();
+
 export function rememberRedacted(found: Statement | Unanalysable, redacted: RedactedText): void {
   remembered.set(found, redacted);
 }
@@ -36,7 +39,14 @@ export function redactOnce(text: string, found: Statement | Unanalysable): Redac
 /** Its fingerprint alone: a fifth of the work. */
 export function fingerprintOf(text: string, statement: Statement): string | null {
   const redacted = remembered.get(statement);
-  return redacted === undefined ? fingerprint(text) : redacted.fingerprint;
+  if (redacted !== undefined) return redacted.fingerprint;
+  if (!statement.isKept) return fingerprint(text);
+  let shape = shapes.get(statement);
+  if (shape === undefined) {
+    shape = fingerprint(text);
+    shapes.set(statement, shape);
+  }
+  return shape;
 }
 
 /** `statement` is null where the text was not understood: then every literal goes. */

@@ -19,7 +19,6 @@ interface Sample {
   readonly metricName?: string;
 }
 
-/** `aggregator`: how the values of several processes become one. */
 export function prometheusRegistry(metrics: Metrics): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: PREFIX });
@@ -28,6 +27,7 @@ export function prometheusRegistry(metrics: Metrics): Registry {
     help: string,
     type: string,
     read: () => Sample[],
+    /** How the values of several processes become one. */
     aggregator = 'sum',
   ): void => {
     // A metric that is read when asked for: what the registry needs of one, and no more.

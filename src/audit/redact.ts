@@ -36,7 +36,7 @@ export function redactOnce(text: string, found: Statement | Unanalysable): Redac
   return redacted;
 }
 
-/** Its fingerprint alone: a fifth of the work. */
+/** Its fingerprint alone: the text is neither redacted nor hashed for it. */
 export function fingerprintOf(text: string, statement: Statement): string | null {
   const redacted = remembered.get(statement);
   if (redacted !== undefined) return redacted.fingerprint;

@@ -61,7 +61,9 @@ export class FrameViews {
       return;
     }
     this.#closeRun();
-    this.#views.push(frame.bytes(), ...frame.rest);
+    this.#views.push(frame.bytes());
+    // One by one: there may be more of them than a call takes arguments.
+    for (const part of frame.rest) this.#views.push(part);
   }
 
   #pushCompressed(frame: Frame, compression: BodyCompression): boolean {

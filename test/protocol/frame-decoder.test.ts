@@ -7,7 +7,7 @@ import {
   UnsupportedVersionFault,
 } from '../../src/protocol/frame-decoder.ts';
 import { COMPRESSIONS } from '../../src/protocol/compression.ts';
-import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
+import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { FrameViews } from '../../src/protocol/frame-views.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
@@ -89,6 +89,13 @@ describe('large results that came in several reads', () => {
     expect(found!.whole()).toBe(found);
     expect(Buffer.from(found!.bytes())).toEqual(frame);
     expect(one.copiedFrames).toBe(1);
+  });
+
+  it('may have come in any number of reads', () => {
+    const parts = Array.from({ length: 300_000 }, () => Buffer.alloc(1));
+    const views = new FrameViews();
+    views.pushFrame(new Frame(all[3]!, 0, all[3]!.length, parts));
+    expect(views.take()).toHaveLength(1 + parts.length);
   });
 
   it('are joined by who makes segments or compressed bodies of them', () => {

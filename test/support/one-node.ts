@@ -1,6 +1,8 @@
 // Before the tests of the projects `node` and `full`: builds the gate and starts one real node for
 // all of them. Without a JDK or Maven they are skipped, with the reason; in CI that is a failure.
+// `CQLGATE_TEST_NODE` names the file of a node that keep-node.ts started, which is then used instead.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import 'vitest';
 import type { TestProject } from 'vitest/node';
 import { CassandraNode } from './cassandra.ts';
@@ -34,6 +36,11 @@ export async function setup(project: TestProject): Promise<void> {
     return;
   }
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+  const kept = process.env['CQLGATE_TEST_NODE'];
+  if (kept !== undefined) {
+    project.provide('cassandra', JSON.parse(readFileSync(kept, 'utf8')) as NodeUnderTest);
+    return;
+  }
   node = await CassandraNode.start();
   const { host, port, pid, dir } = node;
   project.provide('cassandra', { host, port, pid, dir });

@@ -26,7 +26,12 @@ export interface Proxy {
 }
 
 const CREDENTIALS: Credentials = { username: 'cassandra', password: 'cassandra' };
-const MAIN = path.resolve(import.meta.dirname, '../dist/lib/main.js');
+/** The built gate of a source tree. */
+function mainOf(tree: string): string {
+  return path.resolve(tree, 'dist/lib/main.js');
+}
+
+const THIS_TREE = path.resolve(import.meta.dirname, '..');
 
 async function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -112,6 +117,8 @@ interface GateOptions {
   readonly workers?: number;
   readonly authority?: CertificateAuthority;
   readonly env?: Readonly<Record<string, string>>;
+  /** The source tree whose built gate is started; default: this one. */
+  readonly tree?: string;
   /** Told each line that it prints. */
   readonly onLine?: (line: string) => void;
 }
@@ -119,7 +126,7 @@ interface GateOptions {
 /** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
 export async function cqlgate(
   responderPort: number,
-  { name, profileDir, dml, workers = 1, authority, env, onLine }: GateOptions,
+  { name, profileDir, dml, workers = 1, authority, env, tree = THIS_TREE, onLine }: GateOptions,
 ): Promise<Proxy> {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
   const issuer = await startIssuer();
@@ -158,7 +165,7 @@ export async function cqlgate(
     command: process.execPath,
     args: [
       ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
-      ...[MAIN, 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
+      ...[mainOf(tree), 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
     ],
     env: { ...process.env, BENCH_PASSWORD: 'bench', ...env },
     readyLine: (line) => {
@@ -195,12 +202,14 @@ async function spanSink(): Promise<http.Server> {
 export class Proxies {
   readonly #responder: { readonly port: number; readonly pid: number };
   readonly #profileDir: string | undefined;
+  readonly #tree: string | undefined;
   readonly #started = new Map<ProxyName, Proxy | null>();
   #sink: http.Server | null = null;
 
-  constructor(port: number, pid: number, profileDir?: string) {
+  constructor(port: number, pid: number, profileDir?: string, tree?: string) {
     this.#responder = { port, pid };
     this.#profileDir = profileDir;
+    this.#tree = tree;
   }
 
   /** null where it can't be had here. */
@@ -236,6 +245,7 @@ export class Proxies {
   };
 
   async #gate(options: Omit<GateOptions, 'profileDir'>): Promise<Proxy> {
-    return cqlgate(this.#responder.port, { ...options, profileDir: this.#profileDir });
+    const tree = this.#tree === undefined ? {} : { tree: this.#tree };
+    return cqlgate(this.#responder.port, { ...options, ...tree, profileDir: this.#profileDir });
   }
 }

@@ -1,14 +1,12 @@
 // `npm run bench`: the same load through HAProxy and cqlgate in alternating rounds of one run, so that
 // what is compared is ratios, not machines. How and what not: bench/README.md.
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { parsePositive } from './arguments.ts';
 import { startChild } from './child.ts';
 import { GROUPS, type Group, type Variant } from './groups.ts';
-import { residentBytes, sampleCpu } from './process-usage.ts';
+import { measure, medians, type Round, type Window } from './measure.ts';
 import { Proxies, type Proxy } from './proxies.ts';
 
 const { values: options } = parseArgs({
@@ -29,21 +27,7 @@ const { values: options } = parseArgs({
   },
 });
 
-interface Round {
-  readonly cpuUs: number;
-  readonly requestsPerSecond: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-  readonly p999Us: number;
-  readonly residentMiB: number;
-}
-
-interface LoadResult extends Omit<Round, 'cpuUs' | 'residentMiB'> {
-  readonly phase: 'start' | 'end';
-  readonly requests: number;
-  readonly errors: number;
-  readonly firstError: string | null;
-}
+const WINDOW: Window = { seconds: options.seconds, warmup: options.warmup };
 
 interface Row {
   readonly group: string;
@@ -65,56 +49,6 @@ const TSX = ['--import', 'tsx'];
 const part = (name: string): string => path.join(import.meta.dirname, name);
 const BASELINE = part('baseline.json');
 
-async function measure(proxy: Proxy, load: readonly string[]): Promise<Round> {
-  const child = spawn(
-    process.execPath,
-    [
-      ...TSX,
-      part('load.ts'),
-      ...['--target', proxy.target],
-      ...['--username', proxy.credentials.username],
-      ...['--password', proxy.credentials.password],
-      ...(proxy.ca === undefined ? [] : ['--ca', proxy.ca]),
-      ...['--seconds', options.seconds, '--warmup', options.warmup],
-      ...load,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  let before = sampleCpu(proxy.pid);
-  let result: LoadResult | null = null;
-  let cpuUs = 0;
-  for await (const line of createInterface({ input: child.stdout })) {
-    const message = JSON.parse(line) as LoadResult;
-    if (message.phase === 'start') before = sampleCpu(proxy.pid);
-    else {
-      result = message;
-      cpuUs = (sampleCpu(proxy.pid).runNs - before.runNs) / 1000 / message.requests;
-    }
-  }
-  if (result === null) throw new Error(`the load through ${proxy.name} did not finish`);
-  if (result.errors > 0) {
-    throw new Error(`${result.errors} errors through ${proxy.name}: ${result.firstError ?? ''}`);
-  }
-  return { ...result, cpuUs, residentMiB: residentBytes(proxy.pid) / 1024 / 1024 };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
-}
-
-function medians(rounds: readonly Round[]): Round {
-  const of = (key: keyof Round): number => median(rounds.map((round) => round[key]));
-  return {
-    cpuUs: of('cpuUs'),
-    requestsPerSecond: of('requestsPerSecond'),
-    p50Us: of('p50Us'),
-    p99Us: of('p99Us'),
-    p999Us: of('p999Us'),
-    residentMiB: of('residentMiB'),
-  };
-}
-
 async function runGroup(group: Group, proxies: Proxies): Promise<Row[]> {
   const present: { variant: Variant; proxy: Proxy; rounds: Round[] }[] = [];
   const { variant: asked } = options;
@@ -129,7 +63,7 @@ async function runGroup(group: Group, proxies: Proxies): Promise<Row[]> {
     // Turned round by round, so that none is always the first after a pause.
     for (let i = 0; i < present.length; i++) {
       const { variant, proxy, rounds } = present[(i + round) % present.length]!;
-      rounds.push(await measure(proxy, [...group.load, ...(variant.load ?? [])]));
+      rounds.push(await measure(proxy, [...group.load, ...(variant.load ?? [])], WINDOW));
     }
   }
   const figuresOf = (name: string): Round | null => {

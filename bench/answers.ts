@@ -183,11 +183,28 @@ export function answerPrepare(text: string, version: number): Response {
     ...(version < 5 ? [] : [shortBytes(id)]),
     ...[int(MetadataFlag.GLOBAL_TABLES_SPEC), int(bound.length), int(1), short(0)],
     ...[spec(ITEMS), columns(ITEMS, bound)],
-    sized === null
-      ? Buffer.concat([int(MetadataFlag.NO_METADATA), int(0)])
-      : metadata(ITEMS, ['pk', 'value']),
+    resultMetadata(text, sized),
   ]);
 }
+
+/** A SELECT of this table has one column, of a type that nests far deeper than any real one. */
+export const DEEP_TABLE = 'deep';
+const DEEP_LISTS = 200;
+
+function resultMetadata(text: string, sized: Sized | null): Buffer {
+  if (text.includes(`${KEYSPACE}.${DEEP_TABLE}`)) {
+    const lists = Array.from({ length: DEEP_LISTS }, () => short(LIST));
+    return Buffer.concat([
+      ...[int(MetadataFlag.GLOBAL_TABLES_SPEC), int(1), spec(ITEMS), string('value')],
+      ...[...lists, TYPES.varchar.option],
+    ]);
+  }
+  return sized === null
+    ? Buffer.concat([int(MetadataFlag.NO_METADATA), int(0)])
+    : metadata(ITEMS, ['pk', 'value']);
+}
+
+const LIST = 0x20;
 
 /** The answer to EXECUTE: the rows of the bound key, without metadata. */
 export function answerExecute(body: Buffer, version: number): Response {

@@ -119,15 +119,24 @@ interface GateOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The source tree whose built gate is started; default: this one. */
   readonly tree?: string;
+  /** Options of Node, before the script. */
+  readonly execArgv?: readonly string[];
+  /** Grants of further roles that the token may take, by name. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
+  /** The login at the node; the responder takes any. */
+  readonly upstream?: Credentials;
   /** Told each line that it prints. */
   readonly onLine?: (line: string) => void;
 }
 
 /** cqlgate as in production: OIDC sessions, RBAC, ledger, `dml: activity`. */
-export async function cqlgate(
-  responderPort: number,
-  { name, profileDir, dml, workers = 1, authority, env, tree = THIS_TREE, onLine }: GateOptions,
-): Promise<Proxy> {
+export async function cqlgate(nodePort: number, options: GateOptions): Promise<Proxy> {
+  const { name, profileDir, dml, workers = 1, authority, env, tree = THIS_TREE, onLine } = options;
+  const {
+    execArgv = [],
+    roles = {},
+    upstream = { username: 'bench', password: 'bench' },
+  } = options;
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-bench-'));
   const issuer = await startIssuer();
   const ca = path.join(dir, 'ca.crt');
@@ -143,19 +152,24 @@ export async function cqlgate(
       port: 0,
       ...(authority === undefined ? {} : { tls: { cert: 'tls.crt', key: 'tls.key' } }),
     },
-    cluster: { contactPoints: [`127.0.0.1:${responderPort}`] },
-    cassandraRoles: { bench: { username: 'bench', password: { env: 'BENCH_PASSWORD' } } },
+    cluster: { contactPoints: [`127.0.0.1:${nodePort}`] },
+    cassandraRoles: { bench: { username: upstream.username, password: { env: 'BENCH_PASSWORD' } } },
     issuers: [issuerRow(issuer)],
     policy: 'policy.yaml',
     audit: { dir: 'audit', dml: dml ?? 'activity' },
     workers,
   };
+  const granted = { bench: [`SELECT, MODIFY ON KEYSPACE ${KEYSPACE}`], ...roles };
   const policy = {
     version: 1,
-    roles: {
-      bench: { cassandraRole: 'bench', grants: [`SELECT, MODIFY ON KEYSPACE ${KEYSPACE}`] },
-    },
-    bindings: [{ role: 'bench', issuer: 'pipelines', where: { repositoryUuid: REPOSITORY_UUID } }],
+    roles: Object.fromEntries(
+      Object.entries(granted).map(([role, grants]) => [role, { cassandraRole: 'bench', grants }]),
+    ),
+    bindings: Object.keys(granted).map((role) => ({
+      role,
+      issuer: 'pipelines',
+      where: { repositoryUuid: REPOSITORY_UUID },
+    })),
   };
   await writeFile(path.join(dir, 'cqlgate.yaml'), stringify(config));
   await writeFile(path.join(dir, 'policy.yaml'), stringify(policy));
@@ -164,10 +178,11 @@ export async function cqlgate(
     name,
     command: process.execPath,
     args: [
+      ...execArgv,
       ...(profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileDir]),
       ...[mainOf(tree), 'serve', '-c', path.join(dir, 'cqlgate.yaml')],
     ],
-    env: { ...process.env, BENCH_PASSWORD: 'bench', ...env },
+    env: { ...process.env, BENCH_PASSWORD: upstream.password, ...env },
     readyLine: (line) => {
       onLine?.(line);
       const port = /listening on [^ "]*:(\d+)/.exec(line)?.[1];

@@ -4,6 +4,15 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+/** What is read of the protocol itself. */
+export const PROTOCOL = {
+  /**
+   * Levels of a column's type. User-defined types within each other may be made to any depth, but Cassandra
+   * writes them by recursion, and its threads' stacks end long before this.
+   */
+  typeDepth: 65_536,
+} as const;
+
 /** The gate towards the cluster. */
 export const UPSTREAM = {
   /** Requests in flight per connection. Cassandra takes 32,768; more than this is a queue there. */

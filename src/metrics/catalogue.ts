@@ -52,6 +52,10 @@ export const COUNTERS = {
     help: 'Statements refused, by rule and statement kind.',
     labels: ['rule', 'kind'],
   },
+  internal_faults_total: {
+    help: 'Errors of the gate itself, by what was being handled; each ended that alone, and is in the log.',
+    labels: ['place'],
+  },
   unprepared_total: { help: 'Executions of statements that were not known here.', labels: [] },
   reprepared_total: {
     help: 'Statements prepared at another node behind their clients.',

@@ -1,5 +1,6 @@
 // Column types as [option]s (section 4.2.5.2 of the specification). The gate needs to step over any
 // type, to know a few by code, and to give back exactly what it read.
+import { PROTOCOL } from '../limits.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
@@ -28,12 +29,9 @@ export interface ColumnType {
   readonly bytes: Buffer;
 }
 
-/** Deeper nesting than any real type has; each level costs a stack frame. */
-const MAX_DEPTH = 64;
-
 export function readType(reader: Reader): ColumnType {
   const start = reader.offset;
-  const code = skipType(reader, 0);
+  const code = skipType(reader);
   // A copy: column metadata of system tables outlives its read buffer.
   return { code, bytes: Buffer.from(reader.buffer.subarray(start, reader.offset)) };
 }
@@ -42,38 +40,59 @@ export function writeType(writer: Writer, type: ColumnType): void {
   writer.writeRaw(type.bytes);
 }
 
-function skipType(reader: Reader, depth: number): number {
-  if (depth > MAX_DEPTH) throw reader.fault('a column type is nested too deep');
+/**
+ * Steps over a type, and says what it is. It is a loop and not a recursion: how deep types are within each
+ * other is for whoever made the schema to say, and must not end on a stack of ours.
+ */
+export function skipType(reader: Reader): number {
   const code = reader.readShort('type');
+  let levels = 0;
+  let left = partsOf(reader, code);
+  if (left === 0) return code;
+  // For each level: how many parts of it are still to come, and whether each has a name before it.
+  const lefts: number[] = [];
+  const named: boolean[] = [];
+  let isNamed = code === TypeCode.UDT;
+  for (;;) {
+    if (left === 0) {
+      if (levels === 0) return code;
+      levels--;
+      left = lefts[levels]!;
+      isNamed = named[levels]!;
+      continue;
+    }
+    left--;
+    if (isNamed) reader.skip(reader.readShort('field name'), 'field name');
+    const part = reader.readShort('type');
+    const parts = partsOf(reader, part);
+    if (parts === 0) continue;
+    if (levels === PROTOCOL.typeDepth) throw reader.fault('a column type is nested too deep');
+    lefts[levels] = left;
+    named[levels] = isNamed;
+    levels++;
+    left = parts;
+    isNamed = part === TypeCode.UDT;
+  }
+}
+
+/** How many types follow as parts of one of this code, behind what else it says of itself. */
+function partsOf(reader: Reader, code: number): number {
   switch (code) {
     case TypeCode.CUSTOM:
-      reader.readString('type class');
-      break;
+      reader.skip(reader.readShort('type class'), 'type class');
+      return 0;
     case TypeCode.MAP:
-      skipType(reader, depth + 1);
-      skipType(reader, depth + 1);
-      break;
+      return 2;
     case TypeCode.LIST:
     case TypeCode.SET:
-      skipType(reader, depth + 1);
-      break;
-    case TypeCode.UDT: {
-      reader.readString('type keyspace');
-      reader.readString('type name');
-      const fields = reader.readShort('field count');
-      for (let i = 0; i < fields; i++) {
-        reader.readString('field name');
-        skipType(reader, depth + 1);
-      }
-      break;
-    }
-    case TypeCode.TUPLE: {
-      const parts = reader.readShort('tuple size');
-      for (let i = 0; i < parts; i++) skipType(reader, depth + 1);
-      break;
-    }
+      return 1;
+    case TypeCode.UDT:
+      reader.skip(reader.readShort('type keyspace'), 'type keyspace');
+      reader.skip(reader.readShort('type name'), 'type name');
+      return reader.readShort('field count');
+    case TypeCode.TUPLE:
+      return reader.readShort('tuple size');
     default:
-      break;
+      return 0;
   }
-  return code;
 }

@@ -9,6 +9,7 @@ import {
   handleStartup,
 } from './handle-handshake.ts';
 import { handleBatch, handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
+import { failedRequest } from './internal-fault.ts';
 import { close, reply, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';
 import type { Session } from './session.ts';
@@ -49,7 +50,11 @@ export function dispatch(
       'more requests or bytes are in flight than cqlgate allows one session; send fewer at once';
     return reply(replies.overloaded(to, text));
   }
-  return HANDLERS[frame.opcode]!(session, frame);
+  try {
+    return HANDLERS[frame.opcode]!(session, frame);
+  } catch (error) {
+    return failedRequest(session, frame, error);
+  }
 }
 
 function oversized(session: Session, frame: OversizedFrame, state: SessionState): Outcome {

@@ -1,6 +1,6 @@
 // One client request on its way: from the decision to the one answer it gets. It holds what the
 // answer needs (stream id, statement, the frame for a repeat) and nothing else.
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -12,7 +12,7 @@ import {
   resultKind,
   ResultKind,
 } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
+import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import type { Connection, InFlight } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -25,8 +25,9 @@ import type { BufferCharge } from './in-flight.ts';
 import { carryOut, recordGivenUp } from './carry-out.ts';
 import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
-import { replies, replyToFault } from './replies.ts';
+import { INTERNAL, replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
+import { reportFault } from './internal-fault.ts';
 import { holdLane, settleSchemaChange, withAgreement } from './schema-change.ts';
 import { looksIntoRows, scrubbed } from './scrub.ts';
 import type { Session } from './session.ts';
@@ -246,11 +247,61 @@ export class Exchange implements InFlight, Want {
     );
   }
 
-  /** Carries the request out again, from the decision on. */
+  /** Its client gets SERVER_ERROR; nobody else notices. */
+  failed(error: unknown): void {
+    const outcome = this.fail(error);
+    if (this.isDone) return;
+    try {
+      this.session.settle(this, outcome);
+    } catch (fault) {
+      reportFault(this.session.gate, 'answer', fault, this.#context());
+    }
+  }
+
+  /** What an error of ours ends it with. Never throws. */
+  fail(error: unknown): Outcome {
+    reportFault(this.session.gate, 'answer', error, this.#context());
+    if (!this.isDone) {
+      try {
+        // Once it was sent, nobody knows what came of it.
+        if (this.node === null) recordGivenUp(this);
+        else {
+          holdLane(this, null);
+          recordOutcome(this, 'unknown');
+        }
+      } catch (fault) {
+        reportFault(this.session.gate, 'answer', fault, this.#context());
+      }
+    }
+    const isUnknown = this.isMutation && this.node !== null;
+    return reply(
+      replies.serverError(
+        this.to,
+        isUnknown ? `${INTERNAL}; whether the change was made is not known` : INTERNAL,
+      ),
+    );
+  }
+
+  /** Carries the request out again, from the decision on. Never throws. */
   again(): Outcome {
-    if (!this.session.isClosed) return carryOut(this);
-    recordGivenUp(this);
-    return close(null, 'client gone');
+    try {
+      if (!this.session.isClosed) return carryOut(this);
+      recordGivenUp(this);
+      return close(null, 'client gone');
+    } catch (error) {
+      return this.fail(error);
+    }
+  }
+
+  /** For the log: which request it was, and nothing that its client put into it. */
+  #context() {
+    const { session, request, node } = this;
+    return {
+      session: session.id,
+      opcode: opcodeName(request.opcode),
+      kind: request.statement.kind,
+      node,
+    };
   }
 
   /** What follows an error that its client need not see; null: it is the answer. */
@@ -311,9 +362,18 @@ export class Exchange implements InFlight, Want {
     }
     if (family === 'read' || family === 'write') return null;
     const kind = resultKind(response);
-    if (kind === ResultKind.SET_KEYSPACE) this.session.keyspace = decodeSetKeyspace(response);
+    if (kind === ResultKind.SET_KEYSPACE) this.#enterKeyspace(response, connection);
     if (kind !== ResultKind.SCHEMA_CHANGE) return null;
     return this.#settleSchemaChange(response);
+  }
+
+  /** Only a USE moves a connection; one that was moved by anything else must not be used by anybody. */
+  #enterKeyspace(response: Frame, connection: Connection): void {
+    if (!this.isUse) {
+      connection.abandonKeyspace('changed the keyspace without a USE');
+      throw new ProtocolFault(`a ${this.request.statement.kind} was answered as a USE`);
+    }
+    this.session.keyspace = decodeSetKeyspace(response);
   }
 
   #learn(response: Frame, connection: Connection): void {

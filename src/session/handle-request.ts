@@ -1,5 +1,6 @@
 // The hot path: QUERY, PREPARE, EXECUTE and BATCH from bytes to a request with its statement. Each
 // handler decodes as little as the decision needs and hands over to carryOut.
+import { ProtocolFault } from '../errors.ts';
 import { batchOf, isStatement } from '../cql/analyse.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 
@@ -17,6 +18,7 @@ import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepare
 import type { BoundValues } from '../upstream/routing-key.ts';
 import { carryOut } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
+import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
 import { replies } from './replies.ts';
@@ -153,9 +155,19 @@ function start(session: Session, request: Request): Outcome {
   // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
   const { frame } = request;
   if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
-    return carryOut(new Exchange(session, request, session.caller));
+    return begin(new Exchange(session, request, session.caller));
   const caller = traceContextOf(customPayload(frame)) ?? session.caller;
-  return carryOut(new Exchange(session, { ...request, frame: stripCustomPayload(frame) }, caller));
+  return begin(new Exchange(session, { ...request, frame: stripCustomPayload(frame) }, caller));
+}
+
+function begin(exchange: Exchange): Outcome {
+  try {
+    return carryOut(exchange);
+  } catch (error) {
+    // Values that are bound other than the message says.
+    if (error instanceof ProtocolFault) throw error;
+    return exchange.fail(error);
+  }
 }
 
 function isLong(text: string): boolean {
@@ -201,6 +213,8 @@ function later(
       session.analysed = analysed;
       try {
         return session.isClosed ? close(null, 'client gone') : handler(session, frame);
+      } catch (error) {
+        return failedRequest(session, frame, error);
       } finally {
         session.analysed = null;
         charge.release();

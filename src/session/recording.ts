@@ -291,6 +291,15 @@ const STATUS: Readonly<Record<Exclude<Ending, Frame>, OutcomeRecord['status']>> 
   answered: 'ok',
 };
 
+/** A count that cannot be read is left out of the record; it is no reason to keep the rows from their client. */
+function rowsIn(response: Frame, version: number): number | null {
+  try {
+    return rowCount(response, version);
+  } catch {
+    return null;
+  }
+}
+
 function outcomeRecord(
   exchange: Exchange,
   ending: Ending,
@@ -304,7 +313,7 @@ function outcomeRecord(
   return {
     status: typeof ending === 'string' ? STATUS[ending] : failed ? 'error' : 'ok',
     error_code: failed ? codeText(errorCodeOf(ending)) : null,
-    rows: typeof ending === 'string' || failed ? null : rowCount(ending, exchange.session.version),
+    rows: typeof ending === 'string' || failed ? null : rowsIn(ending, exchange.session.version),
     latency_us: latencyUs,
     schema_change:
       schema === undefined

@@ -100,6 +100,9 @@ export const replies = {
     }),
 };
 
+/** What a client is told of an error of ours; what it was is in the log. */
+export const INTERNAL = 'an internal error of cqlgate ended this request; tell its operators';
+
 const UNREACHABLE = (exchange: Exchange): Buffer =>
   replies.unavailable(
     exchange.to,
@@ -121,6 +124,7 @@ const FAULTS: Readonly<
   unreachable: UNREACHABLE,
   timeout: UNREACHABLE,
   protocol: UNREACHABLE,
+  internal: ({ to }) => replies.serverError(to, INTERNAL),
 };
 
 /** The answer to a request that a fault of ours kept from being carried out at all. */

@@ -28,6 +28,7 @@ import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import { Inbox } from './inbox.ts';
+import { reportFault } from './internal-fault.ts';
 import { InFlightRequests, type BufferCharge } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
@@ -115,6 +116,10 @@ export class Session {
 
   get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  get isLoggedIn(): boolean {
+    return this.#standing.isLoggedIn;
   }
 
   get maxFrameBytes(): number {
@@ -356,8 +361,8 @@ export class Session {
       },
       (error: unknown) => {
         if (blocking) this.#blocked = false;
-        this.#fault(error);
-        if (exchange !== null) this.#release(exchange);
+        if (exchange === null) this.#fault(error);
+        else exchange.failed(error);
       },
     );
   }
@@ -366,7 +371,8 @@ export class Session {
     try {
       this.#apply(outcome, exchange);
     } catch (error) {
-      this.#fault(error);
+      if (exchange === null) this.#fault(error);
+      else exchange.failed(error);
     }
     if (!this.#running) this.#run();
   }
@@ -421,7 +427,7 @@ export class Session {
       this.#end(frame, 'protocol error');
       return;
     }
-    this.gate.log.error({ session: this.id, err: error }, 'a request could not be handled');
+    reportFault(this.gate, 'session', error, { session: this.id });
     this.#end(
       replies.serverError(to, 'an internal fault of cqlgate; the session ends'),
       'internal',

@@ -9,10 +9,10 @@ import type { BodyCompression } from '../protocol/compression.ts';
 import { Frame, encodeFrame } from '../protocol/frame.ts';
 import { FrameViews } from '../protocol/frame-views.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
-import { decodeError } from '../protocol/messages/error.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
+import { EVENT_STREAM_ID } from '../protocol/messages/event.ts';
 import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
+import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
@@ -24,6 +24,7 @@ import { dialProblem, showsCertificate, type Dial } from './dial.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
 import { UpstreamFault } from './faults.ts';
 import { shakeHands } from './handshake.ts';
+import { refusalOf } from './own-query.ts';
 
 /** A request in flight, as its connection sees it. */
 export interface InFlight {
@@ -37,6 +38,8 @@ export interface InFlight {
   lost(sent: boolean, cause: UpstreamFault): void;
   /** The deadline passed; the stream id stays quarantined until the late response. */
   timedOut(): void;
+  /** One of the above threw: an error of ours, which ends this request and nothing else. Never throws. */
+  failed(error: unknown): void;
 }
 
 export interface ConnectionOptions {
@@ -65,6 +68,7 @@ const QUARANTINED: InFlight = {
   answered: () => undefined,
   lost: () => undefined,
   timedOut: () => undefined,
+  failed: () => undefined,
 };
 
 export class Connection implements Flushable {
@@ -229,6 +233,7 @@ export class Connection implements Flushable {
         deadlineAtMs: Date.now() + timeoutMs,
         takesParts: false,
         answered: resolve,
+        failed: reject,
         lost: (_sent, cause) => reject(cause),
         timedOut: () =>
           reject(
@@ -258,28 +263,33 @@ export class Connection implements Flushable {
       throw error;
     }
     this.settleKeyspace(response);
-    if (this.keyspace === keyspace) return;
-    throw new UpstreamFault(
-      'keyspace',
-      response.opcode === Opcode.ERROR
-        ? decodeError(response).message
-        : 'the node did not confirm the keyspace',
-    );
+    const refusal = refusalOf(response);
+    if (refusal !== null) throw new UpstreamFault('keyspace', refusal.message);
+    if (this.keyspace !== keyspace) {
+      throw new UpstreamFault('keyspace', 'the node did not confirm the keyspace');
+    }
   }
 
   /**
    * A USE went unanswered: its late answer would move the connection to another keyspace behind
    * everybody's back, and unqualified statements with it. So the connection ends.
    */
-  abandonKeyspace(): void {
-    this.destroy(new UpstreamFault('timeout', `${this.node} did not answer a USE`));
+  abandonKeyspace(problem = 'did not answer a USE'): void {
+    this.destroy(new UpstreamFault('timeout', `${this.node} ${problem}`));
   }
 
-  /** Takes the keyspace from the answer to a USE; whatever else came leaves it as it was. */
+  /**
+   * Takes the keyspace from the answer to a USE; an error leaves it as it was. After any other answer, or
+   * one that cannot be read, nobody knows which keyspace the connection is in: it ends, and this throws.
+   */
   settleKeyspace(response: Frame): void {
     this.switchingTo = null;
-    if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.SET_KEYSPACE) {
-      this.keyspace = decodeSetKeyspace(response);
+    if (response.opcode === Opcode.ERROR) return;
+    try {
+      this.keyspace = setKeyspaceOf(response);
+    } catch (error) {
+      this.abandonKeyspace('answered a USE with what is no answer to it');
+      throw error;
     }
   }
 
@@ -307,8 +317,13 @@ export class Connection implements Flushable {
     if (this.#state !== 'ready' || this.#heartbeatUnderWay) return;
     this.#heartbeatUnderWay = true;
     this.request(Opcode.OPTIONS, null, UPSTREAM.probeTimeoutMs).then(
-      () => {
+      (answer) => {
         this.#heartbeatUnderWay = false;
+        // A node that is overloaded refuses even this, and lives.
+        if (answer.opcode === Opcode.SUPPORTED || answer.opcode === Opcode.ERROR) return;
+        this.destroy(
+          new UpstreamFault('protocol', `${this.node} answered OPTIONS with another message`),
+        );
       },
       () => this.destroy(new UpstreamFault('timeout', `${this.node} gives no sign of life`)),
     );
@@ -327,7 +342,11 @@ export class Connection implements Flushable {
       const request = this.#slots[id]!;
       if (request === null) continue;
       this.#slots[id] = null;
-      request.lost(!unsent.has(id), cause);
+      try {
+        request.lost(!unsent.has(id), cause);
+      } catch (error) {
+        request.failed(error);
+      }
     }
     this.#options.onClosed(this, cause);
   }
@@ -373,16 +392,18 @@ export class Connection implements Flushable {
         this.#dispatch(frame);
       }
     } catch (error) {
-      if (!(error instanceof ProtocolFault)) throw error;
-      this.destroy(
-        new UpstreamFault('protocol', `${this.node} sent a malformed frame: ${error.message}`),
-      );
+      // Where the next frame begins, or whose an answer is, is not known any more.
+      const text = error instanceof Error ? error.message : String(error);
+      this.destroy(new UpstreamFault('protocol', `${this.node} sent a malformed frame: ${text}`));
     }
   }
 
   #dispatch(frame: Frame): void {
     const id = frame.streamId;
     if (id < 0) {
+      if (id !== EVENT_STREAM_ID || frame.opcode !== Opcode.EVENT) {
+        throw new ProtocolFault(`a ${opcodeName(frame.opcode)} came on stream ${id}`, id);
+      }
       this.#options.onEvent?.(frame);
       return;
     }
@@ -401,18 +422,12 @@ export class Connection implements Flushable {
     }
   }
 
-  /** A response that can't be read ends the connection, and its request is told so. */
+  /** What goes wrong with one answer ends that request; the frames around it are whole. */
   #answer(request: InFlight, frame: Frame): void {
     try {
       request.answered(request.takesParts ? frame : frame.whole(), this);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      const fault = new UpstreamFault(
-        'protocol',
-        `${this.node} sent an unreadable answer: ${text}`,
-      );
-      request.lost(true, fault);
-      this.destroy(fault);
+      request.failed(error);
     }
   }
 
@@ -422,7 +437,11 @@ export class Connection implements Flushable {
       if (request === null || request.deadlineAtMs > nowMs) continue;
       this.#slots[id] = QUARANTINED;
       this.#streams.quarantine();
-      request.timedOut();
+      try {
+        request.timedOut();
+      } catch (error) {
+        request.failed(error);
+      }
     }
   }
 
@@ -446,6 +465,13 @@ export class Connection implements Flushable {
     this.#gathered.segments = layout;
     if (rest !== null) this.#read(rest);
   }
+}
+
+function setKeyspaceOf(response: Frame): string {
+  if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.SET_KEYSPACE) {
+    return decodeSetKeyspace(response);
+  }
+  throw new ProtocolFault('a USE was answered with another message');
 }
 
 function ownFrame(version: number, opcode: number, body: Buffer | null): Frame {

@@ -4,25 +4,36 @@
 import { UPSTREAM } from '../limits.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { decodeError } from '../protocol/messages/error.ts';
-import { decodeEvent, type NodeChange, type SchemaChange } from '../protocol/messages/event.ts';
+import {
+  decodeEvent,
+  type Event,
+  type NodeChange,
+  type SchemaChange,
+} from '../protocol/messages/event.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { encodeRegister } from '../protocol/messages/register.ts';
-import { decodeRows, type Rows } from '../protocol/messages/result.ts';
+import type { Rows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { endOf, hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ContactPoint, NodeRow } from './node.ts';
-import { CONTROL_VERSION, rowsOf, uuidText } from './own-query.ts';
+import {
+  CONTROL_VERSION,
+  expectOpcode,
+  refusalOf,
+  rowsOf,
+  uuidText,
+  type Refusal,
+} from './own-query.ts';
 import { readSchema } from './schema-reader.ts';
 import { SchemaSnapshot, type Unmasks } from './schema.ts';
 import { inspectTarget, TargetFault, UNKNOWN_TARGET, type TargetFacts } from './target.ts';
 import { readNodes } from './topology-reader.ts';
 
 /** Rows of a system table, or the node's own refusal (a table that this cluster lacks). */
-export type SystemTable = Rows | { readonly refused: { code: number; message: string } };
+export type SystemTable = Rows | { readonly refused: Refusal };
 
 export interface ControlListener {
   /** The schema changed, here or elsewhere. */
@@ -130,11 +141,8 @@ export class ControlConnection {
   /** The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. */
   async systemTable(table: string): Promise<SystemTable> {
     const response = await this.#read(`SELECT * FROM system.${table}`);
-    if (response.opcode === Opcode.ERROR) {
-      const { code, message } = decodeError(response);
-      return { refused: { code, message } };
-    }
-    return decodeRows(response, CONTROL_VERSION);
+    const refused = refusalOf(response);
+    return refused === null ? rowsOf(response) : { refused };
   }
 
   /** The cluster's schema version as its node sees it, or null when it can't be read. */
@@ -287,11 +295,13 @@ export class ControlConnection {
   }
 
   async #register(connection: Connection): Promise<void> {
-    await connection.request(
+    const answer = await connection.request(
       Opcode.REGISTER,
       encodeRegister(['SCHEMA_CHANGE', 'STATUS_CHANGE', 'TOPOLOGY_CHANGE']),
       UPSTREAM.controlTimeoutMs,
     );
+    // Without events, changes of the schema that others make would never be seen here.
+    expectOpcode(answer, Opcode.READY);
   }
 
   async #readSchema(): Promise<void> {
@@ -344,8 +354,24 @@ export class ControlConnection {
     await this.#options.listener.nodesRead(rows, reached);
   }
 
+  /** One that cannot be read, or not be handled, may have been any: what it would have told is asked for. */
   #event(frame: Frame): void {
-    const event = decodeEvent(frame);
+    try {
+      this.#follow(decodeEvent(frame));
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#options.listener.fault(
+        new UpstreamFault('internal', `an event could not be handled: ${text}`),
+      );
+      this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyDebounceMs;
+      this.refreshSchema().then(
+        () => this.#options.listener.resynchronised(),
+        (failure: unknown) => this.#connection?.destroy(asFault(failure)),
+      );
+    }
+  }
+
+  #follow(event: Event): void {
     if (event.type === 'STATUS_CHANGE' || event.type === 'TOPOLOGY_CHANGE') {
       this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyDebounceMs;
       this.#options.listener.nodeChanged(event);

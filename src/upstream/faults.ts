@@ -10,7 +10,9 @@ export type UpstreamFaultCode =
   | 'busy'
   /** The keyspace could not be set; the message is the node's. */
   | 'keyspace'
-  | 'protocol';
+  | 'protocol'
+  /** An error of the gate's own. */
+  | 'internal';
 
 export class UpstreamFault extends Error {
   override readonly name = 'UpstreamFault';

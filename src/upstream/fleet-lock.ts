@@ -7,12 +7,9 @@ import { CqlErrorCode } from '../errors.ts';
 import { LANE } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { decodeError } from '../protocol/messages/error.ts';
-import { decodeRows } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
 import type { FleetLock, HeldLock } from './ddl-lane.ts';
 import { UpstreamFault } from './faults.ts';
-import { CONTROL_VERSION, type OwnQuery } from './own-query.ts';
+import { columnAt, refusalOf, rowsOf, type OwnQuery } from './own-query.ts';
 
 export interface FleetLockListener {
   /** Whether the fleet has a table of locks; told at the first use and at each change. */
@@ -98,8 +95,9 @@ export class LockTable implements FleetLock {
       `UPDATE ${this.#table} USING TTL ${LANE.lockTtlSeconds} SET owner = ${literal(owner)} ${whose(name, owner)}`,
       Consistency.QUORUM,
     );
-    if (answer.opcode !== Opcode.ERROR) return isApplied(answer);
-    throw new UpstreamFault('unreachable', decodeError(answer).message);
+    const refusal = refusalOf(answer);
+    if (refusal === null) return isApplied(answer);
+    throw new UpstreamFault('unreachable', refusal.message);
   }
 
   /** Until it is known to be gone, or has ended by itself. Never rejects. */
@@ -111,8 +109,13 @@ export class LockTable implements FleetLock {
           `DELETE FROM ${this.#table} ${whose(name, owner)}`,
           Consistency.QUORUM,
         );
-        if (answer.opcode !== Opcode.ERROR) return;
-        if (PERHAPS_ABSENT.has(decodeError(answer).code)) return;
+        const refusal = refusalOf(answer);
+        if (refusal !== null && PERHAPS_ABSENT.has(refusal.code)) return;
+        if (refusal === null) {
+          // Applied or not, it is no longer this gate's.
+          isApplied(answer);
+          return;
+        }
       } catch {
         // Tried again below.
       }
@@ -125,12 +128,12 @@ export class LockTable implements FleetLock {
       `INSERT INTO ${this.#table} (name, owner) VALUES (${literal(name)}, ${literal(owner)}) IF NOT EXISTS USING TTL ${LANE.lockTtlSeconds}`,
       Consistency.QUORUM,
     );
-    if (answer.opcode !== Opcode.ERROR) {
+    const refusal = refusalOf(answer);
+    if (refusal === null) {
       if (isApplied(answer)) return 'won';
-      return cellOf(answer, 'owner')?.toString('utf8') === owner ? 'mine' : 'taken';
+      return ownerOf(answer) === owner ? 'mine' : 'taken';
     }
-    const { code, message } = decodeError(answer);
-    if (!PERHAPS_ABSENT.has(code)) throw new UpstreamFault('unreachable', message);
+    if (!PERHAPS_ABSENT.has(refusal.code)) throw new UpstreamFault('unreachable', refusal.message);
     if (!(await this.#exists())) return 'absent';
     // The other gates lock: to go on without would be what the lock is there to prevent.
     throw new ClosedTableFault(
@@ -143,8 +146,9 @@ export class LockTable implements FleetLock {
   async #exists(): Promise<boolean> {
     const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${literal(this.#keyspace)} AND table_name = 'locks'`;
     const answer = await this.#query(query, Consistency.ONE);
-    if (answer.opcode !== Opcode.ERROR) return decodeRows(answer, CONTROL_VERSION).rows.length > 0;
-    throw new UpstreamFault('unreachable', decodeError(answer).message);
+    const refusal = refusalOf(answer);
+    if (refusal === null) return rowsOf(answer).rows.length > 0;
+    throw new UpstreamFault('unreachable', refusal.message);
   }
 
   #tell(isShared: boolean): void {
@@ -216,14 +220,19 @@ function whose(name: string, owner: string): string {
   return `WHERE name = ${literal(name)} IF owner = ${literal(owner)}`;
 }
 
+/** Throws UpstreamFault where it is no answer to a lightweight transaction. */
 function isApplied(answer: Frame): boolean {
-  return cellOf(answer, '[applied]')?.[0] === 1;
+  const rows = rowsOf(answer);
+  const flag = rows.rows[0]?.[columnAt(rows, '[applied]')];
+  if (flag?.length === 1) return flag[0] === 1;
+  throw new UpstreamFault('protocol', 'a lightweight transaction was answered without [applied]');
 }
 
-/** Of the one row that answers a lightweight transaction. */
-function cellOf(answer: Frame, name: string): Buffer | null {
-  const { columns, rows } = decodeRows(answer, CONTROL_VERSION);
-  return rows[0]?.[columns.findIndex((column) => column.name === name)] ?? null;
+/** Of the row that stood in the way of a lightweight transaction; it may have gone since. */
+function ownerOf(answer: Frame): string | null {
+  const rows = rowsOf(answer);
+  const index = rows.columns.findIndex((column) => column.name === 'owner');
+  return rows.rows[0]?.[index]?.toString('utf8') ?? null;
 }
 
 function literal(text: string): string {

@@ -3,7 +3,7 @@
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
-import { decodeRows, resultKind, ResultKind, type Rows } from '../protocol/messages/result.ts';
+import { resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { UPSTREAM } from '../limits.ts';
 import { Connection } from './connection.ts';
@@ -11,6 +11,7 @@ import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ContactPoint } from './node.ts';
+import { columnAt, rowsOf } from './own-query.ts';
 
 export interface Rights {
   readonly isSuperuser: boolean;
@@ -87,16 +88,11 @@ export async function askRights(
 
 async function rightsOf(connection: Connection, username: string): Promise<Rights> {
   const self = `'${username.replaceAll("'", "''")}'`;
-  const roles = rowsOf(await query(connection, `LIST ROLES OF ${self}`));
-  const flag = roles.columns.findIndex((column) => column.name === 'super');
+  const roles = rowsOf(await query(connection, `LIST ROLES OF ${self}`), VERSION);
+  const flag = columnAt(roles, 'super');
   // A role that was granted a superuser is one.
   const isSuperuser = roles.rows.some((row) => row[flag]?.[0] === 1);
-  const permissions = rowsOf(await query(connection, `LIST UNMASK OF ${self}`));
-  const resource = permissions.columns.findIndex((column) => column.name === 'resource');
-  return {
-    isSuperuser,
-    unmasked: new Set(permissions.rows.map((row) => row[resource]?.toString('utf8') ?? '')),
-  };
+  return { isSuperuser, unmasked: unmaskedOf(await query(connection, `LIST UNMASK OF ${self}`)) };
 }
 
 async function query(connection: Connection, text: string): Promise<Frame> {
@@ -107,11 +103,11 @@ async function query(connection: Connection, text: string): Promise<Frame> {
   );
 }
 
-/** LIST PERMISSIONS answers without rows where there is nothing to list. */
-function rowsOf(response: Frame): Rows {
-  if (response.opcode !== Opcode.RESULT) {
-    throw new UpstreamFault('protocol', 'the login may not list its own rights');
-  }
-  if (resultKind(response) !== ResultKind.ROWS) return { columns: [], rows: [] };
-  return decodeRows(response, VERSION);
+/** LIST PERMISSIONS answers with nothing at all where there is nothing to list. */
+function unmaskedOf(response: Frame): Set<string> {
+  if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.VOID)
+    return new Set();
+  const permissions = rowsOf(response, VERSION);
+  const resource = columnAt(permissions, 'resource');
+  return new Set(permissions.rows.map((row) => row[resource]?.toString('utf8') ?? ''));
 }

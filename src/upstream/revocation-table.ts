@@ -2,12 +2,10 @@
 import { CqlErrorCode } from '../errors.ts';
 import { quoteIfNeeded } from '../cql/resource.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { decodeError } from '../protocol/messages/error.ts';
-import { decodeRows } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
+import { ResultKind } from '../protocol/messages/result.ts';
 import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from './faults.ts';
-import { CONTROL_VERSION, type OwnQuery } from './own-query.ts';
+import { expectResult, refusalOf, rowsOf, type OwnQuery } from './own-query.ts';
 
 const COLUMNS = 'id, what, issuer, value, reason, revoked_by, revoked_at';
 
@@ -32,15 +30,13 @@ export class RevocationTable {
   async read(): Promise<Revocation[] | null> {
     const query = `SELECT ${COLUMNS} FROM ${this.#table} WHERE list = 0`;
     const answer = await this.#query(query, Consistency.LOCAL_QUORUM);
-    if (answer.opcode !== Opcode.ERROR) {
-      return decodeRows(answer, CONTROL_VERSION).rows.flatMap((row) => revocationOf(row) ?? []);
-    }
-    const { code, message } = decodeError(answer);
+    const refusal = refusalOf(answer);
+    if (refusal === null) return rowsOf(answer).rows.flatMap((row) => revocationOf(row) ?? []);
     // One that is there and can't be read is no absent one: what it revokes must not be good again.
-    if (PERHAPS_ABSENT.has(code) && !(await this.#exists())) return null;
+    if (PERHAPS_ABSENT.has(refusal.code) && !(await this.#exists())) return null;
     throw new UpstreamFault(
       'unreachable',
-      `${this.#table} could not be read: ${message}; 'cqlgate provision' says what the gate's login needs`,
+      `${this.#table} could not be read: ${refusal.message}; 'cqlgate provision' says what the gate's login needs`,
     );
   }
 
@@ -48,9 +44,9 @@ export class RevocationTable {
   async #exists(): Promise<boolean> {
     const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${literal(this.#keyspace)} AND table_name = 'revocations'`;
     const answer = await this.#query(query, Consistency.ONE);
-    if (answer.opcode !== Opcode.ERROR) return decodeRows(answer, CONTROL_VERSION).rows.length > 0;
-    const { message } = decodeError(answer);
-    throw new UpstreamFault('unreachable', `the schema could not be read: ${message}`);
+    const refusal = refusalOf(answer);
+    if (refusal === null) return rowsOf(answer).rows.length > 0;
+    throw new UpstreamFault('unreachable', `the schema could not be read: ${refusal.message}`);
   }
 
   /** Rejects with UpstreamFault where it is not known to be written. */
@@ -63,9 +59,12 @@ export class RevocationTable {
     ];
     const query = `INSERT INTO ${this.#table} (list, ${COLUMNS}) VALUES (0, ${values.join(', ')})`;
     const answer = await this.#query(query, Consistency.QUORUM);
-    if (answer.opcode !== Opcode.ERROR) return;
-    const { message } = decodeError(answer);
-    throw new UpstreamFault('unreachable', `the revocation could not be written: ${message}`);
+    const refusal = refusalOf(answer);
+    if (refusal !== null) {
+      const text = `the revocation could not be written: ${refusal.message}`;
+      throw new UpstreamFault('unreachable', text);
+    }
+    expectResult(answer, ResultKind.VOID);
   }
 }
 

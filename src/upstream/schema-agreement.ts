@@ -113,7 +113,7 @@ async function schemaVersionOf(
       encodeQuery({ query, consistency: Consistency.ONE, version }),
       AGREEMENT.askTimeoutMs,
     );
-    const cell = rowsOf(answer).rows[0]?.[0] ?? null;
+    const cell = rowsOf(answer, version).rows[0]?.[0] ?? null;
     return cell === null ? null : uuidText(cell);
   } catch {
     return null;

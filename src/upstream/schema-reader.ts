@@ -1,22 +1,22 @@
-// The schema as `system_schema` has it, read over the control connection. Tables that an older
-// release lacks are empty.
+// The schema as `system_schema` has it, read over the control connection. Decisions hang on it, so that
+// a table counts as empty only where a served release lacks it.
 import { CqlErrorCode } from '../errors.ts';
-import { decodeError } from '../protocol/messages/error.ts';
-import { decodeRows } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
 import { UpstreamFault } from './faults.ts';
-import type { Query } from './own-query.ts';
+import { refusalOf, rowsOf, type Query } from './own-query.ts';
 import type { FunctionRow, SchemaRows } from './schema.ts';
 
 type Row = readonly (Buffer | null)[];
 
+/** New in 5.0. */
+const LACKING: ReadonlySet<string> = new Set(['column_masks']);
+
 export async function readSchema(query: Query, version: number): Promise<SchemaRows> {
   const select = async (columns: string, table: string): Promise<readonly Row[]> => {
     const response = await query(`SELECT ${columns} FROM system_schema.${table}`);
-    if (response.opcode !== Opcode.ERROR) return decodeRows(response, version).rows;
-    const { code, message } = decodeError(response);
-    if (code === CqlErrorCode.INVALID) return [];
-    throw new UpstreamFault('protocol', `the gate could not read the schema: ${message}`);
+    const refusal = refusalOf(response);
+    if (refusal === null) return rowsOf(response, version).rows;
+    if (refusal.code === CqlErrorCode.INVALID && LACKING.has(table)) return [];
+    throw new UpstreamFault('protocol', `the gate could not read the schema: ${refusal.message}`);
   };
   const [views, indexes, keyspaces, functions, aggregates, masks] = await Promise.all([
     select('keyspace_name, view_name, base_table_name', 'views'),
@@ -80,7 +80,11 @@ function texts(cell: Buffer | null | undefined, perElement = 1): string[] {
   const found: string[] = [];
   let at = 4;
   for (let left = cell.readInt32BE(0) * perElement; left > 0; left--) {
-    const end = at + 4 + cell.readInt32BE(at);
+    const length = cell.readInt32BE(at);
+    const end = at + 4 + length;
+    if (length < 0 || end > cell.length) {
+      throw new UpstreamFault('protocol', 'a text of the schema ends outside of its cell');
+    }
     found.push(cell.toString('utf8', at + 4, end));
     at = end;
   }

@@ -9,7 +9,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
 import type { Connection } from './connection.ts';
 import { UpstreamFault } from './faults.ts';
-import { CONTROL_VERSION, rowsOf } from './own-query.ts';
+import { CONTROL_VERSION, expectOpcode, rowsOf } from './own-query.ts';
 
 /** What the gate must know of the cluster it serves. */
 export interface TargetFacts {
@@ -41,7 +41,9 @@ export async function inspectTarget(
 ): Promise<TargetFacts> {
   const ask = async (opcode: number, body: Buffer | null): Promise<Frame> =>
     connection.request(opcode, body, UPSTREAM.controlTimeoutMs);
-  const supported = decodeSupported(await ask(Opcode.OPTIONS, null));
+  const options = await ask(Opcode.OPTIONS, null);
+  expectOpcode(options, Opcode.SUPPORTED);
+  const supported = decodeSupported(options);
   const query = 'SELECT * FROM system.local';
   const local = rowsOf(
     await ask(

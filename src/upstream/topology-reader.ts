@@ -2,25 +2,27 @@
 // the others in system.peers_v2 (4.0 and later) or system.peers. Rows that name no usable node (one that
 // is just joining has no tokens) are left out, as drivers leave them out.
 import { CqlErrorCode } from '../errors.ts';
-import { errorCodeOf } from '../protocol/messages/error.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { Rows } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
 import { inetText, type ContactPoint, type NodeRow } from './node.ts';
-import { rowsOf, uuidText, type Query } from './own-query.ts';
+import { UpstreamFault } from './faults.ts';
+import { refusalOf, rowsOf, uuidText, type Query } from './own-query.ts';
 
 type Cell = Buffer | null;
 
 /** The nodes as the one at `reached` has them. Rejects with UpstreamFault. */
 export async function readNodes(query: Query, reached: ContactPoint): Promise<NodeRow[]> {
-  const all = async (table: string): Promise<Rows | null> => {
-    const response = await query(`SELECT * FROM system.${table}`);
-    const isAbsent =
-      response.opcode === Opcode.ERROR && errorCodeOf(response) === CqlErrorCode.INVALID;
-    return isAbsent ? null : rowsOf(response);
-  };
-  const [local, peersV2] = await Promise.all([all('local'), all('peers_v2')]);
-  const peers = peersV2 === null ? await all('peers') : null;
-  return nodesOf({ local: local ?? { columns: [], rows: [] }, peersV2, peers }, reached);
+  const ask = async (table: string): Promise<Frame> => query(`SELECT * FROM system.${table}`);
+  const [localAnswer, peersV2Answer] = await Promise.all([ask('local'), ask('peers_v2')]);
+  const local = rowsOf(localAnswer);
+  // Without a row of its own, a cluster that is there would look like one without nodes.
+  if (local.rows.length === 0) {
+    throw new UpstreamFault('protocol', `${reached.host}:${reached.port} has no row of its own`);
+  }
+  const isAbsent = refusalOf(peersV2Answer)?.code === CqlErrorCode.INVALID;
+  const peersV2 = isAbsent ? null : rowsOf(peersV2Answer);
+  const peers = isAbsent ? rowsOf(await ask('peers')) : null;
+  return nodesOf({ local, peersV2, peers }, reached);
 }
 
 export interface TopologyRows {
@@ -113,7 +115,9 @@ function tokensOf(cell: Cell | undefined): bigint[] {
   const tokens: bigint[] = [];
   let at = 4;
   for (let left = cell.readInt32BE(0); left > 0 && at + 4 <= cell.length; left--) {
-    const end = at + 4 + cell.readInt32BE(at);
+    const length = cell.readInt32BE(at);
+    const end = at + 4 + length;
+    if (length < 0) return [];
     const token = cell.toString('utf8', at + 4, end);
     // Those of another partitioner are of no use to routing.
     if (!/^-?\d{1,19}$/.test(token)) return [];

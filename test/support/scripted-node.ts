@@ -25,6 +25,12 @@ export interface ScriptedRequest {
   readonly close: () => void;
 }
 
+/** What is answered with another message than a result. */
+const ANSWERS: ReadonlyMap<number, number> = new Map([
+  [Opcode.OPTIONS, Opcode.SUPPORTED],
+  [Opcode.REGISTER, Opcode.READY],
+]);
+
 const VOID = new Writer().writeInt(1).toBuffer();
 
 export class ScriptedNode {
@@ -114,6 +120,6 @@ export class ScriptedNode {
     if (keyspace !== undefined) connection.keyspace = keyspace;
     const body =
       keyspace === undefined ? VOID : new Writer().writeInt(3).writeString(keyspace).toBuffer();
-    request.answer(opcode === Opcode.OPTIONS ? Opcode.SUPPORTED : Opcode.RESULT, body);
+    request.answer(ANSWERS.get(opcode) ?? Opcode.RESULT, body);
   }
 }

@@ -53,6 +53,9 @@ class Request implements InFlight {
   timedOut(): void {
     this.ends.push('timeout');
   }
+  failed(error: unknown): void {
+    this.ends.push(`failed: ${String(error)}`);
+  }
   lost(sent: boolean): void {
     this.ends.push(sent ? 'lost, sent' : 'lost, not sent');
   }

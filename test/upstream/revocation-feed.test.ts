@@ -34,7 +34,8 @@ class Fleet {
     expect(consistency).toBe(isWrite ? Consistency.QUORUM : Consistency.LOCAL_QUORUM);
     const answer = isWrite ? this.write : this.read;
     if (answer === 'down') throw new UpstreamFault('unreachable', 'the control connection is down');
-    return answer === 'rows' ? result(isWrite ? [] : this.rows) : error(answer);
+    if (answer !== 'rows') return error(answer);
+    return isWrite ? VOID : result(this.rows);
   }
 
   put({ id, what, value, reason, revokedBy, revokedAtMs }: Revocation): void {
@@ -60,6 +61,8 @@ function result(rows: Buffer[][]): Frame {
   }));
   return frame(Opcode.RESULT, encodeRows({ columns, rows }));
 }
+
+const VOID = frame(Opcode.RESULT, new Writer().writeInt(1).toBuffer());
 
 const error = (code: number): Frame =>
   frame(Opcode.ERROR, new Writer().writeInt(code).writeString('no').toBuffer());

@@ -98,6 +98,7 @@ async function send(text: string): Promise<string[]> {
     answered: () => ends.push('answered'),
     lost: (sent, cause) => ends.push(`lost ${sent} ${cause.message}`),
     timedOut: () => ends.push('timed out'),
+    failed: (error) => ends.push(`failed: ${String(error)}`),
   };
   const route = cluster.route('ci', 4)!;
   const connection = route.pick(ANYWHERE) ?? (await route.whenAvailable(ANYWHERE));

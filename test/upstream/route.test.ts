@@ -85,6 +85,7 @@ function load(connection: Connection): void {
     answered: () => undefined,
     lost: () => undefined,
     timedOut: () => undefined,
+    failed: () => undefined,
   };
   connection.forward(PERMIT, request, new Frame(bytes, 0, bytes.length));
 }

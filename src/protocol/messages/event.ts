@@ -42,7 +42,7 @@ export type Event =
   | ({ readonly type: 'TOPOLOGY_CHANGE' | 'STATUS_CHANGE' } & NodeChange)
   | { readonly type: 'TRACE_COMPLETE' };
 
-const EVENT_STREAM_ID = -1;
+export const EVENT_STREAM_ID = -1;
 
 export function decodeEvent(frame: Frame): Event {
   const reader = responseReader(frame);

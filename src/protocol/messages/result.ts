@@ -15,7 +15,7 @@
 import { responseReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
 import { Reader } from '../reader.ts';
-import { readType, writeType, type ColumnType } from '../types.ts';
+import { readType, skipType, writeType, type ColumnType } from '../types.ts';
 import { hasResultMetadataId } from '../versions.ts';
 import { Writer } from '../writer.ts';
 import { readSchemaChange, type SchemaChange } from './event.ts';
@@ -81,12 +81,15 @@ export function decodePrepared(frame: Frame, version: number): Prepared {
   for (let i = 0; i < pkCount; i++) pkIndexes.push(reader.readShort('partition key index'));
   const bindColumns =
     (bindFlags & MetadataFlag.NO_METADATA) === 0 ? readColumns(reader, bindFlags, bindCount) : [];
+  // The result metadata is the rest of the body. Nothing of it is needed here but how many columns it
+  // has, so that what cannot be read of it keeps nobody from preparing.
   const resultStart = reader.offset;
-  const { count } = readMetadata(reader, version);
+  reader.readInt('metadata flags');
+  const count = reader.readInt('column count');
   return {
     id,
     bindMetadata: reader.buffer.subarray(bindStart, resultStart),
-    resultMetadata: reader.buffer.subarray(resultStart, reader.offset),
+    resultMetadata: reader.buffer.subarray(resultStart, reader.end),
     bindColumns,
     pkIndexes,
     resultColumnCount: count,
@@ -128,7 +131,8 @@ export function columnsOf(metadata: Buffer, version: number): readonly Column[] 
 export function rowCount(frame: Frame, version: number): number | null {
   const reader = responseReader(frame);
   if (reader.readInt('result kind') !== ResultKind.ROWS) return null;
-  readMetadata(reader, version);
+  const { flags, count } = readMetadataHead(reader, version);
+  if ((flags & MetadataFlag.NO_METADATA) === 0) skipColumns(reader, flags, count);
   return reader.readInt('row count');
 }
 
@@ -151,14 +155,37 @@ function kindReader(frame: Frame): Reader {
 }
 
 function readMetadata(reader: Reader, version: number): { columns: Column[]; count: number } {
+  const { flags, count } = readMetadataHead(reader, version);
+  const columns = (flags & MetadataFlag.NO_METADATA) === 0 ? readColumns(reader, flags, count) : [];
+  return { columns, count };
+}
+
+/** What stands before the columns. */
+function readMetadataHead(reader: Reader, version: number): { flags: number; count: number } {
   const flags = reader.readInt('metadata flags');
   const count = reader.readInt('column count');
   if ((flags & MetadataFlag.HAS_MORE_PAGES) !== 0) reader.skipValue('paging state');
   if ((flags & MetadataFlag.METADATA_CHANGED) !== 0 && hasResultMetadataId(version)) {
     reader.readShortBytes('new metadata id');
   }
-  const columns = (flags & MetadataFlag.NO_METADATA) === 0 ? readColumns(reader, flags, count) : [];
-  return { columns, count };
+  return { flags, count };
+}
+
+function skipColumns(reader: Reader, flags: number, count: number): void {
+  const isGlobal = (flags & MetadataFlag.GLOBAL_TABLES_SPEC) !== 0;
+  const skipName = (): void => reader.skip(reader.readShort('name'), 'name');
+  if (isGlobal) {
+    skipName();
+    skipName();
+  }
+  for (let i = 0; i < count; i++) {
+    if (!isGlobal) {
+      skipName();
+      skipName();
+    }
+    skipName();
+    skipType(reader);
+  }
 }
 
 function readColumns(reader: Reader, flags: number, count: number): Column[] {

@@ -1,0 +1,53 @@
+// An error of the gate's own: it is logged and counted, and ends no more than the request, answer or event
+// it came up with. Messages of errors may quote what a client or a node sent, so that only those
+// of our own decoders, which name fields and lengths, are logged; of all others it is the place in the code.
+import { ProtocolFault } from '../errors.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { opcodeName } from '../protocol/opcodes.ts';
+import type { Gate } from './gate.ts';
+import { close, reply, type Outcome } from './outcome.ts';
+import { INTERNAL, replies } from './replies.ts';
+import type { Session } from './session.ts';
+
+/** What was being handled. */
+export type FaultPlace = 'request' | 'answer' | 'session';
+
+export function reportFault(
+  gate: Pick<Gate, 'log' | 'metrics'>,
+  place: FaultPlace,
+  error: unknown,
+  context: Readonly<Record<string, unknown>>,
+): void {
+  gate.metrics.counter('internal_faults_total', place).value++;
+  gate.log.error(
+    { ...context, ...describe(error) },
+    `an internal error ended the handling of one ${place}`,
+  );
+}
+
+/**
+ * What a request ends with whose handling threw before anything was decided on it. Bytes that are not the
+ * protocol are its client's fault: that goes on to the session.
+ */
+export function failedRequest(session: Session, frame: Frame, error: unknown): Outcome {
+  if (error instanceof ProtocolFault) throw error;
+  reportFault(session.gate, 'request', error, {
+    session: session.id,
+    opcode: opcodeName(frame.opcode),
+  });
+  const answer = replies.serverError(
+    { version: session.version, streamId: frame.streamId },
+    INTERNAL,
+  );
+  return session.isLoggedIn ? reply(answer) : close(answer, 'internal');
+}
+
+function describe(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  return {
+    error: error.name,
+    ...(error instanceof ProtocolFault ? { reason: error.message } : {}),
+    at: frames.slice(0, 8).map((line) => line.trim()),
+  };
+}

@@ -145,6 +145,13 @@ export const LEDGER = {
   groupMs: 50,
   /** After a disk error. */
   retryMs: 500,
+  /** Processes that contend for a directory settle it within this, asking each other so often. */
+  lockWaitMs: 10_000,
+  lockPollMs: 10,
+  /** A process that does not say within this what it is counts as the holder of the lock. */
+  lockAnswerMs: 2_000,
+  /** A socket that a crash left before it was in use: it takes microseconds to get there. */
+  lockSweepMs: 60_000,
 } as const;
 
 export const ACTIVITY = {

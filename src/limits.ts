@@ -137,8 +137,22 @@ export const LEDGER = {
   rotateBytes: 64 * MIB,
   /** Records waiting for the disk; beyond it mutations are refused until it answers again. */
   queueBytes: 32 * MIB,
+  /** Past so many times that, records are lost (and counted, and the chain says so). */
+  heldFactor: 2,
+  /** Requests of one role that may wait for room. */
+  waitersPerShare: 1024,
+  /** A record as a whole; what clients can make longer is cut, with a count and a hash. */
+  recordBytes: 64 * KIB,
   /** Of a statement's text, at most this is recorded. */
   textBytes: 8 * KIB,
+  /** Of another text of a record: names, claims, grants. */
+  valueBytes: 1 * KIB,
+  /** Of a list of a record: resources, needs, what was missing. */
+  listBytes: 8 * KIB,
+  /** A line longer than this is read as no record: older gates wrote some of 10 MB. */
+  lineBytes: 64 * MIB,
+  /** The first line of a file, which is of the gate's own making. */
+  headerBytes: 4 * KIB,
   /** Of the ledger's end, read at start for the logins of before where a role has a grace: seconds. */
   pastLoginBytes: 1024 * MIB,
   /** Records that nobody waits for reach the disk within this. */
@@ -148,6 +162,8 @@ export const LEDGER = {
   /** Processes that contend for a directory settle it within this, asking each other so often. */
   lockWaitMs: 10_000,
   lockPollMs: 10,
+  /** To appear among them: the folder of sockets is made and removed with its use. */
+  lockAttempts: 20,
   /** A process that does not say within this what it is counts as the holder of the lock. */
   lockAnswerMs: 2_000,
   /** A socket that a crash left before it was in use: it takes microseconds to get there. */

@@ -9,17 +9,28 @@ export interface Line {
   readonly ended: boolean;
 }
 
-export async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Line> {
+/** Of a line longer than `maxBytes` only the beginning is given. */
+export async function* linesOf(
+  stream: AsyncIterable<Buffer>,
+  maxBytes = Infinity,
+): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
+  let length = 0;
+  const add = (part: Buffer): void => {
+    const fits = part.subarray(0, Math.max(0, maxBytes - length));
+    length += part.length;
+    if (fits.length > 0) rest.push(fits);
+  };
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, start)) {
-      rest.push(chunk.subarray(start, end));
+      add(chunk.subarray(start, end));
       yield { line: Buffer.concat(rest).toString('utf8'), ended: true };
       rest = [];
+      length = 0;
       start = end + 1;
     }
-    if (start < chunk.length) rest.push(chunk.subarray(start));
+    if (start < chunk.length) add(chunk.subarray(start));
   }
   if (rest.length > 0) yield { line: Buffer.concat(rest).toString('utf8'), ended: false };
 }

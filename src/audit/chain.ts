@@ -38,7 +38,12 @@ export interface ParsedLine {
   /** The hash computed from the bytes of the line. */
   readonly computed: string;
   readonly record: Readonly<Record<string, unknown>>;
+  /** It reads as `link` would write it: no key stands in it twice, nothing was reformatted. */
+  readonly isAsWritten: boolean;
 }
+
+const HASH = /^[0-9a-f]{64}$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** A line read back; null where it is no record at all. */
 export function parseLine(line: string): ParsedLine | null {
@@ -52,9 +57,13 @@ export function parseLine(line: string): ParsedLine | null {
   }
   if (!isRecord(record)) return null;
   const { seq, prev, time, id, kind, hash } = record;
-  if (typeof seq !== 'number' || typeof prev !== 'string' || typeof time !== 'string') return null;
-  if (typeof id !== 'string' || typeof kind !== 'string' || typeof hash !== 'string') return null;
-  return { seq, prev, time, id, kind, hash, computed: sha256(`${line.slice(0, cut)}}`), record };
+  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1) return null;
+  if (typeof prev !== 'string' || typeof hash !== 'string' || typeof time !== 'string') return null;
+  if (!HASH.test(prev) || !HASH.test(hash) || !TIME.test(time)) return null;
+  if (typeof id !== 'string' || typeof kind !== 'string') return null;
+  const computed = sha256(`${line.slice(0, cut)}}`);
+  const isAsWritten = JSON.stringify(record) === line;
+  return { seq, prev, time, id, kind, hash, computed, record, isAsWritten };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -17,6 +17,7 @@ import {
   open,
   readdir,
   rename,
+  rmdir,
   stat,
   unlink,
   type FileHandle,
@@ -50,6 +51,17 @@ type Standing = 'holder' | 'contender' | 'unsure' | 'gone';
 
 /** Rejects when another writer holds the directory. */
 export async function lockDirectory(dir: string): Promise<DirectoryLock> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await contend(dir);
+    } catch (error) {
+      // A holder that lets go removes the folder too: perhaps between two steps of ours.
+      if (!isMissing(error) || attempt === LEDGER.lockAttempts) throw error;
+    }
+  }
+}
+
+async function contend(dir: string): Promise<DirectoryLock> {
   const folder = await ownFolder(path.join(dir, LOCK_FOLDER));
   const place = await LockFolder.open(folder);
   const name = randomBytes(16).toString('hex');
@@ -65,6 +77,8 @@ export async function lockDirectory(dir: string): Promise<DirectoryLock> {
       server.close(() => resolve());
     });
     await place.close();
+    // Others may be in it: then it stays.
+    await rmdir(folder).catch(() => undefined);
   };
   try {
     await place.publish(server, name);
@@ -121,6 +135,7 @@ class LockFolder {
   async publish(server: net.Server, name: string): Promise<void> {
     const temporary = path.join(this.#dir, NEW + name);
     await listen(server, temporary).catch((error: unknown) => {
+      if (isMissing(error)) throw error;
       throw new Error(
         `a Unix socket can't be made in ${this.#dir} (${String(error)}): audit.dir must be on a file system that has them`,
         { cause: error },
@@ -212,6 +227,12 @@ async function connectTo(file: string): Promise<Standing> {
     });
     socket.on('end', () => finish(WORDS.get(word) ?? 'unsure'));
   });
+}
+
+/** For a socket the system says EACCES where its directory is missing. */
+function isMissing(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'EACCES';
 }
 
 function codeOf(error: unknown): string | null {

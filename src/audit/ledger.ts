@@ -1,14 +1,17 @@
 // The ledger on disk: chained JSON lines, group commit off the event loop, rotation by size. Lines
 // are written in the order in which they were appended, and a record counts as durable only after
-// fdatasync. While the disk refuses, nothing is dropped: lines wait, mutations are refused.
+// fdatasync. While the disk refuses, lines wait; who may add to them is for Room to say, and past a last
+// bound, where records are lost, the chain says so as soon as there is room again.
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, rename, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { LEDGER } from '../limits.ts';
 import { GENESIS, link } from './chain.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
-import { fileIndex, fileName, ledgerFiles, readTail } from './ledger-files.ts';
+import { fileName, syncDirectory } from './ledger-files.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
+import { recover, settle } from './recovery.ts';
+import { Room, type Share } from './room.ts';
 
 export interface LedgerOptions {
   readonly dir: string;
@@ -16,8 +19,11 @@ export interface LedgerOptions {
   readonly maxQueueBytes?: number;
   readonly clock?: () => Date;
   readonly onError?: (error: Error) => void;
-  /** For tests that take the disk away. */
+  /** A record could be neither written nor kept. */
+  readonly onLost?: () => void;
+  /** For tests that take the disk away, or what was not synced. */
   readonly openFile?: (file: string) => Promise<LedgerFile>;
+  readonly syncDirectory?: (dir: string) => Promise<void>;
 }
 
 /** What the ledger needs of a file handle. */
@@ -30,26 +36,35 @@ interface QueuedLine {
   readonly text: string;
   /** Name of the file that begins with this line; null where it goes on in the present one. */
   readonly startsFile: string | null;
+  readonly share: Share;
 }
 
 interface Waiter {
   readonly seq: number;
-  readonly resolve: (id: string) => void;
+  readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-  readonly id: string;
+  /** Until then it outlasts failures of the disk. */
+  readonly timer: NodeJS.Timeout | null;
 }
 
 export class Ledger implements AuditLog {
   readonly #dir: string;
   readonly #rotateBytes: number;
-  readonly #maxQueueBytes: number;
   readonly #clock: () => Date;
   readonly #onError: (error: Error) => void;
+  readonly #onLost: () => void;
   readonly #openFile: (file: string) => Promise<LedgerFile>;
+  readonly #syncDirectory: (dir: string) => Promise<void>;
   readonly #lock: DirectoryLock;
+  readonly #maxHeldBytes: number;
+  readonly room: Room;
+  /** Of the ledger's own records. */
+  readonly #own: Share;
   #log = randomBytes(16).toString('hex');
   #file: LedgerFile | null = null;
   #fileName = '';
+  /** It is in its directory for good. */
+  #isFileNamed = false;
   #fileIndex = 0;
   /** Bytes of the file that hold whole, written lines. */
   #fileBytes = 0;
@@ -61,6 +76,8 @@ export class Ledger implements AuditLog {
   /** A seal and the header of the next file are in the queue. */
   #rotating = false;
   #queueBytes = 0;
+  #lost = 0;
+  #lostSince = '';
   #waiters: Waiter[] = [];
   #failing: Error | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -72,16 +89,22 @@ export class Ledger implements AuditLog {
   private constructor(options: LedgerOptions, lock: DirectoryLock) {
     this.#dir = options.dir;
     this.#rotateBytes = options.rotateBytes ?? LEDGER.rotateBytes;
-    this.#maxQueueBytes = options.maxQueueBytes ?? LEDGER.queueBytes;
+    const maxQueueBytes = options.maxQueueBytes ?? LEDGER.queueBytes;
+    this.#maxHeldBytes = maxQueueBytes * LEDGER.heldFactor;
+    this.room = new Room(maxQueueBytes, () => this.#isDiskFine);
+    this.#own = this.room.share('');
     this.#clock = options.clock ?? (() => new Date());
     this.#onError = options.onError ?? (() => undefined);
+    this.#onLost = options.onLost ?? (() => undefined);
     this.#openFile = options.openFile ?? (async (file) => open(file, 'a', 0o600));
+    this.#syncDirectory = options.syncDirectory ?? syncDirectory;
     this.#lock = lock;
   }
 
   /** Opens the directory for writing, and goes on with the log that is there. */
   static async open(options: LedgerOptions): Promise<Ledger> {
-    await mkdir(options.dir, { recursive: true, mode: 0o700 });
+    const made = await mkdir(options.dir, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncDirectory(path.dirname(made));
     const lock = await lockDirectory(options.dir);
     try {
       const ledger = new Ledger(options, lock);
@@ -99,22 +122,58 @@ export class Ledger implements AuditLog {
   }
 
   get writable(): boolean {
-    return !this.#closed && this.#failing === null && this.#queueBytes < this.#maxQueueBytes;
+    return this.#isDiskFine && !this.room.isFull;
   }
 
-  append(entry: AuditEntry): string | null {
-    if (this.#closed || this.#queueBytes >= this.#maxQueueBytes) return null;
-    return this.#enqueue(entry);
+  get #isDiskFine(): boolean {
+    return !this.#closed && this.#failing === null;
+  }
+
+  append(entry: AuditEntry, share: Share = this.#own): string | null {
+    if (this.#closed || this.#queueBytes >= this.#maxHeldBytes) {
+      if (this.#lost++ === 0) this.#lostSince = this.#clock().toISOString();
+      this.#onLost();
+      return null;
+    }
+    if (this.#lost > 0) this.#recordLoss();
+    return this.#enqueue(entry, share);
   }
 
   async appendDurably(entry: AuditEntry): Promise<string> {
     if (!this.writable) throw this.#failing ?? new Error('the ledger takes no more records now');
-    const id = this.#enqueue(entry);
+    const id = this.#enqueue(entry, this.#own);
+    await this.#onDisk(null);
+    return id;
+  }
+
+  /** False: not all that was appended so far reached the disk in time. */
+  async durable(waitMs: number): Promise<boolean> {
+    return this.#onDisk(waitMs).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #onDisk(waitMs: number | null): Promise<void> {
     const seq = this.#seq;
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ seq, id, resolve, reject });
+      const expire = (): void => {
+        this.#waiters = this.#waiters.filter((one) => one !== waiter);
+        reject(this.#failing ?? new Error('the disk is too slow'));
+      };
+      const timer = waitMs === null ? null : setTimeout(expire, waitMs);
+      const waiter: Waiter = { seq, resolve, reject, timer };
+      this.#waiters.push(waiter);
       this.#write();
     });
+  }
+
+  #recordLoss(): void {
+    const detail = { records: this.#lost, since: this.#lostSince };
+    this.#lost = 0;
+    const reason =
+      'records were lost: the disk did not take them, and there was no room to keep them';
+    this.#enqueue({ kind: 'config', session: null, reason, detail }, this.#own);
   }
 
   /** Resolves when everything appended so far is on disk; rejects when the disk refuses. */
@@ -128,71 +187,44 @@ export class Ledger implements AuditLog {
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    if (this.#lost > 0) this.#recordLoss();
     await this.flush().catch((error: unknown) => this.#onError(asError(error)));
     this.#closed = true;
+    this.room.close();
+    for (let i = this.#queue.length; i > 0; i--) this.#onLost();
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#file?.close();
     await this.#lock.release();
   }
 
+  /** Goes on where the log ended, and says what a crash left behind its last whole record. */
   async #resume(): Promise<void> {
-    const files = await ledgerFiles(this.#dir);
-    const last = files.at(-1);
-    if (last === undefined) {
-      this.#startFile(null, 'log begun');
-      await this.flush();
-      return;
+    const found = await recover(this.#dir);
+    this.#log = found.log ?? this.#log;
+    this.#seq = found.seq;
+    this.#prev = found.hash ?? GENESIS;
+    this.#lastTime = found.time;
+    this.#fileIndex = found.fileIndex;
+    this.#fileName = found.file ?? '';
+    this.#fileBytes = found.fileBytes;
+    if (found.file === null || found.fileBytes === 0) {
+      const isNew = found.log === null;
+      const goesOn = found.isAfterSeal
+        ? 'file opened at a start: none followed the seal'
+        : 'file opened';
+      this.#startFile(found.previous, isNew ? 'log begun' : goesOn, found.file);
     }
-    const tail = await readTail(this.#dir, last);
-    this.#fileIndex = fileIndex(last);
-    if (tail !== null) {
-      this.#log = tail.log;
-      this.#seq = tail.seq;
-      this.#prev = tail.hash;
-      this.#lastTime = tail.time;
-      this.#fileName = last;
-    }
-    if (tail === null) {
-      // Not one whole line: a crash in the first write. The file stays, and the log says so.
-      await this.#resumeBefore(files.slice(0, -1), last);
-    } else if (tail.sealed) this.#startFile(last, 'file opened');
-    else {
-      this.#file = await this.#openFile(path.join(this.#dir, last));
-      this.#fileBytes = tail.wholeBytes;
-      if (tail.torn.length > 0) await this.#cutTorn(tail.torn);
+    for (const { bytes, sha256, keptIn } of found.cuts) {
+      const reason = 'a torn last line was cut off after a crash';
+      const detail = { bytes, sha256, kept_in: keptIn };
+      this.#enqueue({ kind: 'config', session: null, reason, detail }, this.#own);
     }
     await this.flush();
+    await settle(this.#dir, [...found.recordedCuts, ...found.cuts]);
   }
 
-  /** The last file is empty or torn in its first line: the chain goes on from the one before. */
-  async #resumeBefore(files: readonly string[], empty: string): Promise<void> {
-    const before = files.at(-1);
-    const tail = before === undefined ? null : await readTail(this.#dir, before);
-    await rename(path.join(this.#dir, empty), path.join(this.#dir, `${empty}.torn`));
-    if (tail !== null) {
-      this.#log = tail.log;
-      this.#seq = tail.seq;
-      this.#prev = tail.hash;
-      this.#lastTime = tail.time;
-    }
-    this.#startFile(before ?? null, `${empty} held no whole record and was set aside`);
-  }
-
-  /** A crash cut a line off. It was never acknowledged; what is there of it is kept beside. */
-  async #cutTorn(torn: Buffer): Promise<void> {
-    const side = `${this.#fileName}.torn`;
-    await appendFile(path.join(this.#dir, side), torn, { mode: 0o600 });
-    await this.#file!.truncate(this.#fileBytes);
-    this.#enqueue({
-      kind: 'config',
-      session: null,
-      reason: 'a torn last line was cut off after a crash',
-      detail: { bytes: torn.length, kept_in: side },
-    });
-  }
-
-  #enqueue(entry: AuditEntry): string {
-    const id = this.#add(entry);
+  #enqueue(entry: AuditEntry, share: Share): string {
+    const id = this.#add(entry, share);
     this.#schedule(LEDGER.groupMs);
     return id;
   }
@@ -205,7 +237,7 @@ export class Ledger implements AuditLog {
     }, delayMs);
   }
 
-  #add(entry: AuditEntry, startsFile: string | null = null): string {
+  #add(entry: AuditEntry, share: Share, startsFile: string | null = null): string {
     this.#seq++;
     const now = this.#clock().toISOString();
     // Never backwards within a log, whatever the clock does.
@@ -214,8 +246,9 @@ export class Ledger implements AuditLog {
     const id = `${Date.parse(time).toString(16).padStart(12, '0')}${randomBytes(10).toString('hex')}`;
     const { line, hash } = link({ seq: this.#seq, prev: this.#prev, time, id }, entry);
     this.#prev = hash;
-    this.#queue.push({ text: `${line}\n`, startsFile });
+    this.#queue.push({ text: `${line}\n`, startsFile, share });
     this.#queueBytes += line.length + 1;
+    this.room.take(share, line.length + 1);
     return id;
   }
 
@@ -242,11 +275,13 @@ export class Ledger implements AuditLog {
     const bytes = Buffer.from(text, 'utf8');
     await this.#file!.appendFile(bytes);
     await this.#file!.datasync();
+    if (!this.#isFileNamed) await this.#syncDirectory(this.#dir);
+    this.#isFileNamed = true;
     this.#written(group.length, text.length, bytes.length);
   }
 
   #written(lines: number, queuedBytes: number, fileBytes: number): void {
-    this.#queue.splice(0, lines);
+    for (const { share, text } of this.#queue.splice(0, lines)) this.room.give(share, text.length);
     this.#queueBytes -= queuedBytes;
     this.#fileBytes += fileBytes;
     this.#failing = null;
@@ -255,7 +290,12 @@ export class Ledger implements AuditLog {
     const upTo = this.#seq - this.#queue.length;
     const waiting = this.#waiters;
     this.#waiters = waiting.filter((waiter) => waiter.seq > upTo);
-    for (const waiter of waiting) if (waiter.seq <= upTo) waiter.resolve(waiter.id);
+    for (const { seq, timer, resolve } of waiting) {
+      if (seq > upTo) continue;
+      if (timer !== null) clearTimeout(timer);
+      resolve();
+    }
+    this.room.serve();
     if (this.#fileBytes >= this.#rotateBytes && !this.#rotating) this.#rotate();
   }
 
@@ -263,8 +303,9 @@ export class Ledger implements AuditLog {
     this.#failing = error;
     this.#onError(error);
     // Nobody may go on in the belief that these are on disk; the lines themselves stay queued.
-    for (const waiter of this.#waiters) waiter.reject(error);
-    this.#waiters = [];
+    const waiting = this.#waiters;
+    this.#waiters = waiting.filter(({ timer }) => timer !== null);
+    for (const { timer, reject } of waiting) if (timer === null) reject(error);
     const file = this.#file;
     this.#file = null;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -289,19 +330,18 @@ export class Ledger implements AuditLog {
   /** Seal and header are queued together, so that no record comes between. */
   #rotate(): void {
     this.#rotating = true;
-    this.#add({
-      kind: 'seal',
-      session: null,
-      reason: 'rotated',
-      detail: { log: this.#log, file: this.#fileName },
-    });
+    const detail = { log: this.#log, file: this.#fileName };
+    this.#add({ kind: 'seal', session: null, reason: 'rotated', detail }, this.#own);
     this.#startFile(this.#fileName, 'file opened');
   }
 
-  /** Queues a new file's first record, which names the file before and its last hash. */
-  #startFile(previous: string | null, reason: string): void {
-    this.#fileIndex++;
-    const file = fileName(this.#clock(), this.#fileIndex);
+  /**
+   * Queues a file's first record, which names the file before and its last hash. `empty` is one that is there
+   * and has no record yet.
+   */
+  #startFile(previous: string | null, reason: string, empty: string | null = null): void {
+    if (empty === null) this.#fileIndex++;
+    const file = empty ?? fileName(this.#clock(), this.#fileIndex);
     this.#add(
       {
         kind: 'checkpoint',
@@ -314,6 +354,7 @@ export class Ledger implements AuditLog {
           previous_hash: this.#prev,
         },
       },
+      this.#own,
       file,
     );
   }
@@ -324,6 +365,7 @@ export class Ledger implements AuditLog {
       this.#file = null;
       this.#fileName = name;
       this.#fileBytes = 0;
+      this.#isFileNamed = false;
       this.#rotating = false;
     }
     if (this.#file === null) await this.#openAgain();

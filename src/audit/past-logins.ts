@@ -18,7 +18,7 @@ export async function pastLogins(
 ): Promise<Set<string>> {
   const hashes = new Set<string>();
   for (const file of await recentFiles(dir, sinceMs, maxBytes)) {
-    for await (const { line, ended } of linesOf(createReadStream(file))) {
+    for await (const { line, ended } of linesOf(createReadStream(file), LEDGER.lineBytes)) {
       // Most lines are of something else: those are not parsed.
       if (!ended || !line.includes('"kind":"session_start"')) continue;
       const hash = tokenOf(line, sinceMs);

@@ -1,5 +1,6 @@
 // The audit record: names are a contract (docs/AUDIT.md); one JSON object, one line.
 import type { PrincipalRecord } from '../identity/principal.ts';
+import type { Share } from './room.ts';
 
 export type RecordKind =
   | 'session_start'
@@ -113,7 +114,7 @@ export interface AuditLog {
    * Queues a record and returns its id at once. Returns null when the log can't take it (disk
    * error, queue full): mutations are then refused, see `writable`.
    */
-  append(entry: AuditEntry): string | null;
+  append(entry: AuditEntry, share?: Share): string | null;
   /** Like append, and resolves with the id once the record is on disk (fsync); rejects when it can't be. */
   appendDurably(entry: AuditEntry): Promise<string>;
   /** False while the log can't be written: mutations get OVERLOADED. */

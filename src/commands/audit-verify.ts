@@ -24,6 +24,11 @@ export function reportText(report: VerifyReport | LedgerReport): string {
     }
     lines.push(`${report.result}: ${Object.keys(report.chains).length} chains`);
   } else lines.push(chainText(report));
+  for (const { file, bytes, sha256 } of report.torn) {
+    lines.push(`${file}: ${bytes} bytes that a crash left unfinished, recorded (sha256 ${sha256})`);
+  }
+  if (report.isCutOff)
+    lines.push('the last line is cut off; the gate sets it aside when it starts');
   if (report.openTail)
     lines.push('the last file is not sealed: the gate runs, or ended without rotating');
   return lines.join('\n');

@@ -9,6 +9,7 @@ import type { AuditEntry } from '../audit/record.ts';
 import { verifyLedgers } from '../audit/verify.ts';
 import { durationMs, durationPattern } from '../config/duration.ts';
 import { ConfigFault } from '../errors.ts';
+import { LEDGER } from '../limits.ts';
 import { linesOf } from '../lines.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import {
@@ -80,7 +81,8 @@ export async function suggest(
 async function* recordLines(dir: string): AsyncGenerator<string> {
   for (const folder of await ledgerFolders(dir)) {
     for (const file of await ledgerFiles(folder)) {
-      for await (const { line } of linesOf(createReadStream(path.join(folder, file)))) yield line;
+      const stream = createReadStream(path.join(folder, file));
+      for await (const { line } of linesOf(stream, LEDGER.lineBytes)) yield line;
     }
   }
 }

@@ -42,7 +42,7 @@ export function readGauges(
   });
   metrics.gauge(
     'upstream_connections',
-    pools((pool) => pool.ready),
+    pools((pool) => pool.open),
   );
   metrics.gauge(
     'upstream_in_flight',

@@ -59,7 +59,7 @@ they stand in.
 
   | what | asked for here | let off by |
   |-|-|-|
-  | USE, DESCRIBE | some grant in the keyspace | \`asCassandra: [keyspaces]\` |
+  | USE, DESCRIBE | some grant in the keyspace; ALL KEYSPACES for DESCRIBE SCHEMA and CLUSTER, and TABLES, TYPES, FUNCTIONS and AGGREGATES without a keyspace | \`asCassandra: [keyspaces]\` |
   | LIST ROLES, USERS, PERMISSIONS | DESCRIBE on ALL ROLES, or on the role named | \`asCassandra: [listing]\` |
   | system_traces | SELECT that names it: it holds everybody's texts and values | \`asCassandra: [traces]\` |
   | ALL in a grant | everything but AUTHORIZE, which is written out | \`asCassandra: [authorize]\` |

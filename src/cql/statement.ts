@@ -121,8 +121,8 @@ export interface SimpleSelection {
 }
 
 /**
- * What a DESCRIBE shows: all schemas (`cluster`), names only (`names`), one keyspace or an object
- * in it (`keyspace`), or one of two keyspaces, the text does not tell which (`either`).
+ * What a DESCRIBE shows: something of all keyspaces (`cluster`), their names only (`names`), one keyspace or an
+ * object in it (`keyspace`), or one of two keyspaces, the text does not tell which (`either`).
  */
 export interface Describe {
   readonly form: 'cluster' | 'names' | 'keyspace' | 'either';
@@ -165,7 +165,10 @@ export interface Statement {
   readonly keyspace: string | null;
   /** Has IF conditions, IF EXISTS or IF NOT EXISTS on rows (a lightweight transaction). */
   readonly lwt: boolean;
-  /** Some unqualified name was resolved through the request's or the session's keyspace. */
+  /**
+   * Some unqualified name was resolved through the request's or the session's keyspace; of a DESCRIBE also that it
+   * shows something else where there is none.
+   */
   readonly usesKeyspace: boolean;
   /** Index or view whose base table only the schema knows. */
   readonly lookup: {

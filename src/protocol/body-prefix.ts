@@ -73,7 +73,7 @@ export function responsePrefix(frame: Frame): ResponsePrefix {
   return { tracingId, warnings, payload, messageStart: reader.offset };
 }
 
-/** The same response with another message behind the same prefix (or other warnings in it). */
+/** The same response with another message, behind the same prefix or one with other warnings or none. */
 export function withMessage(
   frame: Frame,
   { tracingId, warnings, payload }: ResponsePrefix,
@@ -87,7 +87,7 @@ export function withMessage(
     version: frame.version,
     opcode: frame.opcode,
     streamId: frame.streamId,
-    flags: warnings === null ? frame.flags : frame.flags | FrameFlag.WARNING,
+    flags: warnings === null ? frame.flags & ~FrameFlag.WARNING : frame.flags | FrameFlag.WARNING,
     body: writer.writeRaw(message).toBuffer(),
   });
   return new Frame(bytes, 0, bytes.length);

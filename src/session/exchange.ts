@@ -1,6 +1,7 @@
 // One client request on its way: from the decision to the one answer it gets. It holds what the
 // answer needs (stream id, statement, the frame for a repeat) and nothing else.
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
+import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -16,7 +17,7 @@ import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import type { Connection, InFlight } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
-import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { Want } from '../upstream/route.ts';
 import type { LaneTicket } from '../upstream/ddl-lane.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
@@ -48,8 +49,8 @@ export interface Request {
   /** The text it stands for, as it was sent or prepared; null for a BATCH message. */
   readonly text: string | null;
   readonly consistency: number;
-  /** Keyspace that the upstream connection must be in, or null where any serves. */
-  readonly keyspace: string | null;
+  /** The state that the upstream connection must be in, or null where any serves. */
+  readonly keyspace: WantedKeyspace;
   /** The registered statements it executes: one of EXECUTE, the prepared children of a BATCH. */
   readonly prepared: readonly PreparedStatement[];
   /** What is bound to the first of them; null where there is none. */
@@ -145,7 +146,7 @@ export class Exchange implements InFlight, Want {
     return this.request.consistency;
   }
 
-  get keyspace(): string | null {
+  get keyspace(): WantedKeyspace {
     return this.request.keyspace;
   }
 

@@ -2,6 +2,7 @@
 // handler decodes as little as the decision needs and hands over to carryOut.
 import { ProtocolFault } from '../errors.ts';
 import { batchOf, isStatement } from '../cql/analyse.ts';
+import { wantedByExecute, wantedByPrepare, wantedByText } from '../cql/connection-state.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
@@ -14,7 +15,7 @@ import { decodeQuery } from '../protocol/messages/query.ts';
 import { CQL } from '../limits.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
-import { idDependsOnKeyspace, type PreparedStatement } from '../upstream/prepared.ts';
+import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
 import { carryOut } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
@@ -40,7 +41,7 @@ export function handleQuery(session: Session, frame: Frame): Outcome {
     statement,
     text: query,
     consistency: parameters.consistency,
-    keyspace: connectionKeyspace(session, statement, parameters.keyspace),
+    keyspace: wantedByText(statement, session.keyspace, parameters.keyspace),
     prepared: NONE,
     bound: null,
     parts: null,
@@ -60,7 +61,7 @@ export function handlePrepare(session: Session, frame: Frame): Outcome {
     statement,
     text: query,
     consistency: 0,
-    keyspace: idDependsOnKeyspace(statement) ? (keyspace ?? session.keyspace) : null,
+    keyspace: wantedByPrepare(statement, session.keyspace, keyspace),
     prepared: NONE,
     bound: null,
     parts: null,
@@ -89,8 +90,7 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
     statement: prepared.statement,
     text: prepared.text,
     consistency: parameters.consistency,
-    // A node executes in the keyspace the statement was prepared in, whatever the connection's.
-    keyspace: null,
+    keyspace: wantedByExecute(prepared.statement, prepared.keyspace),
     prepared: [prepared],
     bound: parameters,
     parts: null,
@@ -135,15 +135,18 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
       replies.invalid(to(session, frame), 'only INSERT, UPDATE and DELETE are allowed in a BATCH'),
     );
   }
-  const texts = parts.filter((part) => part.preparedId === null);
-  const usesKeyspace = texts.some((part) => part.statement.usesKeyspace);
+  // A prepared child was resolved when it was prepared.
+  const reading = parts.find((part) => part.preparedId === null && part.statement.usesKeyspace);
   return start(session, {
     opcode: Opcode.BATCH,
     frame,
     statement: whole,
     text: null,
     consistency: batch.consistency,
-    keyspace: usesKeyspace && batch.keyspace === null ? session.keyspace : null,
+    keyspace:
+      reading === undefined
+        ? null
+        : wantedByText(reading.statement, session.keyspace, batch.keyspace),
     prepared,
     bound,
     parts: { type: batch.type, statements: parts },
@@ -221,18 +224,6 @@ function later(
       }
     });
   return wait(outcome, null, true);
-}
-
-function connectionKeyspace(
-  session: Session,
-  statement: Statement,
-  requestKeyspace: string | null,
-): string | null {
-  if (requestKeyspace !== null) return null;
-  if (statement.usesKeyspace) return session.keyspace;
-  // `DESCRIBE x` without a keyspace means keyspace x, or else whatever x is in the keyspace that the
-  // connection happens to be in; there it can mean nothing but what was decided on.
-  return statement.describe?.form === 'keyspace' ? (statement.describe.keyspaces[0] ?? null) : null;
 }
 
 /**

@@ -1,6 +1,7 @@
 // UNPREPARED from a node: what the gate registered is prepared there again, and the request repeated
 // once, but only if clients would notice nothing: same id, and metadata byte-equal to what they were
 // given. Otherwise the client gets UNPREPARED and prepares itself.
+import { isInState, wantedToPrepareAgain, type WantedKeyspace } from '../cql/connection-state.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
 import { decodePrepared, resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
@@ -10,7 +11,7 @@ import type { Connection } from '../upstream/connection.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
-import { ANYWHERE } from '../upstream/route.ts';
+import { ANYWHERE, type Want } from '../upstream/route.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';
@@ -39,7 +40,8 @@ async function prepareAgain(
   const at = { node: connection.node, version, hasId: hasResultMetadataId(version) };
   return registry.repair(prepared, at, async () => {
     session.gate.metrics.counter('reprepared_total').value++;
-    const there = await connectionIn(exchange, prepared.keyspace, connection);
+    const wanted = wantedToPrepareAgain(prepared.statement, prepared.keyspace);
+    const there = await connectionIn(exchange, wanted, connection);
     const response = await there.request(
       Opcode.PREPARE,
       encodePrepare(prepared.text, version),
@@ -53,16 +55,14 @@ async function prepareAgain(
 /** The id depends on the keyspace of the connection it is prepared on, unless all names are full. */
 async function connectionIn(
   exchange: Exchange,
-  keyspace: string | null,
+  keyspace: WantedKeyspace,
   connection: Connection,
 ): Promise<Connection> {
-  if (connection.isReady && (keyspace === null || connection.keyspace === keyspace)) {
-    return connection;
-  }
+  if (connection.isReady && isInState(connection.keyspace, keyspace)) return connection;
   const node = nodeOf(exchange, connection);
   if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
   const route = exchange.session.route();
-  const want = { ...ANYWHERE, keyspace, preferred: [node], only: true };
+  const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true };
   return route.pick(want) ?? (await route.whenAvailable(want));
 }
 

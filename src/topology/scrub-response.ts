@@ -1,5 +1,7 @@
 // Takes addresses of nodes out of what a node answers: the texts and maps of an ERROR, warnings, and the rows
-// of the few statements that tell any. A response without one is passed on as the same object.
+// of the few statements that tell any; and the warning that tells in which keyspace a connection is. A response
+// without them is passed on as the same object.
+import { isAboutConnection } from '../cql/connection-state.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { responsePrefix, withMessage } from '../protocol/body-prefix.ts';
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
@@ -35,10 +37,19 @@ export function scrubResponse(frame: Frame, version: number, scrub: Scrub): Fram
 
 function scrubWarnings(frame: Frame, { nodes, gate }: Scrub): Frame {
   const prefix = responsePrefix(frame);
-  const warnings = (prefix.warnings ?? []).map((text) => nodes.scrub(text, gate, false));
-  if (warnings.every((text, i) => text === prefix.warnings![i])) return frame;
+  const before = prefix.warnings ?? [];
+  const warnings = before
+    .filter((text) => !isAboutConnection(text))
+    .map((text) => nodes.scrub(text, gate, false));
+  const isSame =
+    warnings.length === before.length && warnings.every((text, i) => text === before[i]);
+  if (isSame) return frame;
   const message = frame.buffer.subarray(prefix.messageStart, frame.end);
-  return withMessage(frame, { ...prefix, warnings }, message);
+  return withMessage(
+    frame,
+    { ...prefix, warnings: warnings.length === 0 ? null : warnings },
+    message,
+  );
 }
 
 function scrubError(frame: Frame, version: number, { nodes, gate }: Scrub): Frame {

@@ -61,7 +61,7 @@ export interface PoolState {
   readonly cassandraRole: string;
   readonly version: number;
   /** Connections open. */
-  readonly ready: number;
+  readonly open: number;
   readonly inFlight: number;
   readonly waiting: number;
 }
@@ -205,10 +205,10 @@ export class Cluster implements ControlListener {
 
   /** All pools, those that drain included, for metrics. */
   get poolStates(): readonly PoolState[] {
-    return this.#allRoutes().map(({ login, version, ready, inFlight, waiting }) => ({
+    return this.#allRoutes().map(({ login, version, open, inFlight, waiting }) => ({
       cassandraRole: login.name,
       version,
-      ready,
+      open,
       inFlight,
       waiting,
     }));

@@ -417,7 +417,8 @@ export class Connection implements Flushable {
       this.#answer(request, frame);
     }
     if (this.#streams.taken === 0) {
-      this.idleSinceMs = this.#lastReadAtMs;
+      // A heartbeat is no work: else nothing that is idle would ever be closed as that.
+      if (!this.#heartbeatUnderWay) this.idleSinceMs = this.#lastReadAtMs;
       this.#options.onIdle(this);
     }
   }

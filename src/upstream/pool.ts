@@ -1,7 +1,9 @@
 // The connections to one node as one Cassandra role, in one protocol version. The keyspace is a property
 // of a connection: fully qualified work goes to any, the rest only to one in its keyspace, and one with
-// nothing in flight is re-keyed by USE, which is two hundred times cheaper than a login. Who waits for
-// a connection, and which node is asked, is the route's affair (route.ts).
+// nothing in flight is re-keyed by USE, which is two hundred times cheaper than a login. No keyspace is a state
+// too, and one that a connection can't go back to: what needs it goes by a connection of its own, opened when it
+// is first needed and never sent a USE. Who waits for a connection, and which node is asked, is the route's
+// affair (route.ts).
 import { UPSTREAM } from '../limits.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
@@ -58,6 +60,9 @@ export class Pool {
   readonly #listener: PoolListener;
   readonly #connections: Connection[] = [];
   #opening = 0;
+  /** Stays in no keyspace, and serves only what needs that; not among `#connections`. */
+  #bare: Connection | null = null;
+  #bareIsOpening = false;
   #failures = 0;
   #nextOpenAtMs = 0;
   #lastFault: string | null = null;
@@ -78,16 +83,37 @@ export class Pool {
     this.#listener = listener;
   }
 
+  /** Connections for all but what needs one in no keyspace. */
   get ready(): number {
     return this.#connections.length;
   }
 
+  /** All connections that are open. */
+  get open(): number {
+    return this.#all.length;
+  }
+
   get inFlight(): number {
-    return this.#connections.reduce((sum, one) => sum + one.inFlight, 0);
+    return this.#all.reduce((sum, one) => sum + one.inFlight, 0);
   }
 
   get isIdle(): boolean {
-    return this.#connections.every((one) => one.inFlight === 0);
+    return this.#all.every((one) => one.inFlight === 0);
+  }
+
+  /** The connection that stays in no keyspace; null while there is none that can take a request. */
+  get bare(): Connection | null {
+    const bare = this.#bare;
+    return bare !== null && bare.hasRoom && bare.keyspace === null ? bare : null;
+  }
+
+  /** It is open, or about to be: no second one is opened. */
+  get hasBare(): boolean {
+    return this.#bare !== null || this.#bareIsOpening;
+  }
+
+  get #all(): readonly Connection[] {
+    return this.#bare === null ? this.#connections : [...this.#connections, this.#bare];
   }
 
   /** It has no connection, and the last attempt to get one failed. */
@@ -148,6 +174,15 @@ export class Pool {
     else if (keyspace !== null) this.#reserve(keyspace);
   }
 
+  /** Somebody needs a connection in no keyspace. False: none can be opened now. */
+  openBare(): boolean {
+    return this.hasBare || this.#open(true);
+  }
+
+  owns(connection: Connection): boolean {
+    return this.#connections.includes(connection);
+  }
+
   /** The node is said to be back: no backoff holds any more. */
   retryNow(): void {
     this.#nextOpenAtMs = 0;
@@ -156,18 +191,19 @@ export class Pool {
 
   /** The node is said to be down: connections that don't answer are found sooner. */
   probe(): void {
-    for (const one of this.#connections) one.probe();
+    for (const one of this.#all) one.probe();
   }
 
   /** Deadlines, heartbeats, an ended lease; `wanted` are the keyspaces that somebody waits for. */
   tick(nowMs: number, wanted: ReadonlySet<string>): void {
-    for (const one of [...this.#connections]) one.tick(nowMs);
+    // Before heartbeats are sent, which keep a connection busy for a moment.
+    if (wanted.size === 0) this.#shrink(nowMs);
+    for (const one of [...this.#all]) one.tick(nowMs);
     this.#suspect(nowMs);
     if (hasEnded(this.#options.login, nowMs)) this.dropAll(this.endedFault());
     for (const one of this.#connections) {
       if (one.reservedFor !== null && !wanted.has(one.reservedFor)) one.reservedFor = null;
     }
-    if (wanted.size === 0) this.#shrink(nowMs);
   }
 
   retire(): void {
@@ -181,7 +217,7 @@ export class Pool {
   }
 
   dropAll(fault: UpstreamFault): void {
-    for (const one of [...this.#connections]) one.destroy(fault);
+    for (const one of [...this.#all]) one.destroy(fault);
   }
 
   endedFault(): UpstreamFault {
@@ -194,9 +230,9 @@ export class Pool {
   /** One silent connection may have a slow query; whether the node hangs, the idle ones tell. */
   #suspect(nowMs: number): void {
     const { node } = this;
-    if (this.#connections.some((one) => one.isSuspect)) node.suspectedAtMs = nowMs;
+    if (this.#all.some((one) => one.isSuspect)) node.suspectedAtMs = nowMs;
     if (nowMs - node.suspectedAtMs > UPSTREAM.suspectAfterMs) return;
-    for (const one of this.#connections) {
+    for (const one of this.#all) {
       if (one.silentMs(nowMs) > UPSTREAM.suspectAfterMs) one.probe();
     }
   }
@@ -209,18 +245,23 @@ export class Pool {
     free.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).reservedFor = keyspace;
   }
 
-  #open(): void {
-    if (this.#closed || this.#retired || Date.now() < this.#nextOpenAtMs) return;
+  /** Whether an attempt was begun. */
+  #open(isBare = false): boolean {
+    if (this.#closed || this.#retired || Date.now() < this.#nextOpenAtMs) return false;
     if (hasEnded(this.#options.login, Date.now())) {
       this.#failed(this.endedFault());
-      return;
+      return false;
     }
     const { dial, version, login, compression, budget } = this.#options;
     if (!budget.take()) {
       this.#settleFirst(new UpstreamFault('busy', 'limits.poolConnections is reached'));
-      return;
+      return false;
     }
-    this.#opening++;
+    const isOpening = (is: boolean): void => {
+      if (isBare) this.#bareIsOpening = is;
+      else this.#opening += is ? 1 : -1;
+    };
+    isOpening(true);
     Connection.open({
       host: this.node.host,
       port: this.node.port,
@@ -232,7 +273,7 @@ export class Pool {
       onIdle: () => this.#listener.available(),
     }).then(
       (connection) => {
-        this.#opening--;
+        isOpening(false);
         this.#wasTried = true;
         this.#failures = 0;
         this.#lastFault = null;
@@ -241,17 +282,19 @@ export class Pool {
           connection.destroy(new UpstreamFault('unreachable', 'the pool is closed'));
           return;
         }
-        this.#connections.push(connection);
+        if (isBare) this.#bare = connection;
+        else this.#connections.push(connection);
         this.node.openConnections++;
         this.#settleFirst(null);
         this.#listener.opened();
       },
       (error: unknown) => {
-        this.#opening--;
+        isOpening(false);
         budget.give();
         this.#failed(asFault(error));
       },
     );
+    return true;
   }
 
   #failed(fault: UpstreamFault): void {
@@ -270,21 +313,26 @@ export class Pool {
   }
 
   #lost(connection: Connection): void {
-    const index = this.#connections.indexOf(connection);
-    if (index < 0) return;
-    this.#connections.splice(index, 1);
+    if (connection === this.#bare) this.#bare = null;
+    else {
+      const index = this.#connections.indexOf(connection);
+      if (index < 0) return;
+      this.#connections.splice(index, 1);
+    }
     this.node.openConnections--;
     this.#options.budget.give();
     if (!this.#closed) this.warm();
   }
 
   #shrink(nowMs: number): void {
-    if (this.#connections.length < this.#options.connections) this.warm();
-    if (this.#connections.length <= this.#options.connections) return;
-    const idle = this.#connections.find(
-      (one) => one.inFlight === 0 && nowMs - one.idleSinceMs > UPSTREAM.extraConnectionIdleMs,
-    );
-    idle?.destroy(new UpstreamFault('unreachable', 'closed as no longer needed'));
+    const { connections } = this.#options;
+    if (this.#connections.length < connections) this.warm();
+    const isUnused = (one: Connection): boolean =>
+      one.inFlight === 0 && nowMs - one.idleSinceMs > UPSTREAM.extraConnectionIdleMs;
+    const extra = this.#connections.length > connections ? this.#connections.find(isUnused) : null;
+    const fault = new UpstreamFault('unreachable', 'closed as no longer needed');
+    extra?.destroy(fault);
+    if (this.#bare !== null && isUnused(this.#bare)) this.#bare.destroy(fault);
   }
 }
 

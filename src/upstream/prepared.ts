@@ -14,7 +14,7 @@ export interface PreparedStatement {
   readonly key: string;
   readonly id: Buffer;
   readonly text: string;
-  /** Keyspace of the connection it was prepared in; null where the id does not depend on it. */
+  /** Keyspace of the connection it was prepared in; null where that was in none, or the id does not depend on it. */
   readonly keyspace: string | null;
   readonly statement: Statement;
   /** Names of bind markers in order, for statements that the gate evaluates itself. */
@@ -303,14 +303,6 @@ function isAt(id: Buffer, buffer: Buffer, start: number, length: number): boolea
 /** Ids are 16 bytes of MD5 in Cassandra; any length is taken, latin1 keeps each byte. */
 function keyOf(buffer: Buffer, start: number, end: number): string {
   return buffer.toString('latin1', start, end);
-}
-
-/**
- * Whether the id of a prepared statement depends on its connection's keyspace: yes, unless it is
- * over a table that is named in full (CASSANDRA-15252).
- */
-export function idDependsOnKeyspace({ family, kind, usesKeyspace }: Statement): boolean {
-  return usesKeyspace || !(family === 'read' || family === 'write' || kind === 'TRUNCATE');
 }
 
 function copyShape(prepared: Prepared): PreparedShape {

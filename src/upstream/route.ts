@@ -1,6 +1,7 @@
 // Where the requests of one Cassandra role and protocol version go: a pool for each node, the local
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
+import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { UPSTREAM } from '../limits.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
 import type { Connection } from './connection.ts';
@@ -10,8 +11,8 @@ import { asFault, Pool, type PoolOptions } from './pool.ts';
 
 /** What a request asks of its connection. */
 export interface Want {
-  /** That the connection must be in; null where the request names everything in full. */
-  readonly keyspace: string | null;
+  /** The state that the connection must be in; null where the request means the same in each. */
+  readonly keyspace: WantedKeyspace;
   /** Nodes that serve it best: the replicas of its row, or the node that its session reads system tables from. */
   readonly preferred: readonly ClusterNode[];
   /** The first of `preferred` that is reached, rather than the one with the least to do. */
@@ -87,6 +88,11 @@ export class Route {
     return this.pools.reduce((sum, pool) => sum + pool.ready, 0);
   }
 
+  /** Connections that are open. */
+  get open(): number {
+    return this.pools.reduce((sum, pool) => sum + pool.open, 0);
+  }
+
   get inFlight(): number {
     return this.pools.reduce((sum, pool) => sum + pool.inFlight, 0);
   }
@@ -142,21 +148,20 @@ export class Route {
 
   /** The connection that serves best now, or null: then `whenAvailable`. */
   pick(want: Want): Connection | null {
+    if (want.keyspace === NO_KEYSPACE) return this.#pickBare(want);
     return this.#pick(want, want.avoid) ?? (want.avoid === null ? null : this.#pickDespite(want));
   }
 
   /**
    * A connection for a client's own USE: one that is in that keyspace, or an idle one, marked as
    * being set to it until `settleKeyspace`. `offered` is what `whenAvailable` gave, and is kept for
-   * who was let in.
+   * who was let in; where the session has another route by now, it is no connection of this one.
    */
   pickForUse(keyspace: string, offered: Connection | null = null): Connection | null {
     const want = { ...ANYWHERE, keyspace };
     const there = this.pick(want);
     if (there !== null) return there;
-    const isFree =
-      offered?.isReady === true && offered.inFlight === 0 && offered.switchingTo === null;
-    const idle = isFree ? offered : this.#idle(want, keyspace);
+    const idle = this.#isFree(offered) ? offered : this.#idle(want, keyspace);
     if (idle !== null) {
       idle.switchingTo = keyspace;
       idle.reservedFor = null;
@@ -209,7 +214,9 @@ export class Route {
   /** Deadlines, heartbeats, lost connections, connections grown beyond the configured number. */
   tick(nowMs: number): void {
     const wanted = new Set<string>();
-    for (const { want } of this.#waiters) if (want.keyspace !== null) wanted.add(want.keyspace);
+    for (const { want } of this.#waiters) {
+      if (typeof want.keyspace === 'string') wanted.add(want.keyspace);
+    }
     for (const pool of this.pools) pool.tick(nowMs, wanted);
     for (const [pool, endAtMs] of this.#leaving) {
       if (!pool.isIdle && nowMs < endAtMs) continue;
@@ -265,8 +272,20 @@ export class Route {
     return pool;
   }
 
+  /** The one of the node that failed it only where no other node has one: it was not opened for nothing. */
+  #pickBare(want: Want): Connection | null {
+    let avoided: Connection | null = null;
+    for (const { node, bare } of this.#poolsFor(want)) {
+      if (bare === null) continue;
+      if (node.name !== want.avoid) return bare;
+      avoided = bare;
+    }
+    return avoided;
+  }
+
   #pick(want: Want, avoid: string | null): Connection | null {
-    const { keyspace, preferred, inOrder } = want;
+    const { preferred, inOrder } = want;
+    const keyspace = want.keyspace as string | null;
     let best: Connection | null = null;
     const tier = this.#tierInUse();
     for (const node of preferred) {
@@ -322,6 +341,13 @@ export class Route {
     return this.#tiers[this.#tierInUse()] ?? NO_POOLS;
   }
 
+  #isFree(offered: Connection | null): offered is Connection {
+    if (offered?.isReady !== true || offered.inFlight > 0 || offered.switchingTo !== null) {
+      return false;
+    }
+    return [...this.#byNode.values()].some((pool) => pool.owns(offered));
+  }
+
   #idle(want: Want, keyspace: string): Connection | null {
     for (const node of want.preferred) {
       const idle = this.#byNode.get(node)?.idle(keyspace) ?? null;
@@ -348,6 +374,7 @@ export class Route {
   #serve(waiter: Waiter): boolean {
     const { want, forUse } = waiter;
     const { keyspace } = want;
+    if (keyspace === NO_KEYSPACE) return this.#serveBare(waiter);
     const idle = keyspace === null ? null : this.#idle(want, keyspace);
     const there = this.pick(want) ?? (forUse ? idle : null);
     if (there !== null) {
@@ -362,6 +389,26 @@ export class Route {
     // One that is idle but promised is looked at again at the end of this turn.
     if (pools.some((pool) => pool.hasPromised)) return false;
     this.#grow(pools, keyspace);
+    return false;
+  }
+
+  /** One for each node that is asked: sessions change and describe the schema at one, and prepare there. */
+  #serveBare(waiter: Waiter): boolean {
+    const bare = this.#pickBare(waiter.want);
+    if (bare !== null) {
+      this.#promise(bare, waiter);
+      return true;
+    }
+    const { preferred, avoid } = waiter.want;
+    const pools = this.#poolsFor(waiter.want);
+    if (pools.some((pool) => pool.hasBare)) return false;
+    const cost = ({ node, inFlight }: Pool): number => {
+      if (node.name === avoid) return Infinity;
+      return node === preferred[0] ? -1 : inFlight;
+    };
+    const reached = pools.filter((pool) => pool.ready > 0).sort((a, b) => cost(a) - cost(b));
+    if (reached.length === 0) this.#grow(pools, null);
+    else reached.some((pool) => pool.openBare());
     return false;
   }
 

@@ -143,6 +143,7 @@ describe.skipIf(noNode)('a role with SELECT on one table', () => {
     'SELECT * FROM cqlgate.revocations',
     "INSERT INTO system_schema.keyspaces (keyspace_name) VALUES ('x')",
     'DESCRIBE CLUSTER',
+    'DESCRIBE TABLES',
     'LIST ROLES',
     'USE system_auth',
   ])('is refused: %s', async (text) => {
@@ -171,7 +172,7 @@ describe.skipIf(noNode)('a role with SELECT on one table', () => {
     async () => {
       const described = await cqlsh(
         'reader',
-        'DESCRIBE TABLE least.t;\nDESCRIBE KEYSPACE least;\nDESCRIBE TABLES;\n',
+        'DESCRIBE TABLE least.t;\nDESCRIBE KEYSPACE least;\nUSE least;\nDESCRIBE TABLES;\n',
       );
       expect(described.stderr).toBe('');
       expect(described.stdout).toContain('CREATE TABLE least.t');

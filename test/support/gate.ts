@@ -13,6 +13,7 @@ const MAIN = path.resolve(import.meta.dirname, '../../dist/main.js');
 export interface TestRole {
   readonly grants: readonly string[];
   readonly deny?: readonly string[];
+  readonly capabilities?: readonly string[];
   readonly cassandraRole?: string;
   readonly commit?: string;
   readonly session?: Readonly<Record<string, string>>;
@@ -177,6 +178,7 @@ export class TestGate {
             cassandraRole: role.cassandraRole ?? 'ci',
             grants: role.grants,
             ...(role.deny === undefined ? {} : { deny: role.deny }),
+            ...(role.capabilities === undefined ? {} : { capabilities: role.capabilities }),
             ...(role.commit === undefined ? {} : { commit: role.commit }),
             ...(role.session === undefined ? {} : { session: role.session }),
           },

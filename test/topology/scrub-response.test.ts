@@ -338,3 +338,44 @@ describe('rows', () => {
     expect(() => scrubRows(rowsFrame(body), 5, all, scrub)).toThrow(ProtocolFault);
   });
 });
+
+describe('a warning about the connection', () => {
+  const ABOUT =
+    '`USE <keyspace>` with prepared statements is considered to be an anti-pattern due to ambiguity in non-qualified table names. Keyspace used: b, statement keyspace: a, statement id: 00';
+  const VOID = Buffer.from([0, 0, 0, 1]);
+  const warned = (
+    opcode: number,
+    message: Buffer,
+    warnings: readonly string[],
+    flags = 0,
+  ): Frame => {
+    const writer = new Writer();
+    if ((flags & FrameFlag.TRACING) !== 0) writer.writeRaw(Buffer.alloc(16, 5));
+    writer.writeStringList(warnings);
+    return frame(opcode, writer.writeRaw(message).toBuffer(), { flags: flags | FrameFlag.WARNING });
+  };
+
+  it('is taken out, and with the last one the flag', () => {
+    const told = scrubResponse(warned(Opcode.RESULT, VOID, [ABOUT]), 5, scrub);
+    expect(told.flags & FrameFlag.WARNING).toBe(0);
+    expect(told.bytes().subarray(9)).toEqual(VOID);
+    expect(told.streamId).toBe(77);
+  });
+
+  it('leaves the others, in their order, and what else stands before the message', () => {
+    const response = warned(Opcode.RESULT, VOID, ['one', ABOUT, 'two'], FrameFlag.TRACING);
+    const told = scrubResponse(response, 5, scrub);
+    expect(told.flags).toBe(FrameFlag.WARNING | FrameFlag.TRACING);
+    const prefix = responsePrefix(told);
+    expect(prefix.warnings).toEqual(['one', 'two']);
+    expect(prefix.tracingId).toEqual(Buffer.alloc(16, 5));
+    expect(told.bytes().subarray(-4)).toEqual(VOID);
+  });
+
+  it('is taken out of an error too', () => {
+    const body = error(CqlErrorCode.INVALID, 'no').toBuffer();
+    const told = scrubResponse(warned(Opcode.ERROR, body, [ABOUT]), 5, scrub);
+    expect(told.flags & FrameFlag.WARNING).toBe(0);
+    expect(decodeError(told)).toEqual({ code: CqlErrorCode.INVALID, message: 'no' });
+  });
+});

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Prepared } from '../../src/protocol/messages/result.ts';
-import { idDependsOnKeyspace, PreparedRegistry } from '../../src/upstream/prepared.ts';
+import { idDependsOnKeyspace } from '../../src/cql/connection-state.ts';
+import { PreparedRegistry } from '../../src/upstream/prepared.ts';
 
 const id = (n: number) => Buffer.alloc(16, n);
 

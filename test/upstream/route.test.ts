@@ -2,12 +2,14 @@
 // has to wait for a connection.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NO_KEYSPACE } from '../../src/cql/connection-state.ts';
 import { UPSTREAM } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import type { Connection } from '../../src/upstream/connection.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
+import { UpstreamFault } from '../../src/upstream/faults.ts';
 import { ClusterNode } from '../../src/upstream/node.ts';
 import { ConnectionBudget } from '../../src/upstream/pool.ts';
 import { ANYWHERE, Route, type Want } from '../../src/upstream/route.ts';
@@ -332,4 +334,139 @@ describe('who waits for a connection', () => {
     route.tick(Date.now());
     await expect.poll(() => route.pick(ANYWHERE)?.inFlight).toBe(1);
   });
+});
+
+describe('who needs a connection in no keyspace', () => {
+  const want: Want = { ...ANYWHERE, keyspace: NO_KEYSPACE };
+
+  it('gets one of its own, opened when it is first needed and never sent a USE', async () => {
+    const route = single();
+    const ordinary = await route.whenAvailable(ANYWHERE);
+    expect(nodes[0]!.logins).toBe(1);
+    const bare = await route.whenAvailable(want);
+    expect(bare).not.toBe(ordinary);
+    expect(nodes[0]!.logins).toBe(2);
+    // Others go on with theirs, busy or not, and re-key it.
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    load(ordinary);
+    expect(route.pick(ANYWHERE)).toBe(ordinary);
+    for (const keyspace of ['a', 'b']) {
+      const other = await route.whenAvailable(inKeyspace(keyspace));
+      expect(other).not.toBe(bare);
+      expect(route.pickForUse(`own_${keyspace}`)).not.toBe(bare);
+    }
+    expect(bare.keyspace).toBeNull();
+    expect(route.pick(want)).toBe(bare);
+  });
+
+  it('opens no second one, however many there are', async () => {
+    const route = single();
+    await route.whenAvailable(ANYWHERE);
+    const got = await Promise.all(
+      Array.from({ length: 500 }, async () => route.whenAvailable(want)),
+    );
+    expect(new Set(got).size).toBe(1);
+    expect(nodes[0]!.logins).toBe(2);
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    const [bare] = got;
+    while (bare!.hasRoom) load(bare!);
+    expect(route.pick(want)).toBeNull();
+    const late = route.whenAvailable(want);
+    const rejected = expect(late).rejects.toMatchObject({ code: 'busy' });
+    // Nobody else is held up meanwhile.
+    expect(route.pick(ANYWHERE)?.inFlight).toBe(0);
+    expect((await route.whenAvailable(inKeyspace('a'))).keyspace).toBe('a');
+    route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
+    await rejected;
+    expect(nodes[0]!.logins).toBe(2);
+  });
+
+  it('is counted, looked after and closed like the others', async () => {
+    budget = new ConnectionBudget(2);
+    const route = single();
+    await route.whenAvailable(ANYWHERE);
+    const bare = await route.whenAvailable(want);
+    expect(budget.taken).toBe(2);
+    expect(route.open).toBe(2);
+    expect(route.ready).toBe(1);
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    load(bare);
+    expect(route.inFlight).toBe(1);
+    expect(route.isIdle).toBe(false);
+    const before = nodes[0]!.requests.length;
+    route.tick(Date.now() + UPSTREAM.probeAfterMs + 1);
+    await expect.poll(() => nodes[0]!.requests.length).toBeGreaterThan(before);
+    await bare.request(Opcode.OPTIONS, null, 1_000);
+    route.close();
+    expect(bare.isReady).toBe(false);
+    expect(budget.taken).toBe(0);
+  });
+
+  it('waits where no more connections may be open, and leaves those of others alone', async () => {
+    budget = new ConnectionBudget(1);
+    const route = single();
+    await route.whenAvailable(ANYWHERE);
+    const rejected = expect(route.whenAvailable(want)).rejects.toMatchObject({ code: 'busy' });
+    route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
+    await rejected;
+    expect(route.pick(ANYWHERE)?.isReady).toBe(true);
+    expect(nodes[0]!.logins).toBe(1);
+  });
+
+  it('gets another one when it was lost, and gives it up when nobody needs it', async () => {
+    const route = single();
+    await route.whenAvailable(ANYWHERE);
+    const bare = await route.whenAvailable(want);
+    bare.destroy(new UpstreamFault('unreachable', 'gone'));
+    expect(route.pick(want)).toBeNull();
+    const next = await route.whenAvailable(want);
+    expect(next).not.toBe(bare);
+    // Heartbeats do not count as need.
+    const { idleSinceMs } = next;
+    next.probe();
+    await expect.poll(() => next.inFlight).toBe(0);
+    await nextTurn();
+    expect(next.idleSinceMs).toBe(idleSinceMs);
+    const nowMs = idleSinceMs + UPSTREAM.extraConnectionIdleMs + 1;
+    await expect
+      .poll(() => {
+        route.tick(nowMs);
+        return next.isReady;
+      })
+      .toBe(false);
+    expect(route.open).toBe(1);
+  });
+
+  it('gets it at the one node that will do, and keeps to it', async () => {
+    const { route, known } = await overAll();
+    const pinned: Want = { ...want, preferred: [known[1]!], only: true };
+    const bare = await route.whenAvailable(pinned);
+    expect(bare.node).toBe(known[1]!.name);
+    for (let i = 0; i < 9; i++) expect(route.pick(want)).toBe(bare);
+    expect(route.pick({ ...pinned, avoid: known[1]!.name })).toBe(bare);
+    expect(route.open).toBe(4);
+  });
+
+  it('waits on at the route that takes the place of this one', async () => {
+    nodes[0]!.script = () => true;
+    const before = newRoute();
+    const successor = single();
+    await successor.whenAvailable(ANYWHERE);
+    const waiting = before.whenAvailable(want);
+    before.retire(successor);
+    expect((await waiting).isReady).toBe(true);
+    expect(successor.open).toBe(2);
+  });
+});
+
+it('takes no connection of another route for a USE', async () => {
+  const [before, after] = [single(), single()];
+  const offered = await before.whenAvailable(inKeyspace('a'), true);
+  await after.whenAvailable(ANYWHERE);
+  await nextTurn();
+  expect(before.pickForUse('b', offered)).toBe(offered);
+  offered.switchingTo = null;
+  const taken = after.pickForUse('b', offered);
+  expect(taken).not.toBeNull();
+  expect(taken).not.toBe(offered);
 });

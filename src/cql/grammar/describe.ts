@@ -1,5 +1,6 @@
 // DESCRIBE, which Cassandra answers to anyone: here every form is noted, so that policy can ask for
-// a grant in the keyspace it shows.
+// a grant in the keyspace it shows. A node looks at the keyspace of the connection while it carries one out
+// (connection-state.ts): `usesKeyspace` is set for each form in which it does, that it is in none included.
 import type { Describe } from '../statement.ts';
 import { functionName } from './functions.ts';
 import type { Parser } from './parser.ts';
@@ -12,21 +13,27 @@ export function describe(p: Parser): Describe {
   return found;
 }
 
-/** Lists of what is in the session's keyspace, or in all where there is none. */
+const EVERYTHING: Describe = { form: 'cluster', keyspaces: [] };
+
+/** Lists of what is in the session's keyspace, or in all of them where there is none. */
 const LISTS: ReadonlySet<string> = new Set(['tables', 'types', 'functions', 'aggregates']);
 
 function form(p: Parser): Describe {
-  if (p.accept('cluster')) return { form: 'cluster', keyspaces: [] };
+  if (p.accept('cluster')) {
+    // In a keyspace it shows the ranges of that one too.
+    p.usesKeyspace = true;
+    return EVERYTHING;
+  }
   if (p.accept('full')) {
     p.expect('schema');
-    return { form: 'cluster', keyspaces: [] };
+    return EVERYTHING;
   }
-  if (p.accept('schema')) return { form: 'cluster', keyspaces: [] };
+  if (p.accept('schema')) return EVERYTHING;
   if (p.accept('keyspaces')) return { form: 'names', keyspaces: [] };
   if (LISTS.has(p.wordAt(p.index))) {
     p.advance();
-    if (p.sessionKeyspace === null) return { form: 'names', keyspaces: [] };
-    return inKeyspace(p.defaultKeyspace());
+    p.usesKeyspace = true;
+    return p.sessionKeyspace === null ? EVERYTHING : inKeyspace(p.sessionKeyspace);
   }
   if (p.is('only') && p.isNext('keyspace')) p.advance();
   if (p.accept('keyspace')) {
@@ -50,8 +57,9 @@ function anything(p: Parser): Describe {
     return inKeyspace(first);
   }
   // One word is a keyspace, or an object of the session's: policy asks in both.
+  p.usesKeyspace = true;
   if (p.sessionKeyspace === null) return inKeyspace(first);
-  return { form: 'either', keyspaces: [first, p.defaultKeyspace()] };
+  return { form: 'either', keyspaces: [first, p.sessionKeyspace] };
 }
 
 function inKeyspace(keyspace: string): Describe {

@@ -1,7 +1,8 @@
 // `cqlgate analyse --lines`: one JSON string (a CQL text) per line in, one JSON object per line out.
 import type { Readable, Writable } from 'node:stream';
 import { analyse, isStatement } from '../cql/analyse.ts';
-import { formatNeed, quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
+import { formatNeed } from '../cql/resource.ts';
 import { linesOf } from '../lines.ts';
 
 export type Analysis =

@@ -1,6 +1,7 @@
 // Which part of a running gate each gauge is read from.
 import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
+import { compoundKey } from '../compound-key.ts';
 import type { Labels } from '../metrics/metrics.ts';
 import type { Gate } from '../session/gate.ts';
 import type { PoolState } from '../upstream/cluster.ts';
@@ -20,8 +21,8 @@ export function readGauges(
     const sums = new Map<string, [Labels, number]>();
     for (const pool of cluster.poolStates) {
       const labels = [pool.cassandraRole, `v${pool.version}`];
-      const before = sums.get(labels.join())?.[1] ?? 0;
-      sums.set(labels.join(), [labels, before + value(pool)]);
+      const key = compoundKey(...labels);
+      sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value(pool)]);
     }
     return [...sums.values()];
   };
@@ -36,7 +37,8 @@ export function readGauges(
     const counts = new Map<string, [Labels, number]>();
     for (const { datacenter, isReachable } of cluster.nodes) {
       const labels = [datacenter, isReachable ? 'yes' : 'no'];
-      counts.set(labels.join(), [labels, (counts.get(labels.join())?.[1] ?? 0) + 1]);
+      const key = compoundKey(...labels);
+      counts.set(key, [labels, (counts.get(key)?.[1] ?? 0) + 1]);
     }
     return [...counts.values()];
   });

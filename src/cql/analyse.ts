@@ -15,6 +15,7 @@ import { alter, create, drop } from './grammar/schema.ts';
 import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
 import { plainSelection, topologySelection } from './grammar/topology-select.ts';
+import { compoundKey } from '../compound-key.ts';
 import { CQL } from '../limits.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';
@@ -212,10 +213,13 @@ function batchStatement(p: Parser): Statement {
 
 /** Children of the same key are decided in the same way. */
 function childKey({ kind, table, lwt }: Modification, p: Parser): string {
-  const plain = `${kind}\0${table.keyspace}\0${table.table}`;
+  const plain = compoundKey(kind, table.keyspace, table.table);
   if (!lwt && p.calls.size + p.types.size === 0) return plain;
-  const names = [...p.calls.keys(), '', ...p.types.keys()].join('\0\0');
-  return `${plain}\0${names}\0${lwt ? JSON.stringify(p.restricted) : ''}`;
+  const calls = compoundKey(...p.calls.keys());
+  const types = compoundKey(...p.types.keys());
+  if (!lwt) return compoundKey(plain, calls, types);
+  const compared = p.restricted === null ? null : compoundKey(...p.restricted);
+  return compoundKey(plain, calls, types, compared);
 }
 
 /** A BATCH of these: what each needs, once. */

@@ -102,7 +102,9 @@ export interface LexicalError {
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/iy;
 const EIGHT_HEX = /[0-9a-f]{8}-/iy;
-const DURATION = /-?(?:\d+(?:y|mo|w|d|h|ms|m|s|us|µs|ns))+/iy;
+/** Not by the flag `i`: to that the micro sign U+00B5 is the same as the letters U+03BC and U+039C. */
+const DURATION =
+  /-?(?:\d+(?:[yY]|[mM][oO]|[wW]|[dD]|[hH]|[mM][sS]|[mM]|[sS]|[uU\u00b5][sS]|[nN][sS]))+/y;
 const ISO_DURATION =
   /-?P(?:\d+W|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}|(?=\d|T\d)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+S)?)?)/y;
 const FLOAT = /-?\d+(?:\.(?!\.(?!\.))\d*)?(?:e[+-]?\d+)?/iy;
@@ -223,6 +225,9 @@ export function tokenize(text: string): Tokens | LexicalError {
   return tokens;
 }
 
+/** Cassandra takes it; nobody needs it, and whatever ends a text at U+0000 would see another name. */
+export const NUL_IN_NAME = 'a name holds the character U+0000, which cqlgate does not take';
+
 const FOREIGN_CHARACTER = 'a character that CQL does not have';
 
 function noCql(reason: string, position: number): LexicalError {
@@ -247,6 +252,9 @@ function longer(text: string, at: number, code: number, tokens: Tokens): number 
   if (code === 0x22) {
     const end = quotedEnd(text, at, '"');
     if (end < 0) return noCql('a quoted name is not closed', at);
+    for (let i = at + 1; i < end; i++) {
+      if (text.charCodeAt(i) === 0) return { reason: NUL_IN_NAME, position: i, isNoCql: false };
+    }
     tokens.push(end === at + 2 ? Kind.EMPTY_QUOTED : Kind.QUOTED, at, end);
     return end;
   }

@@ -3,6 +3,7 @@
 // overloads. As in Cassandra's own authorize() methods; where Cassandra would choose an overload by
 // its arguments' types, all of the same number of arguments are asked for.
 import type { FunctionCall, Need, Overload, Schema, Statement } from './statement.ts';
+import { isSameSignature, isUnread } from './type.ts';
 
 /** `statement.needs` itself where the schema adds nothing, which is nearly always. */
 export function needsOf(statement: Statement, schema: Schema): readonly Need[] {
@@ -55,7 +56,10 @@ function needsOfDefinition(
   const overloads = schema.overloads(keyspace, name);
   if (overloads === null || change === 'create') return statement.needs;
   if (change === 'replace') {
-    const isThere = overloads.some((one) => one.signature === signature);
+    if (signature === null || overloads.some((one) => isUnread(one.signature))) {
+      return statement.needs;
+    }
+    const isThere = overloads.some((one) => isSameSignature(one.signature, signature));
     return statement.needs.filter(
       ({ permission }) => permission !== (isThere ? 'CREATE' : 'ALTER'),
     );

@@ -1,16 +1,19 @@
-// Names, resources and needs as CQL writes them: quoted only where they have to be.
+// Resources and needs as CQL writes them. What is written here is read back as the same resource, so
+// that equal texts are equal resources.
 import { KEYWORDS } from './keywords.ts';
+import { quoteIfNeeded } from './quote.ts';
 import type { Need, Resource } from './statement.ts';
-
-/** A name as CQL needs it written: `ks`, `"Ks"`, `"a""b"`. */
-export function quoteIfNeeded(name: string): string {
-  const isPlain = /^[a-z][a-z0-9_]*$/.test(name) && KEYWORDS.get(name) !== 'reserved';
-  if (isPlain && name !== 'true' && name !== 'false') return name;
-  return `"${name.replaceAll('"', '""')}"`;
-}
+import { formatSignature } from './type.ts';
 
 function qualified(keyspace: string, name: string): string {
   return `${quoteIfNeeded(keyspace)}.${quoteIfNeeded(name)}`;
+}
+
+/** `ttl` and `key` are no names of functions without quotes, and `expr(` is a word of its own. */
+function quoteFunctionIfNeeded(name: string): string {
+  const wordClass = KEYWORDS.get(name);
+  const isWord = wordClass === 'special' || wordClass === 'key' || name === 'expr';
+  return quoteIfNeeded(name, isWord);
 }
 
 /** `TABLE ks.t`, `ALL TABLES IN KEYSPACE ks`, as in a GRANT. */
@@ -23,13 +26,16 @@ export function formatResource(resource: Resource): string {
     case 'TABLE':
       return `TABLE ${qualified(resource.keyspace, resource.table)}`;
     case 'FUNCTION': {
-      const types = resource.signature === null ? '' : `(${resource.signature})`;
-      return `FUNCTION ${qualified(resource.keyspace, resource.name)}${types}`;
+      const { keyspace, name, signature } = resource;
+      const types = signature === null ? '' : `(${formatSignature(signature)})`;
+      return `FUNCTION ${quoteIfNeeded(keyspace)}.${quoteFunctionIfNeeded(name)}${types}`;
     }
     case 'ROLE':
-      return `ROLE ${quoteIfNeeded(resource.role)}`;
-    case 'MBEAN':
-      return `MBEAN '${resource.pattern.replaceAll("'", "''")}'`;
+      return `ROLE ${resource.role === '' ? "''" : quoteIfNeeded(resource.role)}`;
+    case 'MBEAN': {
+      const word = /[*?]/.test(resource.pattern) ? 'MBEANS' : 'MBEAN';
+      return `${word} '${resource.pattern.replaceAll("'", "''")}'`;
+    }
     case 'ALL KEYSPACES':
     case 'ALL FUNCTIONS':
     case 'ALL ROLES':

@@ -6,8 +6,8 @@ import type { Statement, Unanalysable } from './statement.ts';
 
 /** A statement's objects, estimated high. */
 const ENTRY_BYTES = 2048;
-/** `null` and a keyspace named so must not meet. */
-const NO_KEYSPACE = '\0';
+/** By keyspace, and by text; no keyspace is `null`, which no client can send as a name. */
+type Kept = Map<string | null, Map<string, Statement | Unanalysable>>;
 
 export class StatementCache {
   readonly #maxBytes: number;
@@ -18,8 +18,8 @@ export class StatementCache {
    */
   readonly #seen = new Uint32Array(CQL.textsSeen);
   /** The younger half of what is kept; when full it becomes the older half. */
-  #young = new Map<string, Map<string, Statement | Unanalysable>>();
-  #old = new Map<string, Map<string, Statement | Unanalysable>>();
+  #young: Kept = new Map();
+  #old: Kept = new Map();
   #youngBytes = 0;
 
   constructor({ maxBytes }: { readonly maxBytes: number }) {
@@ -28,16 +28,15 @@ export class StatementCache {
 
   /** For texts up to `CQL.cachedTextLength`. */
   get(text: string, keyspace: string | null): Statement | Unanalysable {
-    const scope = keyspace ?? NO_KEYSPACE;
-    const young = this.#young.get(scope)?.get(text);
+    const young = this.#young.get(keyspace)?.get(text);
     if (young !== undefined) return young;
-    const old = this.#old.get(scope)?.get(text);
+    const old = this.#old.get(keyspace)?.get(text);
     if (old !== undefined) {
-      this.#keep(scope, text, old);
+      this.#keep(keyspace, text, old);
       return old;
     }
     const result = analyse(text, keyspace);
-    if (this.#comesAgain(text)) this.#keep(scope, text, result);
+    if (this.#comesAgain(text)) this.#keep(keyspace, text, result);
     return result;
   }
 
@@ -51,7 +50,7 @@ export class StatementCache {
   }
 
   /** Two generations instead of a list in order of use: a hit costs nothing but the look-up. */
-  #keep(scope: string, text: string, result: Statement | Unanalysable): void {
+  #keep(keyspace: string | null, text: string, result: Statement | Unanalysable): void {
     if ('kind' in result) result.isKept = true;
     const bytes = ENTRY_BYTES + 2 * text.length;
     if (2 * (this.#youngBytes + bytes) > this.#maxBytes) {
@@ -59,10 +58,10 @@ export class StatementCache {
       this.#young = new Map();
       this.#youngBytes = 0;
     }
-    let texts = this.#young.get(scope);
+    let texts = this.#young.get(keyspace);
     if (texts === undefined) {
       texts = new Map();
-      this.#young.set(scope, texts);
+      this.#young.set(keyspace, texts);
     }
     texts.set(text, result);
     this.#youngBytes += bytes;

@@ -1,6 +1,8 @@
 // What the analyser found in one CQL text: its kind, every resource it touches, the permissions
 // that Cassandra would ask for, and a few flags the data path needs. Never its values.
 
+import type { Signature } from './type.ts';
+
 /** Cassandra's permissions, in the order of its own enum (org.apache.cassandra.auth.Permission). */
 export const PERMISSIONS = [
   'CREATE',
@@ -28,8 +30,8 @@ export type Resource =
       readonly type: 'FUNCTION';
       readonly keyspace: string;
       readonly name: string;
-      /** Its arguments' types as signatures are compared by; null where the text does not tell. */
-      readonly signature: string | null;
+      /** Its arguments' types; null where the text does not tell. */
+      readonly signature: Signature | null;
     }
   | { readonly type: 'ALL ROLES' }
   | { readonly type: 'ROLE'; readonly role: string }
@@ -159,7 +161,7 @@ export interface Statement {
   readonly types: readonly { readonly keyspace: string; readonly name: string }[];
   /** Columns whose values are read, by SELECT; null is all of them. */
   readonly columns: readonly string[] | null;
-  /** Columns that WHERE of a SELECT, or IF, compares; null is perhaps all. */
+  /** Columns that WHERE or ANN of a SELECT, or IF, compares; null is perhaps all. */
   readonly restricted: readonly string[] | null;
   /** The keyspace the statement works in: of its table, of USE, of the keyspace DDL; else null. */
   readonly keyspace: string | null;
@@ -180,7 +182,7 @@ export interface Statement {
   readonly defines: {
     readonly keyspace: string;
     readonly name: string;
-    readonly signature: string | null;
+    readonly signature: Signature | null;
     readonly change: 'create' | 'replace' | 'drop';
   } | null;
   /** Only for SELECTs over keyspaces system and system_traces; null there means: not that simple. */
@@ -209,10 +211,10 @@ export interface Unanalysable {
 
 /** A function or aggregate of the schema. */
 export interface Overload {
-  readonly signature: string;
+  readonly signature: Signature;
   readonly arity: number;
   /** For an aggregate, the functions that run with it. */
-  readonly runs: readonly { readonly name: string; readonly signature: string }[];
+  readonly runs: readonly { readonly name: string; readonly signature: Signature }[];
 }
 
 /** What the schema says that no text does. Implemented by src/upstream, empty in tests and `analyse`. */

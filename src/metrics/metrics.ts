@@ -1,5 +1,6 @@
 // What is counted while the gate runs. Plain numbers in plain objects: a count on the hot path is one
 // addition; names, labels and formats are looked at only when somebody asks.
+import { compoundKey } from '../compound-key.ts';
 import { METRICS } from '../limits.ts';
 import {
   COUNTERS,
@@ -30,12 +31,12 @@ class Series<T> {
   }
 
   of(...labels: string[]): T {
-    const key = labels.join('\0');
+    const key = compoundKey(...labels);
     const found = this.#all.get(key);
     if (found !== undefined) return found.series;
     if (this.#all.size >= METRICS.seriesPerMetric) {
       const other = new Array<string>(this.#labels).fill('other');
-      if (key !== other.join('\0')) return this.of(...other);
+      if (key !== compoundKey(...other)) return this.of(...other);
     }
     const series = this.#make();
     this.#all.set(key, { labels, series });

@@ -178,7 +178,8 @@ function specialAsked(
 
 /**
  * Masks are applied by Cassandra for the login that the gate uses, which may see more than the role:
- * then only a role with UNMASK gets an answer. Comparing with a masked column shows its value.
+ * then only a role with UNMASK gets an answer. Comparing with a masked column shows its value; and the
+ * row that a condition does not fit comes back as it is, for Cassandra masks no answer of a write.
  */
 function masksAsked(role: Role, statement: Statement, schema: Schema): Denial | null {
   for (const child of statement.children) {
@@ -194,11 +195,14 @@ function masksAsked(role: Role, statement: Statement, schema: Schema): Denial | 
   if (role.find('UNMASK', resource) !== null) return null;
   const touches = (columns: readonly string[] | null): boolean =>
     columns === null || columns.some((column) => masked.has(column));
+  if (statement.kind !== 'SELECT') {
+    return touches(statement.restricted) ? missingOf(role, ['UNMASK'], resource) : null;
+  }
   if (touches(statement.restricted) && role.find('SELECT_MASKED', resource) === null) {
     return missingOf(role, ['UNMASK', 'SELECT_MASKED'], resource);
   }
   const unmasks = (): boolean => schema.unmasks(role.cassandraRole, table.keyspace, table.table);
-  if (statement.kind !== 'SELECT' || !touches(statement.columns) || !unmasks()) return null;
+  if (!touches(statement.columns) || !unmasks()) return null;
   return missingOf(role, ['UNMASK'], resource);
 }
 

@@ -1,5 +1,6 @@
 // A role with its grants laid out for look-up: for each resource, who allows which permission.
 import type { Capability, Permission, Resource, StatementKind } from '../cql/statement.ts';
+import { isSameSignature, type Signature } from '../cql/type.ts';
 import type { Grant } from './grant.ts';
 import { GATE_KEYSPACE, isAlwaysReadable, SYSTEM_KEYSPACES, TRACES } from './system-keyspaces.ts';
 
@@ -44,8 +45,10 @@ const ALWAYS_READABLE = 'SELECT on system tables that every login may read';
 
 type ByPermission = Map<Permission, string>;
 
-/** Names may hold any character but NUL. */
-const SEPARATOR = '\0';
+interface OverloadGrants {
+  readonly signature: Signature;
+  readonly grants: ByPermission;
+}
 
 export class Role {
   readonly name: string;
@@ -59,10 +62,12 @@ export class Role {
   readonly #all: ByPermission = new Map();
   readonly #keyspaces = new Map<string, ByPermission>();
   readonly #allTables = new Map<string, ByPermission>();
-  readonly #tables = new Map<string, ByPermission>();
+  /** By keyspace, then by table. */
+  readonly #tables = new Map<string, Map<string, ByPermission>>();
   readonly #allFunctions: ByPermission = new Map();
   readonly #keyspaceFunctions = new Map<string, ByPermission>();
-  readonly #functions = new Map<string, ByPermission>();
+  /** By keyspace, then by name. */
+  readonly #functions = new Map<string, Map<string, OverloadGrants[]>>();
   readonly #allRoles: ByPermission = new Map();
   readonly #roles = new Map<string, ByPermission>();
   readonly #prefixes: { readonly prefix: string; readonly grants: ByPermission }[] = [];
@@ -134,7 +139,7 @@ export class Role {
   #onTable(permission: Permission, keyspace: string, table: string): string | null {
     if (permission === 'SELECT' && this.#mayAlwaysRead(keyspace, table)) return ALWAYS_READABLE;
     return (
-      this.#tables.get(keyspace + SEPARATOR + table)?.get(permission) ??
+      this.#tables.get(keyspace)?.get(table)?.get(permission) ??
       this.#allTables.get(keyspace)?.get(permission) ??
       this.#onKeyspace(permission, keyspace)
     );
@@ -175,10 +180,9 @@ export class Role {
   ): string | null {
     const wider = this.#onFunctions(permission, keyspace);
     if (wider !== null || keyspace === GATE_KEYSPACE) return wider;
-    const prefix = keyspace + SEPARATOR + name + SEPARATOR;
-    if (signature !== null) return this.#functions.get(prefix + signature)?.get(permission) ?? null;
-    for (const [key, grants] of this.#functions) {
-      const text = key.startsWith(prefix) ? grants.get(permission) : undefined;
+    for (const overload of this.#functions.get(keyspace)?.get(name) ?? []) {
+      if (signature !== null && !isSameSignature(overload.signature, signature)) continue;
+      const text = overload.grants.get(permission);
       if (text !== undefined) return text;
     }
     return null;
@@ -213,16 +217,14 @@ export class Role {
       case 'ALL TABLES IN KEYSPACE':
         return entry(this.#allTables, resource.keyspace);
       case 'TABLE':
-        return entry(this.#tables, resource.keyspace + SEPARATOR + resource.table);
+        return entry(entry(this.#tables, resource.keyspace), resource.table);
       case 'ALL FUNCTIONS':
         return this.#allFunctions;
       case 'ALL FUNCTIONS IN KEYSPACE':
         return entry(this.#keyspaceFunctions, resource.keyspace);
       case 'FUNCTION':
-        return entry(
-          this.#functions,
-          [resource.keyspace, resource.name, resource.signature].join(SEPARATOR),
-        );
+        // A grant names its overload; one that does not would give none.
+        return this.#overload(resource);
       case 'ALL ROLES':
         return this.#allRoles;
       case 'ROLE':
@@ -238,13 +240,25 @@ export class Role {
         return new Map();
     }
   }
+
+  #overload({ keyspace, name, signature }: Extract<Resource, { type: 'FUNCTION' }>): ByPermission {
+    const byName = entry(this.#functions, keyspace);
+    const overloads = byName.get(name) ?? [];
+    byName.set(name, overloads);
+    const grants: ByPermission = new Map();
+    if (signature === null) return grants;
+    const known = overloads.find((one) => isSameSignature(one.signature, signature));
+    if (known !== undefined) return known.grants;
+    overloads.push({ signature, grants });
+    return grants;
+  }
 }
 
-function entry(map: Map<string, ByPermission>, key: string): ByPermission {
-  let found = map.get(key);
+function entry<Key, Value>(map: Map<string, Map<Key, Value>>, name: string): Map<Key, Value> {
+  let found = map.get(name);
   if (found === undefined) {
     found = new Map();
-    map.set(key, found);
+    map.set(name, found);
   }
   return found;
 }

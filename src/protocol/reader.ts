@@ -59,6 +59,21 @@ export class Reader {
     return this.#text(this.readShort(field), field);
   }
 
+  /** A [string] that names something. U+0000 is refused there, as it is in CQL texts. */
+  readName(field: string): string {
+    const name = this.readString(field);
+    if (name.includes('\0')) throw this.#nulIn(field);
+    return name;
+  }
+
+  /** Steps over a [string] that names something. */
+  skipName(field: string): void {
+    const length = this.readShort(field);
+    this.#need(length, field);
+    const end = this.offset + length;
+    while (this.offset < end) if (this.buffer[this.offset++] === 0) throw this.#nulIn(field);
+  }
+
   readLongString(field: string): string {
     const length = this.readInt(field);
     if (length < 0) throw this.fault(`${field} has the negative length ${length}`);
@@ -125,7 +140,7 @@ export class Reader {
   readStringMap(field: string): Map<string, string> {
     const count = this.readShort(field);
     const values = new Map<string, string>();
-    for (let i = 0; i < count; i++) values.set(this.readString(field), this.readString(field));
+    for (let i = 0; i < count; i++) values.set(this.readName(field), this.readName(field));
     return values;
   }
 
@@ -163,6 +178,10 @@ export class Reader {
       throw this.fault(`${field}: Cannot decode string as UTF8`);
     }
     return this.buffer.toString('utf8', start, end);
+  }
+
+  #nulIn(field: string): ProtocolFault {
+    return this.fault(`${field} holds the character U+0000, which cqlgate does not take`);
   }
 
   #need(bytes: number, field: string): void {

@@ -3,11 +3,12 @@
 import { auth, Client, policies, type types } from 'cassandra-driver';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import type { LoadedConfig } from '../config/load.ts';
-import { formatResource, quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
+import { formatResource } from '../cql/resource.ts';
 import { PERMISSIONS, type Need, type Resource } from '../cql/statement.ts';
+import { storedSignature, storedTypes } from '../cql/stored-type.ts';
 import { ConfigFault, CqlErrorCode } from '../errors.ts';
 import { PROVISION } from '../limits.ts';
-import { signatureOf } from '../upstream/schema.ts';
 import type { Held, HeldRole } from './plan.ts';
 import { rightsOf } from './rights.ts';
 import type { Existing } from './wanted.ts';
@@ -114,7 +115,7 @@ export async function readExisting(client: Client): Promise<Existing> {
       type: 'FUNCTION' as const,
       keyspace: String(row['keyspace_name']),
       name: String(row['name']),
-      signature: signatureOf((row['argument_types'] as string[] | null) ?? []),
+      signature: storedSignature((row['argument_types'] as string[] | null) ?? [], noneOfThatName),
     })),
     ...roles.map((row) => ({ type: 'ROLE' as const, role: String(row['role']) })),
   ];
@@ -143,6 +144,9 @@ export async function readHeld(client: Client, names: readonly string[]): Promis
   return held;
 }
 
+/** The list does not tell a user's type `int` from Cassandra's: taken for the latter on both sides. */
+const noneOfThatName = (): boolean => false;
+
 /** How LIST PERMISSIONS shows resources (toString of org.apache.cassandra.auth.*Resource). */
 const SHOWN: readonly [RegExp, (...parts: string[]) => Resource][] = [
   [/^<all keyspaces>$/, () => ({ type: 'ALL KEYSPACES' })],
@@ -163,7 +167,7 @@ const SHOWN: readonly [RegExp, (...parts: string[]) => Resource][] = [
       type: 'FUNCTION',
       keyspace,
       name,
-      signature: signatureOf([types]),
+      signature: storedTypes(types, noneOfThatName),
     }),
   ],
   [/^<all roles>$/, () => ({ type: 'ALL ROLES' })],

@@ -1,7 +1,8 @@
 // From what is wanted and what is held to the difference between them, and to the statements that mend
 // it. Nothing is dropped, and nothing taken away unless that is asked for.
 import { applicable } from '../cql/grammar/roles.ts';
-import { formatNeed, formatResource, quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
+import { formatNeed, formatResource } from '../cql/resource.ts';
 import type { Need, Resource } from '../cql/statement.ts';
 import { ownKeyspaceStatements } from '../upstream/own-keyspace.ts';
 import { covers, grantTexts, rightsOf, sorted, type Rights } from './rights.ts';

@@ -1,6 +1,7 @@
 // The least grants for what a ledger says was done: a list for each role or binding, with what could be
 // widened, what was refused and what nobody uses beside it.
-import { formatNeed, quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
+import { formatNeed } from '../cql/resource.ts';
 import type { Capability, Need, Resource } from '../cql/statement.ts';
 import { SUGGEST } from '../limits.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
@@ -46,12 +47,12 @@ export interface Suggestion {
   readonly notes: readonly string[];
 }
 
-const CAPABILITY_OF: Readonly<Record<string, Capability>> = {
-  'CREATE TRIGGER': 'triggers',
-  'DROP TRIGGER': 'triggers',
-  'ADD IDENTITY': 'identities',
-  'DROP IDENTITY': 'identities',
-};
+const CAPABILITY_OF: ReadonlyMap<string, Capability> = new Map([
+  ['CREATE TRIGGER', 'triggers'],
+  ['DROP TRIGGER', 'triggers'],
+  ['ADD IDENTITY', 'identities'],
+  ['DROP IDENTITY', 'identities'],
+]);
 
 /** What was done in one role or binding, gathered record by record in bounded memory. */
 interface Gathered {
@@ -91,7 +92,7 @@ export function gather(into: Gathering, use: Use): void {
 
 function gatherPermitted(at: Gathered, { kind, keyspace, needs, count }: Use): void {
   at.statements += count;
-  const capability = CAPABILITY_OF[kind ?? ''];
+  const capability = CAPABILITY_OF.get(kind ?? '');
   if (capability !== undefined) at.capabilities.add(capability);
   if (needs === null) {
     at.unread += count;

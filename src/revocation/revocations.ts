@@ -82,7 +82,7 @@ export function newRevocation(
 export class Revocations {
   readonly #all = new Map<string, Revocation>();
   /** The same, by what they name. */
-  readonly #byName = new Map<string, Revocation[]>();
+  readonly #byName = new Map<Revocable, Map<string, Revocation[]>>();
   /** Grows with every change: who saw this number needs not look again. */
   epoch = 0;
 
@@ -99,8 +99,9 @@ export class Revocations {
     for (const revocation of revocations) {
       if (this.#all.has(revocation.id)) continue;
       this.#all.set(revocation.id, revocation);
-      const key = nameOf(revocation.what, revocation.value);
-      this.#byName.set(key, [...(this.#byName.get(key) ?? []), revocation]);
+      const { what, value } = revocation;
+      const named = this.#byName.get(what) ?? new Map<string, Revocation[]>();
+      this.#byName.set(what, named.set(value, [...(named.get(value) ?? []), revocation]));
     }
     if (this.#all.size > before) this.epoch++;
   }
@@ -109,15 +110,14 @@ export class Revocations {
     for (const what of REVOCABLES) {
       const value = NAMED[what].of(principal);
       if (value === null) continue;
-      const found = this.#byName.get(nameOf(what, value))?.find((one) => covers(one, principal));
+      const found = this.#byName
+        .get(what)
+        ?.get(value)
+        ?.find((one) => covers(one, principal));
       if (found !== undefined) return found;
     }
     return null;
   }
-}
-
-function nameOf(what: Revocable, value: string): string {
-  return `${what} ${value}`;
 }
 
 function covers({ what, issuer, revokedAtMs }: Revocation, principal: Principal): boolean {

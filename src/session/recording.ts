@@ -9,6 +9,7 @@ import type {
   StatementRecord,
 } from '../audit/record.ts';
 import { fingerprintOf, redactOnce } from '../audit/redact.ts';
+import { compoundKey } from '../compound-key.ts';
 import { needsOf } from '../cql/needs.ts';
 import { formatNeed, formatResource } from '../cql/resource.ts';
 import type { Schema, Statement, Unanalysable } from '../cql/statement.ts';
@@ -191,8 +192,7 @@ export const activitySource: ActivitySource<Exchange> = {
     const { text, preparedId } = partOf(request, index);
     const shape = fingerprintOf(text, statement);
     if (shape === null) return null;
-    const prepared = preparedId === null ? '' : preparedId.toString('latin1');
-    return [shape, prepared, statement.keyspace].join('\0');
+    return compoundKey(shape, preparedId?.toString('latin1') ?? null, statement.keyspace);
   },
   describe: (exchange, statement, index) => {
     const { session, request } = exchange;

@@ -2,6 +2,7 @@
 // control connection that keeps schema and topology true.
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { compoundKey } from '../compound-key.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
@@ -193,7 +194,7 @@ export class Cluster implements ControlListener {
 
   /** Where the requests of a Cassandra role go; null when the configuration has no such login. */
   route(cassandraRole: string, version: number): Route | null {
-    const key = `${cassandraRole}\0${version}`;
+    const key = compoundKey(cassandraRole, version);
     const known = this.#routes.get(key);
     if (known !== undefined) return known;
     const login = this.#credentials.of(cassandraRole);

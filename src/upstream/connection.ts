@@ -17,7 +17,7 @@ import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { dialProblem, showsCertificate, type Dial } from './dial.ts';

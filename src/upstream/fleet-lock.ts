@@ -2,7 +2,7 @@
 // transaction with a time to live, and renewed while it is held. Time is counted by the cluster alone, and
 // here only as "since before I asked", so that no clock must be right.
 import { randomUUID } from 'node:crypto';
-import { quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { LANE } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';

@@ -1,6 +1,6 @@
 // The gate's own keyspace: what the gates of a fleet share, and the statements that make it. No grant
 // of the policy reaches it.
-import { quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
 
 export interface OwnKeyspace {
   readonly name: string;

@@ -1,6 +1,7 @@
 // The gate-wide registry of prepared statements: id -> text, keyspace, statement and metadata,
 // learned only from PREPARED results (ids are never computed), bounded in bytes. It answers two
 // questions: what does this id mean, and does this client still hold the metadata it reads by.
+import { compoundKey } from '../compound-key.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Prepared } from '../protocol/messages/result.ts';
 
@@ -162,7 +163,7 @@ export class PreparedRegistry {
     prepare: () => Promise<Prepared | null>,
   ): Promise<boolean> {
     const { repairs } = prepared as Entry;
-    const key = `${place.node} ${place.version}`;
+    const key = compoundKey(place.node, place.version);
     let repair = repairs.get(key);
     if (repair === undefined) {
       repair = this.#repair(prepared as Entry, place, prepare).finally(() => repairs.delete(key));

@@ -1,6 +1,6 @@
 // The fleet's revocations, in the gate's own keyspace: what one gate writes the others read.
 import { CqlErrorCode } from '../errors.ts';
-import { quoteIfNeeded } from '../cql/resource.ts';
+import { quoteIfNeeded } from '../cql/quote.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { ResultKind } from '../protocol/messages/result.ts';
 import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';

@@ -18,7 +18,7 @@ export async function readSchema(query: Query, version: number): Promise<SchemaR
     if (refusal.code === CqlErrorCode.INVALID && LACKING.has(table)) return [];
     throw new UpstreamFault('protocol', `the gate could not read the schema: ${refusal.message}`);
   };
-  const [views, indexes, keyspaces, functions, aggregates, masks] = await Promise.all([
+  const [views, indexes, keyspaces, functions, aggregates, types, masks] = await Promise.all([
     select('keyspace_name, view_name, base_table_name', 'views'),
     select('keyspace_name, index_name, table_name', 'indexes'),
     select('keyspace_name, replication', 'keyspaces'),
@@ -27,6 +27,7 @@ export async function readSchema(query: Query, version: number): Promise<SchemaR
       'keyspace_name, aggregate_name, argument_types, state_func, state_type, final_func',
       'aggregates',
     ),
+    select('keyspace_name, type_name', 'types'),
     select('keyspace_name, table_name, column_name', 'column_masks'),
   ]);
   return {
@@ -41,6 +42,7 @@ export async function readSchema(query: Query, version: number): Promise<SchemaR
       replication: new Map(pairs(texts(row[1], 2))),
     })),
     functions: [...functions.map(functionRow), ...aggregates.map(aggregateRow)],
+    types: types.map((row) => ({ keyspace: text(row[0]), type: text(row[1]) })),
     masks: masks.map((row) => ({
       keyspace: text(row[0]),
       table: text(row[1]),

@@ -2,6 +2,8 @@
 // which table, what overloads a function has, which columns are masked. An immutable snapshot,
 // swapped whole, so that a decision sees one schema.
 import type { Overload, Schema } from '../cql/statement.ts';
+import { storedSignature } from '../cql/stored-type.ts';
+import type { Signature } from '../cql/type.ts';
 
 export interface ViewRow {
   readonly keyspace: string;
@@ -33,6 +35,11 @@ export interface MaskRow {
   readonly column: string;
 }
 
+export interface TypeRow {
+  readonly keyspace: string;
+  readonly type: string;
+}
+
 export interface KeyspaceRow {
   readonly keyspace: string;
   /** `class` and the factors, as in CREATE KEYSPACE. */
@@ -43,6 +50,7 @@ export interface SchemaRows {
   readonly views?: readonly ViewRow[];
   readonly indexes?: readonly IndexRow[];
   readonly functions?: readonly FunctionRow[];
+  readonly types?: readonly TypeRow[];
   readonly masks?: readonly MaskRow[];
   /** Empty where they were not read: then there may be any. */
   readonly keyspaces?: readonly KeyspaceRow[];
@@ -53,42 +61,17 @@ export type Unmasks = (cassandraRole: string, keyspace: string, table: string) =
 
 const NONE: readonly never[] = [];
 
-/** Names may hold any character but NUL. */
-function key(keyspace: string, name: string): string {
-  return `${keyspace}\0${name}`;
-}
-
-/**
- * A type as signatures are compared by: user types without keyspace, nothing frozen, `varchar` as
- * `text`, no spaces. The same as the grammar makes of types in a text (grammar/types.ts).
- */
-export function signatureOf(types: readonly string[]): string {
-  return types.map(signatureType).join(',');
-}
-
-function signatureType(type: string): string {
-  const open: boolean[] = [];
-  return type.replace(/"(?:[^"]|"")*"|\w+|[<>,.]|\s+/g, (token, at: number) => {
-    if (/^\s/.test(token)) return '';
-    if (token === '<') return open.at(-1) === true ? '' : '<';
-    if (token === '>') return open.pop() === true ? '' : '>';
-    const rest = type.slice(at + token.length).trimStart();
-    if (rest.startsWith('<')) open.push(token === 'frozen');
-    if (token === 'frozen' && rest.startsWith('<')) return '';
-    if (token === '.' || (rest.startsWith('.') && token !== ',')) return '';
-    if (token.startsWith('"')) return token.slice(1, -1).replaceAll('""', '"');
-    return token === 'varchar' ? 'text' : token;
-  });
-}
+/** By keyspace, then by the name of what is in it. */
+type ByName<Value> = Map<string, Map<string, Value>>;
 
 export class SchemaSnapshot implements Schema {
   readonly version: number;
   readonly #unmasks: Unmasks;
-  readonly #bases = new Map<string, string>();
-  readonly #views = new Map<string, string[]>();
-  readonly #indexes = new Map<string, string>();
-  readonly #functions = new Map<string, Overload[]>();
-  readonly #masks = new Map<string, Set<string>>();
+  readonly #bases: ByName<string> = new Map();
+  readonly #views: ByName<string[]> = new Map();
+  readonly #indexes: ByName<string> = new Map();
+  readonly #functions: ByName<Overload[]> = new Map();
+  readonly #masks: ByName<Set<string>> = new Map();
   /** By keyspace. */
   readonly replication: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** False until a schema was read. */
@@ -102,19 +85,22 @@ export class SchemaSnapshot implements Schema {
       (rows?.keyspaces ?? NONE).map(({ keyspace, replication }) => [keyspace, replication]),
     );
     for (const { keyspace, view, base } of rows?.views ?? NONE) {
-      this.#bases.set(key(keyspace, view), base);
-      entry(this.#views, key(keyspace, base)).push(view);
+      namesOf(this.#bases, keyspace).set(view, base);
+      append(this.#views, keyspace, base, view);
     }
     for (const { keyspace, index, table } of rows?.indexes ?? NONE) {
-      this.#indexes.set(key(keyspace, index), table);
+      namesOf(this.#indexes, keyspace).set(index, table);
+    }
+    const types = new Map<string, Set<string>>();
+    for (const { keyspace, type } of rows?.types ?? NONE) {
+      types.set(keyspace, (types.get(keyspace) ?? new Set()).add(type));
     }
     for (const row of rows?.functions ?? NONE) {
-      entry(this.#functions, key(row.keyspace, row.name)).push(overloadOf(row));
+      append(this.#functions, row.keyspace, row.name, overloadOf(row, types.get(row.keyspace)));
     }
     for (const { keyspace, table, column } of rows?.masks ?? NONE) {
-      const name = key(keyspace, table);
-      const columns = this.#masks.get(name) ?? new Set();
-      this.#masks.set(name, columns.add(column));
+      const tables = namesOf(this.#masks, keyspace);
+      tables.set(table, (tables.get(table) ?? new Set()).add(column));
     }
   }
 
@@ -123,11 +109,11 @@ export class SchemaSnapshot implements Schema {
   }
 
   baseOfView(keyspace: string, name: string): string | null {
-    return this.#bases.size === 0 ? null : (this.#bases.get(key(keyspace, name)) ?? null);
+    return this.#bases.get(keyspace)?.get(name) ?? null;
   }
 
   viewsOf(keyspace: string, table: string): readonly string[] {
-    return this.#views.size === 0 ? NONE : (this.#views.get(key(keyspace, table)) ?? NONE);
+    return this.#views.get(keyspace)?.get(table) ?? NONE;
   }
 
   /** Virtual keyspaces are not listed with the others; nor is any before the schema was read. */
@@ -138,16 +124,16 @@ export class SchemaSnapshot implements Schema {
   }
 
   tableOfIndex(keyspace: string, index: string): string | null {
-    return this.#indexes.get(key(keyspace, index)) ?? null;
+    return this.#indexes.get(keyspace)?.get(index) ?? null;
   }
 
   overloads(keyspace: string, name: string): readonly Overload[] | null {
     if (!this.#isKnown) return null;
-    return this.#functions.get(key(keyspace, name)) ?? NONE;
+    return this.#functions.get(keyspace)?.get(name) ?? NONE;
   }
 
   maskedColumns(keyspace: string, table: string): ReadonlySet<string> | null {
-    return this.#masks.size === 0 ? null : (this.#masks.get(key(keyspace, table)) ?? null);
+    return this.#masks.get(keyspace)?.get(table) ?? null;
   }
 
   unmasks(cassandraRole: string, keyspace: string, table: string): boolean {
@@ -155,28 +141,35 @@ export class SchemaSnapshot implements Schema {
   }
 }
 
-function overloadOf({ argumentTypes, aggregate }: FunctionRow): Overload {
+function overloadOf(
+  { argumentTypes, aggregate }: FunctionRow,
+  types: ReadonlySet<string> | undefined,
+): Overload {
+  const signatureOf = (texts: readonly string[]): Signature =>
+    storedSignature(texts, (name) => types?.has(name) === true);
   const signature = signatureOf(argumentTypes);
-  const runs =
-    aggregate === null
-      ? []
-      : [
-          {
-            name: aggregate.stateFunction,
-            signature: signatureOf([aggregate.stateType, ...argumentTypes]),
-          },
-          ...(aggregate.finalFunction === null
-            ? []
-            : [{ name: aggregate.finalFunction, signature: signatureOf([aggregate.stateType]) }]),
-        ];
+  const runs = [];
+  if (aggregate !== null) {
+    const { stateFunction, stateType, finalFunction } = aggregate;
+    const state = signatureOf([stateType]);
+    runs.push({ name: stateFunction, signature: [...state, ...signature] });
+    if (finalFunction !== null) runs.push({ name: finalFunction, signature: state });
+  }
   return { signature, arity: argumentTypes.length, runs };
 }
 
-function entry<Value>(map: Map<string, Value[]>, name: string): Value[] {
-  let values = map.get(name);
-  if (values === undefined) {
-    values = [];
-    map.set(name, values);
+function namesOf<Value>(map: ByName<Value>, keyspace: string): Map<string, Value> {
+  let names = map.get(keyspace);
+  if (names === undefined) {
+    names = new Map();
+    map.set(keyspace, names);
   }
-  return values;
+  return names;
+}
+
+function append<Value>(map: ByName<Value[]>, keyspace: string, name: string, value: Value): void {
+  const names = namesOf(map, keyspace);
+  const values = names.get(name);
+  if (values === undefined) names.set(name, [value]);
+  else values.push(value);
 }

@@ -91,11 +91,12 @@ interface Placed<N> {
 
 function placementOf(replication: Replication): Placement | null {
   const name = replication.get('class') ?? '';
-  return STRATEGIES[name.slice(name.lastIndexOf('.') + 1)]?.(replication) ?? null;
+  const strategy = name.slice(name.lastIndexOf('.') + 1);
+  return Object.hasOwn(STRATEGIES, strategy) ? STRATEGIES[strategy]!(replication) : null;
 }
 
 /** Those that place by token; with others any node is as good. */
-const STRATEGIES: Readonly<Record<string, Strategy | undefined>> = {
+const STRATEGIES: Readonly<Record<string, Strategy>> = {
   SimpleStrategy: (replication) => {
     const factor = factorOf(replication.get('replication_factor'));
     return (ring, start) => simple(ring, start, factor);

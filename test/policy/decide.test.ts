@@ -311,13 +311,24 @@ describe('decide', () => {
         'SELECT name FROM ks.t WHERE card = 1 ALLOW FILTERING',
         'SELECT name FROM ks.t WHERE (card) IN ((1))',
         'SELECT name FROM ks.t WHERE token(card) > 1',
+        'SELECT name FROM ks.t ORDER BY card ANN OF [1, 2] LIMIT 3',
+      ]) {
+        expect(decided([read], text, blind)).toBe('SELECT_MASKED ON TABLE ks.t');
+        expect(decided([read, 'SELECT_MASKED ON TABLE ks.t'], text, blind)).toBe('permit');
+        expect(decided([read, 'UNMASK ON ALL KEYSPACES'], text)).toBe('permit');
+      }
+      // Cassandra masks no answer of a write, and its answer holds the row that was there.
+      for (const text of [
         'UPDATE ks.t SET a = 1 WHERE k = 1 IF card = 2',
         'BEGIN BATCH DELETE FROM ks.t WHERE k = 1 IF card = 2 APPLY BATCH',
+        'INSERT INTO ks.t (k) VALUES (1) IF NOT EXISTS',
       ]) {
-        expect(decided([read, write], text, blind)).toBe('SELECT_MASKED ON TABLE ks.t');
-        expect(decided([read, write, 'SELECT_MASKED ON TABLE ks.t'], text, blind)).toBe('permit');
+        expect(decided([read, write, 'SELECT_MASKED ON TABLE ks.t'], text, blind)).toBe(
+          'UNMASK ON TABLE ks.t',
+        );
         expect(decided([read, write, 'UNMASK ON ALL KEYSPACES'], text)).toBe('permit');
       }
+      expect(decided([read, write], 'UPDATE ks.t SET a = 1 WHERE k = 1 IF EXISTS')).toBe('permit');
       expect(decided([read, write], 'UPDATE ks.t SET card = 1 WHERE k = 1')).toBe('permit');
     });
   });

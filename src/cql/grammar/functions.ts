@@ -1,6 +1,7 @@
 // Functions, aggregates and triggers: code that runs in the node.
 import { Kind } from '../lexer.ts';
 import type { Need, Statement } from '../statement.ts';
+import type { CqlType, Signature } from '../type.ts';
 import { commaList, type Parser } from './parser.ts';
 import {
   acceptIfExists,
@@ -11,14 +12,14 @@ import {
 import { term } from './terms.ts';
 import { signatureType, type } from './types.ts';
 
-/** Behind `(`: types and `)`, as one signature. */
-export function signature(p: Parser): string {
-  const types: string[] = [];
-  if (p.accept(')')) return '';
-  do types.push(signatureType(p));
+/** Behind `(`: types and `)`, of a function in `keyspace`. */
+export function signature(p: Parser, keyspace: string): Signature {
+  const types: CqlType[] = [];
+  if (p.accept(')')) return types;
+  do types.push(signatureType(p, keyspace));
   while (p.accept(','));
   p.expect(')');
-  return types.join(',');
+  return types;
 }
 
 /** `[ks.]f` where no call stands. */
@@ -41,14 +42,14 @@ function isOwnName(p: Parser, index: number): boolean {
 }
 
 /** An unqualified function, looked up in `keyspace`. */
-function ownFunction(p: Parser, keyspace: string, types: readonly string[]): Need {
+function ownFunction(p: Parser, keyspace: string, types: Signature): Need {
   if (!isOwnName(p, p.index)) throw p.unexpected("a function's name");
   const name = p.functionNameAt(p.index);
   p.advance();
   p.namedFunctions.push({ keyspace, name });
   return {
     permission: 'EXECUTE',
-    resource: { type: 'FUNCTION', keyspace, name, signature: types.join(',') },
+    resource: { type: 'FUNCTION', keyspace, name, signature: types },
   };
 }
 
@@ -71,11 +72,11 @@ export function createFunction(p: Parser, replaces: boolean): SchemaStatement {
   acceptIfNotExists(p);
   const name = functionName(p);
   p.expect('(');
-  const types: string[] = [];
+  const types: CqlType[] = [];
   if (!p.accept(')')) {
     commaList(p, () => {
       p.skipName('an argument');
-      types.push(signatureType(p));
+      types.push(signatureType(p, name.keyspace));
     });
     p.expect(')');
   }
@@ -88,7 +89,7 @@ export function createFunction(p: Parser, replaces: boolean): SchemaStatement {
   p.expect('as');
   if (!p.acceptKind(Kind.STRING)) throw p.unexpected('a string');
   const change = replaces ? 'replace' : 'create';
-  const defines = { ...name, signature: types.join(','), change } as const;
+  const defines = { ...name, signature: types, change } as const;
   return {
     kind: 'CREATE FUNCTION',
     keyspace: name.keyspace,
@@ -102,16 +103,16 @@ export function createAggregate(p: Parser, replaces: boolean): SchemaStatement {
   acceptIfNotExists(p);
   const name = functionName(p);
   p.expect('(');
-  const own = signature(p);
+  const own = signature(p, name.keyspace);
   p.expect('sfunc');
   // State and final function are unqualified, and looked up in the aggregate's keyspace.
   const stateAt = p.index;
   p.advance();
   p.expect('stype');
-  const state = signatureType(p);
+  const state = signatureType(p, name.keyspace);
   const behind = p.index;
   p.rewind(stateAt);
-  const executes = [ownFunction(p, name.keyspace, own === '' ? [state] : [state, own])];
+  const executes = [ownFunction(p, name.keyspace, [state, ...own])];
   p.rewind(behind);
   if (p.accept('finalfunc')) executes.push(ownFunction(p, name.keyspace, [state]));
   if (p.accept('initcond')) term(p);
@@ -130,7 +131,7 @@ export function dropFunction(p: Parser, kind: 'DROP FUNCTION' | 'DROP AGGREGATE'
   acceptIfExists(p);
   const name = functionName(p);
   const { keyspace } = name;
-  const own = p.accept('(') ? signature(p) : null;
+  const own = p.accept('(') ? signature(p, keyspace) : null;
   return {
     kind,
     keyspace,

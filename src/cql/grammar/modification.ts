@@ -35,7 +35,11 @@ function insert(p: Parser): Modification {
     p.expect(')');
   }
   const lwt = p.accept('if');
-  if (lwt) p.expectAll('not', 'exists');
+  if (lwt) {
+    p.expectAll('not', 'exists');
+    // A row that is there already comes back whole.
+    p.restricted = null;
+  }
   using(p);
   return { kind: 'INSERT', table, lwt };
 }

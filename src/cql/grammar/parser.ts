@@ -1,8 +1,9 @@
 // The cursor over the tokens of one text, and what was found on the way: tables, functions, types,
 // columns. Grammar functions take a Parser; a text that does not fit throws Refusal, caught in
 // analyse().
+import { compoundKey } from '../../compound-key.ts';
 import { CQL } from '../../limits.ts';
-import { isName, Kind, nameOf, type Tokens } from '../lexer.ts';
+import { isName, Kind, nameOf, NUL_IN_NAME, type Tokens } from '../lexer.ts';
 
 /** Why a text is refused. `syntax`: Cassandra would not parse it either. */
 export class Refusal extends Error {
@@ -180,6 +181,13 @@ export class Parser {
       : source.slice(1, -1).replaceAll("''", "'");
   }
 
+  /** A name that is written as a string: of a role, a user, an identity. */
+  nameLiteral(): string {
+    const name = this.stringLiteral();
+    if (name.includes('\0')) throw this.notUnderstood(NUL_IN_NAME);
+    return name;
+  }
+
   /** A name: a word that is not reserved, or a quoted one. */
   name(what: string): string {
     if (!isName(this.kind)) throw this.unexpected(what);
@@ -226,7 +234,7 @@ export class Parser {
     if (isCall(this.#callBefore, keyspace, name, arity)) return;
     this.#callBefore = this.#lastCall;
     this.#lastCall = { keyspace, name, arity };
-    this.calls.set(`${keyspace ?? ''}\0${name}\0${arity}`, this.#lastCall);
+    this.calls.set(compoundKey(keyspace, name, arity), this.#lastCall);
     this.#bound(this.calls.size, 'functions');
   }
 
@@ -235,7 +243,7 @@ export class Parser {
     const last = this.#lastType;
     if (last?.name === type.name && last.keyspace === type.keyspace) return;
     this.#lastType = type;
-    this.types.set(`${type.keyspace ?? ''}\0${type.name}`, type);
+    this.types.set(compoundKey(type.keyspace, type.name), type);
     this.#bound(this.types.size, 'types');
   }
 

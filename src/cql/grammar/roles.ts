@@ -31,7 +31,7 @@ const PERMISSION_WORDS = new Map<string, Permission>(
 );
 
 export function roleName(p: Parser): string {
-  return p.kind === Kind.STRING ? p.stringLiteral() : p.name('a role');
+  return p.kind === Kind.STRING ? p.nameLiteral() : p.name('a role');
 }
 
 /**
@@ -39,7 +39,7 @@ export function roleName(p: Parser): string {
  * Neither quoted names nor keywords.
  */
 function plainName(p: Parser, what: string): string {
-  if (p.kind === Kind.STRING) return p.stringLiteral();
+  if (p.kind === Kind.STRING) return p.nameLiteral();
   if (p.kind !== Kind.IDENT) throw p.unexpected(`${what} as a string`);
   const name = p.sourceText();
   p.advance();
@@ -201,7 +201,7 @@ function allResource(p: Parser): Resource | null {
 function mbean(p: Parser): Resource {
   const isPlural = p.is('mbeans');
   p.advance();
-  const pattern = p.stringLiteral();
+  const pattern = p.nameLiteral();
   const isPattern = /[*?]/.test(pattern);
   if (!isObjectName(pattern) || pattern === '*:*' || isPlural !== isPattern) {
     throw p.notUnderstood('MBEAN takes the name of a bean, MBEANS a pattern');
@@ -226,7 +226,7 @@ function functionResource(p: Parser): Resource {
   const name = p.resolve({ keyspace, name: p.functionNameAt(open - 1) });
   p.namedFunctions.push(name);
   p.rewind(open + 1);
-  return { type: 'FUNCTION', ...name, signature: signature(p) };
+  return { type: 'FUNCTION', ...name, signature: signature(p, name.keyspace) };
 }
 
 /**
@@ -332,7 +332,7 @@ function access(p: Parser): string {
     return `all ${what}`;
   }
   p.expectAll(what, '{');
-  commaList(p, () => p.stringLiteral());
+  commaList(p, () => p.nameLiteral());
   p.expect('}');
   return `some ${what}`;
 }

@@ -204,7 +204,12 @@ function special(p: Parser): boolean {
 function ordering(p: Parser): void {
   p.skipColumn();
   if (p.kindAt(p.index - 1) !== Kind.EMPTY_QUOTED) p.readColumn(p.index - 1);
-  if (p.acceptBoth('ann', 'of')) term(p);
+  // Which rows come back, and in which order, is by how near the column's value is to the one given.
+  if (p.is('ann') && p.isNext('of')) {
+    p.restrictColumn(p.index - 1);
+    p.expectAll('ann', 'of');
+    term(p);
+  }
   if (!p.accept('asc')) p.accept('desc');
 }
 

@@ -1,5 +1,6 @@
 // Types of columns, fields, arguments and casts. User-defined ones are noted with their keyspace.
 import { isTypeName, Kind } from '../lexer.ts';
+import { NATIVE_TYPES, RESERVED_TYPE_NAMES, type Collection, type CqlType } from '../type.ts';
 import { Refusal, type Parser } from './parser.ts';
 
 /** Words that are a type only before `<`, with how many types they hold (Infinity: any number). */
@@ -11,29 +12,20 @@ const GENERIC_TYPES: ReadonlyMap<string, number> = new Map([
   ['tuple', Infinity],
 ]);
 
-/** Names that Cassandra keeps for types to come. */
-const RESERVED_TYPE_NAMES = new Set([
-  'byte',
-  'complex',
-  'enum',
-  'date',
-  'interval',
-  'macaddr',
-  'bitstring',
-]);
-
 /** Parses a type where one must stand. */
-export function type(p: Parser): void {
+export function type(p: Parser): CqlType {
   if (p.kind === Kind.NATIVE_TYPE && !p.isNext('.')) {
+    const native = NATIVE_TYPES.get(p.wordAt(p.index))!;
     p.advance();
-    return;
+    return native;
   }
   p.enter();
-  composedType(p);
+  const found = composedType(p);
   p.leave();
+  return found;
 }
 
-function composedType(p: Parser): void {
+function composedType(p: Parser): CqlType {
   if (p.kind === Kind.STRING) {
     // It names Java classes, and user types by hex inside the string: nobody needs it by CQL.
     throw new Refusal(
@@ -44,10 +36,7 @@ function composedType(p: Parser): void {
   }
   const word = p.wordAt(p.index);
   if (p.isNext('<')) {
-    if (word === 'vector') {
-      vector(p);
-      return;
-    }
+    if (word === 'vector') return vector(p);
     const most = GENERIC_TYPES.get(word);
     if (most === undefined) throw p.unexpected('a type');
     p.advance();
@@ -55,24 +44,28 @@ function composedType(p: Parser): void {
     if (word === 'frozen' && p.kind === Kind.NATIVE_TYPE && !p.isNext('.')) {
       throw p.refusal('only collections, tuples and user-defined types can be frozen');
     }
-    let count = 0;
-    do {
-      type(p);
-      count++;
-    } while (p.accept(','));
-    if (most !== Infinity && count !== most) throw p.refusal(`${word} is not of ${count} types`);
+    const of: CqlType[] = [];
+    do of.push(type(p));
+    while (p.accept(','));
+    if (most !== Infinity && of.length !== most) {
+      throw p.refusal(`${word} is not of ${of.length} types`);
+    }
     p.expect('>');
-    return;
+    return word === 'frozen' ? of[0]! : { kind: word as Collection, of };
   }
-  p.noteType(typeName(p));
+  const name = typeName(p);
+  p.noteType(name);
+  return { kind: 'user', ...name };
 }
 
-function vector(p: Parser): void {
+function vector(p: Parser): CqlType {
   p.expectAll('vector', '<');
-  type(p);
+  const of = [type(p)];
   p.expect(',');
+  const dimension = Number(p.sourceText());
   if (!p.acceptKind(Kind.INTEGER)) throw p.unexpected('a dimension');
   p.expect('>');
+  return { kind: 'vector', of, dimension };
 }
 
 /** `[keyspace.]type` of a user-defined type. */
@@ -97,35 +90,17 @@ export function nativeType(p: Parser): void {
   p.advance();
 }
 
-/**
- * A type's text as function signatures are compared by: user types without keyspace, nothing
- * frozen, `varchar` as `text`, no spaces. Parses the type as `type` does.
- */
-export function signatureType(p: Parser): string {
-  const start = p.index;
-  type(p);
-  return signatureText(p, start, p.index);
+/** A type in the signature of a function of `keyspace`, whose own types need not name it. */
+export function signatureType(p: Parser, keyspace: string): CqlType {
+  return ownTypes(type(p), keyspace);
 }
 
-function signatureText(p: Parser, start: number, end: number): string {
-  let out = '';
-  /** For each `<` that is open, whether it is that of `frozen<`. */
-  const open: boolean[] = [];
-  for (let at = start; at < end; at++) {
-    const word = p.wordAt(at);
-    if (p.isAt(at + 1, '<')) {
-      const isFrozen = word === 'frozen';
-      open.push(isFrozen);
-      if (!isFrozen) out += `${word}<`;
-      at++;
-    } else if (word === '>') out += open.pop() === true ? '' : '>';
-    else if (word === ',') out += ',';
-    else if (p.kindAt(at) === Kind.INTEGER) out += p.sourceTextAt(at);
-    // Of a type with its keyspace, the type.
-    else if (word !== '.' && !p.isAt(at + 1, '.'))
-      out += word === 'varchar' ? 'text' : p.nameAt(at);
+function ownTypes(found: CqlType, keyspace: string): CqlType {
+  if (found.kind === 'user') {
+    return found.keyspace === keyspace ? { ...found, keyspace: null } : found;
   }
-  return out;
+  if (!('of' in found)) return found;
+  return { ...found, of: found.of.map((one) => ownTypes(one, keyspace)) };
 }
 
 /** Nesting of types that a look ahead follows. */

@@ -57,7 +57,7 @@ export function readParameters(reader: Reader, version: number): QueryParameters
     valuesStart = reader.offset;
     const named = (flags & QueryFlag.NAMED_VALUES) !== 0;
     for (let i = 0; i < valueCount; i++) {
-      if (named) reader.skip(reader.readShort('value name'), 'value name');
+      if (named) reader.skipName('value name');
       reader.skipValue('value');
     }
   }
@@ -99,7 +99,7 @@ function readTail(reader: Reader, flags: number): string | null {
       'Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]',
     );
   }
-  const keyspace = (flags & QueryFlag.KEYSPACE) !== 0 ? reader.readString('keyspace') : null;
+  const keyspace = (flags & QueryFlag.KEYSPACE) !== 0 ? reader.readName('keyspace') : null;
   if ((flags & QueryFlag.NOW_IN_SECONDS) !== 0) reader.skip(4, 'now in seconds');
   return keyspace;
 }

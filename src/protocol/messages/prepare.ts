@@ -21,7 +21,7 @@ export function decodePrepare(frame: Frame, version: number): PrepareRequest {
     if ((flags & ~KEYSPACE_FLAG) !== 0) {
       throw reader.fault(`prepare flags 0x${(flags >>> 0).toString(16)} are not known here`);
     }
-    if (flags !== 0) keyspace = reader.readString('keyspace');
+    if (flags !== 0) keyspace = reader.readName('keyspace');
   }
   reader.expectEnd('PREPARE');
   return { query, keyspace };

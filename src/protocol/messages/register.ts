@@ -8,7 +8,9 @@ export function decodeRegister(frame: Frame): EventType[] {
   const reader = requestReader(frame);
   const types = reader.readStringList('event types').map((name) => {
     const type = EVENT_TYPES.find((one) => one === name.toUpperCase());
-    if (type === undefined) throw reader.fault(`Invalid value '${name}' for Type`);
+    if (type === undefined) {
+      throw reader.fault(`Invalid value '${name.slice(0, 64)}' for Type`);
+    }
     return type;
   });
   reader.expectEnd('REGISTER');

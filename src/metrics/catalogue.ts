@@ -61,6 +61,10 @@ export const COUNTERS = {
     help: 'Statements prepared at another node behind their clients.',
     labels: [],
   },
+  prepared_conflicts_total: {
+    help: 'Ids of prepared statements that a node gave to another text or keyspace too.',
+    labels: [],
+  },
   node_errors_total: { help: 'Errors that nodes answered, by CQL code.', labels: ['code'] },
   requests_repeated_total: {
     help: 'Requests sent to another node than the first, by why: unsent, lost read, or the error of the first.',

@@ -3,7 +3,7 @@
 import { ProtocolFault } from '../errors.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { decompressed, isCompressed, type BodyCompression } from './compression.ts';
-import { Frame, HEADER_BYTES } from './frame.ts';
+import { Frame, HEADER_BYTES, KNOWN_REQUEST_FLAGS } from './frame.ts';
 import { Opcode, opcodeRow } from './opcodes.ts';
 import { isSupportedVersion, unsupportedVersionReply } from './versions.ts';
 
@@ -91,7 +91,7 @@ export class FrameDecoder {
     const length = bytes.uint32At(5);
     const opcode = bytes.byteAt(4);
     const streamId = ((bytes.byteAt(2) << 24) >> 16) | bytes.byteAt(3);
-    checkHeader(this.#direction, opcode, length, streamId);
+    checkHeader(this.#direction, bytes.byteAt(1), opcode, length, streamId);
     const frameBytes = HEADER_BYTES + length;
     if (frameBytes > this.maxFrameBytes) {
       const version = bytes.byteAt(0) & 0x7f;
@@ -173,6 +173,7 @@ export function versionChanged(got: number, before: number, streamId: number): P
 /** Checks that hold for any frame, whatever carries it. */
 export function checkHeader(
   direction: 'request' | 'response',
+  flags: number,
   opcode: number,
   length: number,
   streamId: number,
@@ -184,5 +185,11 @@ export function checkHeader(
   if (row === undefined) throw new ProtocolFault(`Unknown opcode ${opcode}`, streamId);
   if (row.direction !== direction) {
     throw new ProtocolFault(`${row.name} is no ${direction} message`, streamId);
+  }
+  // What the gate does not know might one day mean something to a node.
+  const unknown = flags & ~KNOWN_REQUEST_FLAGS;
+  if (direction === 'request' && unknown !== 0) {
+    const text = `header flags 0x${unknown.toString(16)} are not known here; use a driver of protocol v4 or v5`;
+    throw new ProtocolFault(text, streamId);
   }
 }

@@ -15,6 +15,9 @@ export const FrameFlag = {
   USE_BETA: 0x10,
 } as const;
 
+/** In a request: COMPRESSED, TRACING, CUSTOM_PAYLOAD, WARNING (which means nothing there) and USE_BETA. */
+export const KNOWN_REQUEST_FLAGS = 0x1f;
+
 const RESPONSE_BIT = 0x80;
 
 const NO_PARTS: readonly Buffer[] = [];

@@ -192,7 +192,7 @@ export class SegmentDecoder {
       throw versionChanged(first & 0x7f, this.#version, streamId);
     }
     const length = buffer.readUInt32BE(start + 5);
-    checkHeader(this.#direction, buffer[start + 4]!, length, streamId);
+    checkHeader(this.#direction, buffer[start + 1]!, buffer[start + 4]!, length, streamId);
     return HEADER_BYTES + length;
   }
 }

@@ -8,6 +8,7 @@ import { addressRefusal } from '../topology/address-columns.ts';
 import { topologyTable } from '../topology/system-tables.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
+import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Route } from '../upstream/route.ts';
 import { answerTopology } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
@@ -15,6 +16,7 @@ import { close, reply, wait, type Outcome } from './outcome.ts';
 import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
 import { commitAsked } from './require-commit.ts';
 import { replies, replyToFault } from './replies.ts';
+import type { Session } from './session.ts';
 import { enterLane, laneMode, lockLost } from './schema-change.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 
@@ -147,7 +149,23 @@ function deny(exchange: Exchange, denial: Denial): Outcome {
   const { telemetry } = exchange.session.gate;
   if (telemetry !== null) exchange.span = telemetry.denied(exchange, denial);
   recordDenial(exchange, denial);
-  return reply(replies.unauthorized(exchange.to, denial.message));
+  const { session, request, to } = exchange;
+  const foreign = request.prepared.find((prepared) => isForeign(session, prepared));
+  if (foreign === undefined) return reply(replies.unauthorized(to, denial.message));
+  session.gate.metrics.counter('unprepared_total').value++;
+  return reply(replies.unprepared(to, foreign.id));
+}
+
+/**
+ * Whether a statement was prepared by others only and is refused here: then it is answered as an id that
+ * nobody knows, or a client could find out what others have prepared. Whoever prepared it himself is told.
+ */
+export function isForeign(session: Session, prepared: PreparedStatement): boolean {
+  const { cluster } = session.gate;
+  if (cluster.prepared.wasPreparedBy(prepared, session)) return false;
+  const authority = session.authority();
+  if (typeof authority === 'string') return true;
+  return !isPermit(decide(authority, prepared.statement, cluster.schema));
 }
 
 /** SELECTs over system.local, peers and peers_v2 never reach a node: they would name real ones. */

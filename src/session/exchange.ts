@@ -380,11 +380,15 @@ export class Exchange implements InFlight, Want {
   #learn(response: Frame, connection: Connection): void {
     const { statement, text } = this.request;
     const keyspace = idDependsOnKeyspace(statement) ? connection.keyspace : null;
-    this.session.gate.cluster.prepared.learn(
-      decodePrepared(response, this.session.version),
-      this.session.version,
-      { text: text ?? '', keyspace, statement },
-      this.session,
+    const { gate, version, id } = this.session;
+    const prepared = decodePrepared(response, version);
+    const source = { text: text ?? '', keyspace, statement };
+    if (gate.cluster.prepared.learn(prepared, version, source, this.session)) return;
+    gate.metrics.counter('prepared_conflicts_total').value++;
+    const what = { session: id, prepared_id: prepared.id.toString('hex'), node: connection.node };
+    gate.log.error(
+      what,
+      'a node gave the id of one prepared statement to another; both were dropped',
     );
   }
 

@@ -17,7 +17,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
-import { carryOut } from './carry-out.ts';
+import { carryOut, isForeign } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
@@ -75,6 +75,7 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
   const prepared = registry.find(frame.buffer, idStart, idEnd);
   if (prepared === null) return unknownId(session, frame, idStart, idEnd);
   if (prepared.statement.kind === 'USE' && parameters.keyspace !== null) {
+    if (isForeign(session, prepared)) return unknownId(session, frame, idStart, idEnd);
     return useWithKeyspace(session, frame);
   }
   const skipsMetadata =
@@ -110,11 +111,18 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
   }
   const parts: BatchPart[] = [];
   const prepared: PreparedStatement[] = [];
+  /** An id before that is not this client's to know is answered first, as an unknown one would be. */
+  const refused = (answer: () => Outcome): Outcome => {
+    const foreign = prepared.find((one) => isForeign(session, one));
+    return foreign === undefined ? answer() : unprepared(session, frame, foreign.id);
+  };
   let bound: BoundValues | null = null;
   for (const child of batch.children) {
     if (child.query === null) {
       const known = session.gate.cluster.prepared.find(frame.buffer, child.idStart, child.idEnd);
-      if (known === null) return unknownId(session, frame, child.idStart, child.idEnd);
+      if (known === null) {
+        return refused(() => unknownId(session, frame, child.idStart, child.idEnd));
+      }
       prepared.push(known);
       bound ??= { ...child, flags: 0 };
       parts.push({ statement: known.statement, text: known.text, preparedId: known.id });
@@ -124,16 +132,17 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
         const texts = batch.children.flatMap(({ query }) => (query === null ? [] : [query]));
         return later(session, frame, handleBatch, texts.filter(isLong), batch.keyspace);
       }
-      if (!isStatement(statement)) return refuse(session, frame, child.query, statement);
+      if (!isStatement(statement)) {
+        return refused(() => refuse(session, frame, child.query, statement));
+      }
       parts.push({ statement, text: child.query, preparedId: null });
     }
   }
   const whole = batchOf(parts.map((part) => part.statement));
   // Cassandra takes only these; a SELECT or USE in a BATCH would be decided as what it is not.
   if (whole.children.some((child) => child.family !== 'write' || child.kind === 'BATCH')) {
-    return reply(
-      replies.invalid(to(session, frame), 'only INSERT, UPDATE and DELETE are allowed in a BATCH'),
-    );
+    const text = 'only INSERT, UPDATE and DELETE are allowed in a BATCH';
+    return refused(() => reply(replies.invalid(to(session, frame), text)));
   }
   // A prepared child was resolved when it was prepared.
   const reading = parts.find((part) => part.preparedId === null && part.statement.usesKeyspace);
@@ -240,8 +249,17 @@ function useWithKeyspace(session: Session, frame: Frame): Outcome {
 }
 
 function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {
+  return unprepared(session, frame, frame.buffer.subarray(start, end));
+}
+
+/** A session that is over is told so, whether anybody ever prepared the id or not. */
+function unprepared(session: Session, frame: Frame, id: Buffer): Outcome {
+  const authority = session.authority();
+  if (typeof authority === 'string') {
+    return close(replies.unauthorized(to(session, frame), authority), authority);
+  }
   session.gate.metrics.counter('unprepared_total').value++;
-  return reply(replies.unprepared(to(session, frame), frame.buffer.subarray(start, end)));
+  return reply(replies.unprepared(to(session, frame), id));
 }
 
 function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {

@@ -36,6 +36,8 @@ interface Entry extends PreparedStatement {
    * (CASSANDRA-10786). Only who is in here may do so; all others get UNPREPARED and prepare again.
    */
   givenTo: WeakSet<object>;
+  /** Clients that prepared it themselves: they know what it says. */
+  readonly preparedBy: WeakSet<object>;
   /** The re-prepares under way, by node and version, so that a herd of UNPREPARED causes one. */
   readonly repairs: Map<string, Promise<boolean>>;
   /** Set while there are any. */
@@ -97,13 +99,16 @@ export class PreparedRegistry {
   /**
    * Learns from a PREPARED result that is on its way to `client`. Metadata that differs from what
    * was known makes all other clients prepare again before they may skip metadata.
+   *
+   * False where the id is known for another text or keyspace: ids are hashes of both, so one of the two
+   * is not what it seems, and neither is kept.
    */
   learn(
     prepared: Prepared,
     version: number,
     source: { text: string; keyspace: string | null; statement: Statement },
     client: object,
-  ): void {
+  ): boolean {
     const key = keyOf(prepared.id, 0, prepared.id.length);
     const shape = copyShape(prepared);
     let entry = this.#entries.get(key);
@@ -121,12 +126,16 @@ export class PreparedRegistry {
         shapes: new Map(),
         used: false,
         givenTo: new WeakSet(),
+        preparedBy: new WeakSet(),
         repairs: new Map(),
         suspension: null,
         bytes: 0,
         next: null,
       };
       this.#add(entry);
+    } else if (entry.text !== source.text || entry.keyspace !== source.keyspace) {
+      this.#drop(entry);
+      return false;
     } else {
       // Same id, other columns (ALTER TABLE adds one to `SELECT *`): a new entry in effect.
       const known = entry.shapes.get(version);
@@ -135,13 +144,19 @@ export class PreparedRegistry {
     }
     entry.shapes.set(version, shape);
     entry.givenTo.add(client);
+    entry.preparedBy.add(client);
     this.#account(entry);
     this.#evict();
+    return true;
   }
 
   /** The result metadata as a PREPARED of this protocol version had it last; null where there was none. */
   resultMetadata(prepared: PreparedStatement, version: number): Buffer | null {
     return (prepared as Entry).shapes.get(version)?.resultMetadata ?? null;
+  }
+
+  wasPreparedBy(prepared: PreparedStatement, client: object): boolean {
+    return (prepared as Entry).preparedBy.has(client);
   }
 
   /** Whether `client` was given the metadata that a node would now decode the rows by. */
@@ -252,15 +267,18 @@ export class PreparedRegistry {
     // A Map iterates over what is added on the way, so an entry with a second chance comes again.
     for (const entry of this.#entries.values()) {
       if (this.#bytes <= this.#maxBytes || this.#entries.size === 1) return;
-      this.#entries.delete(entry.key);
       if (entry.used) {
         entry.used = false;
+        this.#entries.delete(entry.key);
         this.#entries.set(entry.key, entry);
-        continue;
-      }
-      this.#bytes -= entry.bytes;
-      this.#unhash(entry);
+      } else this.#drop(entry);
     }
+  }
+
+  #drop(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#bytes -= entry.bytes;
+    this.#unhash(entry);
   }
 
   #add(entry: Entry): void {

@@ -7,13 +7,14 @@ import {
   encodeAuthenticate,
   encodeToken,
 } from '../../src/protocol/messages/auth.ts';
+import { decodePrepare } from '../../src/protocol/messages/prepare.ts';
 import { decodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 
 export interface ScriptedRequest {
   readonly opcode: number;
-  /** Of a QUERY. */
+  /** Of a QUERY or a PREPARE. */
   readonly text: string;
   readonly streamId: number;
   /** One object for all requests of a connection. */
@@ -30,6 +31,10 @@ const ANSWERS: ReadonlyMap<number, number> = new Map([
   [Opcode.OPTIONS, Opcode.SUPPORTED],
   [Opcode.REGISTER, Opcode.READY],
 ]);
+function textOf(frame: Frame): string {
+  if (frame.opcode === Opcode.QUERY) return decodeQuery(frame, 4).query;
+  return frame.opcode === Opcode.PREPARE ? decodePrepare(frame, 4).query : '';
+}
 
 const VOID = new Writer().writeInt(1).toBuffer();
 
@@ -90,7 +95,7 @@ export class ScriptedNode {
     const { opcode, streamId } = frame;
     const request: ScriptedRequest = {
       opcode,
-      text: opcode === Opcode.QUERY ? decodeQuery(frame, 4).query : '',
+      text: textOf(frame),
       streamId,
       connection,
       answer: (code, body, stream = streamId) =>

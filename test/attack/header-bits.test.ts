@@ -2,7 +2,7 @@
 // login, in v4 and within the segments of v5.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProtocolFault } from '../../src/errors.ts';
-import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
+import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
 import { FrameViews } from '../../src/protocol/frame-views.ts';
 import { Opcode, opcodeName, opcodeRow } from '../../src/protocol/opcodes.ts';

@@ -145,6 +145,10 @@ export const LEDGER = {
   recordBytes: 64 * KIB,
   /** Of a statement's text, at most this is recorded. */
   textBytes: 8 * KIB,
+  /** A literal or name of a text that is longer than that is cut to a quarter of this, its length and hash. */
+  wordLength: 256,
+  /** Children of a BATCH that get records of their own under `dml: all`; one record stands for the rest. */
+  batchRecords: 64,
   /** Of another text of a record: names, claims, grants. */
   valueBytes: 1 * KIB,
   /** Of a list of a record: resources, needs, what was missing. */

@@ -29,7 +29,7 @@ interface Budget {
 }
 
 /** The JSON text of a record, bounded. A record like most is only looked at. */
-export function encode(record: object & Cuttable): string {
+export function encode<Entry extends object & Cuttable>(record: Entry): string {
   const plain = JSON.stringify(record);
   return isPlain(plain) ? plain : JSON.stringify(rewrite(record, plain));
 }
@@ -66,6 +66,12 @@ export function escaped(text: string): string {
       .map((i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`)
       .join(''),
   );
+}
+
+/** Escaped, but for what a cut to so many bytes takes away anyway. */
+function shown(value: string, mostBytes: number): string {
+  if (value.length <= 2 * mostBytes) return escaped(value);
+  return escaped(value.slice(0, mostBytes)) + escaped(value.slice(-mostBytes));
 }
 
 function rewrite<Entry extends object & Cuttable>(entry: Entry, plain: string): Entry {
@@ -113,7 +119,7 @@ class Rewriter {
   }
 
   #textOf(value: string, most: number, path: string): string {
-    const text = escaped(value);
+    const text = shown(value, most);
     if (Buffer.byteLength(text) <= most) return text;
     this.#cuts[path] ??= { bytes: Buffer.byteLength(value), sha256: sha256(value) };
     return cutMiddle(text, most);
@@ -125,7 +131,10 @@ class Rewriter {
     let bytes = 0;
     let isWhole = true;
     for (const item of list) {
-      const text = escaped(typeof item === 'string' ? item : JSON.stringify(item));
+      const text = shown(
+        typeof item === 'string' ? item : JSON.stringify(item),
+        this.#budget.valueBytes,
+      );
       const one = cutMiddle(text, this.#budget.valueBytes);
       bytes += Buffer.byteLength(one) + 3;
       if (made.length > 0 && bytes > this.#budget.listBytes) break;

@@ -4,6 +4,7 @@
 //   {"v":1,"seq":7,"prev":"<hash of the line before>",...,"hash":"<sha256>"}
 //                                                       ^ hashed is all before this comma, and `}`
 import { createHash } from 'node:crypto';
+import { encode } from './bound.ts';
 import type { AuditEntry } from './record.ts';
 
 /** What stands in `prev` of the first line of a log. */
@@ -23,7 +24,7 @@ export interface LinkFields {
 /** The line of a record, without line feed, and its hash. */
 export function link(fields: LinkFields, entry: AuditEntry): { line: string; hash: string } {
   const { seq, prev, time, id } = fields;
-  const open = JSON.stringify({ v: 1, seq, prev, time, id, ...entry });
+  const open = encode({ v: 1, seq, prev, time, id, ...entry });
   const hash = sha256(open);
   return { line: `${open.slice(0, -1)}${HASH_MARK}${hash}"}`, hash };
 }

@@ -1,5 +1,6 @@
 // The audit record: names are a contract (docs/AUDIT.md); one JSON object, one line.
 import type { PrincipalRecord } from '../identity/principal.ts';
+import type { Cuts } from './bound.ts';
 import type { Share } from './room.ts';
 
 export type RecordKind =
@@ -106,6 +107,8 @@ export interface AuditEntry {
   /** For `auth`, `session_end` and `config`: a short reason. */
   readonly reason?: string;
   readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
+  /** By field, as `statement.needs`: what does not stand here whole (bound.ts). */
+  readonly cut?: Cuts;
 }
 
 /** What the data path needs of a ledger. */

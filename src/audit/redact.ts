@@ -1,10 +1,11 @@
 // What of a statement's text may be recorded: literals of rows and roles never, comments never, and
 // nothing at all of a text that does not lex. Made from tokens: a pattern would miss what a lexer sees.
 import { createHash } from 'node:crypto';
-import { isConstant, isLexicalError, tokenize } from '../cql/lexer.ts';
+import { isConstant, isLexicalError, tokenize, type Tokens } from '../cql/lexer.ts';
 import { fingerprint } from '../cql/fingerprint.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import { LEDGER } from '../limits.ts';
+import { cutMiddle } from './bound.ts';
 
 export interface RedactedText {
   readonly text: string | null;
@@ -13,8 +14,6 @@ export interface RedactedText {
   /** Of its shape: the same for texts that differ in values only. */
   readonly fingerprint: string | null;
 }
-
-const MARKER = ' ... (cut)';
 
 /** Of texts that were redacted elsewhere, or before: by what the analyser made of them. */
 const remembered = new WeakMap<Statement | Unanalysable, RedactedText>();
@@ -53,8 +52,16 @@ export function fingerprintOf(text: string, statement: Statement): string | null
 export function redact(text: string, statement: Statement | null): RedactedText {
   const tokens = tokenize(text);
   if (isLexicalError(tokens)) return { text: null, sha256: null, fingerprint: null };
+  const words = wordsOf(text, tokens, statement);
+  const whole = words.join('');
+  const sha256 = sha256Of(whole);
+  return { text: cut(words, whole), sha256, fingerprint: fingerprint(text) };
+}
+
+/** The tokens and the spaces between them, without what may not be recorded. */
+function wordsOf(text: string, tokens: Tokens, statement: Statement | null): string[] {
   const keepsLiterals = statement?.family === 'schema' && statement.kind !== 'TRUNCATE';
-  let out = '';
+  const words: string[] = [];
   let previousEnd = 0;
   let afterPassword = false;
   for (let i = 0; i < tokens.count - 1; i++) {
@@ -62,19 +69,31 @@ export function redact(text: string, statement: Statement | null): RedactedText 
     const start = tokens.starts[i]!;
     const end = tokens.ends[i]!;
     // A comment or white space between two tokens becomes one space.
-    if (start > previousEnd && out !== '') out += ' ';
+    if (start > previousEnd && words.length > 0) words.push(' ');
     const hide = isConstant(kind) && (!keepsLiterals || afterPassword);
-    out += hide ? '?' : text.slice(start, end);
+    words.push(hide ? '?' : text.slice(start, end));
     previousEnd = end;
     afterPassword ||= tokens.wordAt(i) === 'password';
   }
-  const sha256 = createHash('sha256').update(out).digest('hex');
-  return { text: cut(out), sha256, fingerprint: fingerprint(text) };
+  return words;
 }
 
-function cut(text: string): string {
-  if (Buffer.byteLength(text) <= LEDGER.textBytes) return text;
-  const bytes = Buffer.from(text).subarray(0, LEDGER.textBytes);
-  // A character that the cut went through decodes to a replacement mark, which goes too.
-  return bytes.toString('utf8').replace(/\uFFFD$/, '') + MARKER;
+/**
+ * What a statement does must not be hidden behind how long it is: long literals and names are cut first, each
+ * to its beginning, length and hash, and then the middle, so that beginning and end stay.
+ */
+function cut(words: readonly string[], whole: string): string {
+  if (Buffer.byteLength(whole) <= LEDGER.textBytes) return whole;
+  return cutMiddle(words.map(shortened).join(''), LEDGER.textBytes);
+}
+
+function shortened(word: string): string {
+  if (word.length <= LEDGER.wordLength) return word;
+  const bytes = Buffer.byteLength(word);
+  const head = word.slice(0, LEDGER.wordLength / 4);
+  return `${head}...(cut: ${bytes} bytes, sha256 ${sha256Of(word)})`;
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,6 +1,7 @@
 // What goes into the ledger, and when: schema and role statements before they are sent and after
 // they are answered; rows by `audit.dml`; denials always. Error texts of nodes quote values, so only
 // their codes are recorded.
+import { createHash } from 'node:crypto';
 import type { ActivitySource } from '../audit/activity.ts';
 import type {
   AuditEntry,
@@ -21,7 +22,8 @@ import type { SchemaChange } from '../protocol/messages/event.ts';
 import { rowCount } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
-import type { Exchange } from './exchange.ts';
+import { LEDGER } from '../limits.ts';
+import type { BatchPart, Exchange } from './exchange.ts';
 import type { Session } from './session.ts';
 import type { TraceContext } from './trace-context.ts';
 
@@ -174,16 +176,40 @@ function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): vo
     return;
   }
   const { type, statements } = request.parts;
-  statements.forEach((part, index) =>
-    session.gate.audit.append({
-      ...base,
-      statement: {
-        ...recordOf(part.statement, part.text, part.preparedId, session.gate.cluster.schema),
-        consistency: consistencyName(request.consistency),
-        batch: { type, index, size: statements.length },
-      },
-    }),
-  );
+  const size = statements.length;
+  const consistency = consistencyName(request.consistency);
+  const singly = Math.min(size, LEDGER.batchRecords);
+  for (let index = 0; index < singly; index++) {
+    const { statement, text, preparedId } = statements[index]!;
+    const child = recordOf(statement, text, preparedId, session.gate.cluster.schema);
+    const batch = { type, index, size };
+    session.gate.audit.append({ ...base, statement: { ...child, consistency, batch } });
+  }
+  if (singly === size) return;
+  session.gate.audit.append({
+    ...base,
+    statement: {
+      ...statementRecord(exchange),
+      kind: null,
+      batch: { type, index: singly, size },
+    },
+    count: size - singly,
+    detail: { children_sha256: hashOf(statements.slice(singly)) },
+  });
+}
+
+/**
+ * Of the children that have no record of their own: the kind, tables and prepared id of each. Their texts are left
+ * out, since a hash of texts with values in them lets these be guessed.
+ */
+function hashOf(children: readonly BatchPart[]): string {
+  const hash = createHash('sha256');
+  for (const { statement, preparedId } of children) {
+    const { kind, tables } = statement;
+    const names = tables.map(({ keyspace, table }) => [keyspace, table]);
+    hash.update(`${JSON.stringify([kind, names, preparedId?.toString('hex') ?? null])}\n`);
+  }
+  return hash.digest('hex');
 }
 
 /** What activity is counted by, and what its record says: that is asked once a minute, not per request. */

@@ -96,6 +96,15 @@ export const AGREEMENT = {
   askTimeoutMs: 2_000,
 } as const;
 
+/** Bytes that were read and wait for the rest of their frame. */
+export const READS = {
+  /** Smaller reads are copied together; an object and a buffer for each would cost more than the copy. */
+  gatheredBelowBytes: 512,
+  /** Of the first block that they are copied into; each next one is twice as large. */
+  blockMinBytes: 1 * KIB,
+  blockMaxBytes: 64 * KIB,
+} as const;
+
 /** The gate towards its clients. */
 export const SESSION = {
   /** Frames handled for one session in one turn, so that it can't starve the others. */

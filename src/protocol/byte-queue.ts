@@ -1,12 +1,23 @@
-// Bytes as they were read, in order, handed out as views. Only what straddles two reads is copied,
-// once, when it is complete: memory is bounded by what was received, not by what a header claims.
+// Bytes as they were read, in order, handed out as views. Only what straddles two reads is copied, once, when it
+// is complete: memory is bounded by what was received, not by what a header claims. Small reads that have to wait
+// are gathered in blocks, so that a sender of single bytes costs neither an object nor a buffer for each. Every
+// operation takes time in proportion to the bytes that it hands out, however many reads they came in.
+import { READS } from '../limits.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Places that were used up at the front of the list before it is cut. */
+const CUT_AT = 64;
 
 export class ByteQueue {
   #head: Buffer = NO_BYTES;
   #offset = 0;
+  /** What follows the head begins at `#first`; what lies before it was used up. */
   #rest: Buffer[] = [];
+  #first = 0;
+  /** Small reads gathered behind all others, while there is room. */
+  #block: Buffer | null = null;
+  #blockEnd = 0;
   #available = 0;
   /** Where the bytes of the last `take` lie: an object for each would be garbage on the hot path. */
   buffer: Buffer = NO_BYTES;
@@ -23,19 +34,25 @@ export class ByteQueue {
     if (this.#available === 0) {
       this.#head = chunk;
       this.#offset = 0;
-    } else this.#rest.push(chunk);
+    } else if (chunk.length < READS.gatheredBelowBytes) this.#gather(chunk);
+    else {
+      this.#closeBlock();
+      this.#rest.push(chunk);
+    }
     this.#available += chunk.length;
   }
 
-  /** The byte `index` places ahead; the caller has checked `available`. */
+  /** The byte `index` places ahead; the caller has checked `available`. Headers only: it walks from the head. */
   byteAt(index: number): number {
     let at = this.#offset + index;
     if (at < this.#head.length) return this.#head[at]!;
     at -= this.#head.length;
-    for (const chunk of this.#rest) {
+    for (let i = this.#first; i < this.#rest.length; i++) {
+      const chunk = this.#rest[i]!;
       if (at < chunk.length) return chunk[at]!;
       at -= chunk.length;
     }
+    if (this.#block !== null && at < this.#blockEnd) return this.#block[at]!;
     throw new RangeError('read past the bytes received');
   }
 
@@ -75,6 +92,11 @@ export class ByteQueue {
     this.start = 0;
   }
 
+  /** Lets go of what the last `take` found: its taker has it, and may be the last who needs it. */
+  forget(): void {
+    this.buffer = NO_BYTES;
+  }
+
   /** Bytes ahead that lie side by side. */
   get contiguous(): number {
     return this.#head.length - this.#offset;
@@ -99,10 +121,7 @@ export class ByteQueue {
       const part = Math.min(left, this.#head.length - this.#offset);
       this.#offset += part;
       left -= part;
-      if (this.#offset === this.#head.length) {
-        this.#head = this.#rest.shift() ?? NO_BYTES;
-        this.#offset = 0;
-      }
+      if (this.#offset === this.#head.length) this.#nextHead();
     }
   }
 
@@ -112,5 +131,44 @@ export class ByteQueue {
     const bytes = this.#available;
     this.take(bytes);
     return this.buffer.subarray(this.start, this.start + bytes);
+  }
+
+  #nextHead(): void {
+    this.#offset = 0;
+    if (this.#first === this.#rest.length) this.#closeBlock();
+    const next = this.#rest[this.#first];
+    if (next === undefined) {
+      this.#head = NO_BYTES;
+      return;
+    }
+    this.#head = next;
+    // Let go of what it pins; the list itself is cut when half of it was used up.
+    this.#rest[this.#first++] = NO_BYTES;
+    if (this.#first === this.#rest.length) {
+      this.#rest = [];
+      this.#first = 0;
+    } else if (this.#first >= CUT_AT && this.#first * 2 >= this.#rest.length) {
+      this.#rest = this.#rest.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** Copies a small read behind the others: into the open block, or into one twice as large as that was. */
+  #gather(chunk: Buffer): void {
+    if (this.#block !== null && this.#blockEnd + chunk.length > this.#block.length) {
+      const { length } = this.#block;
+      this.#closeBlock();
+      this.#block = Buffer.allocUnsafeSlow(Math.min(2 * length, READS.blockMaxBytes));
+    }
+    this.#block ??= Buffer.allocUnsafeSlow(READS.blockMinBytes);
+    this.#block.set(chunk, this.#blockEnd);
+    this.#blockEnd += chunk.length;
+  }
+
+  #closeBlock(): void {
+    if (this.#block === null) return;
+    this.#rest.push(this.#block.subarray(0, this.#blockEnd));
+    this.#block = null;
+    this.#blockEnd = 0;
   }
 }

@@ -108,6 +108,7 @@ export class FrameDecoder {
     }
     bytes.take(frameBytes);
     const frame = new Frame(bytes.buffer, bytes.start, bytes.start + frameBytes);
+    bytes.forget();
     return frame.flags !== 0 && isCompressed(frame) ? this.#decompress(frame) : frame;
   }
 

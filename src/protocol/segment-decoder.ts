@@ -39,8 +39,8 @@ export class SegmentDecoder {
   #payload: Buffer | null = null;
   #payloadOffset = 0;
   #payloadEnd = 0;
-  /** Parts of one large frame, in order, until all have come. */
-  #parts: Buffer[] = [];
+  /** Parts of one large frame, in order, until all have come: a part may be a single byte. */
+  readonly #parts = new ByteQueue();
   #partBytes = 0;
   #largeFrameBytes = 0;
   #oversized: OversizedFrame | null = null;
@@ -62,7 +62,7 @@ export class SegmentDecoder {
   }
 
   get copiedFrames(): number {
-    return this.#bytes.copies + this.#copies;
+    return this.#bytes.copies + this.#parts.copies + this.#copies;
   }
 
   push(chunk: Buffer): void {
@@ -164,15 +164,16 @@ export class SegmentDecoder {
     if (this.#oversized === null) this.#parts.push(buffer.subarray(start, end));
     if (this.#partBytes < this.#largeFrameBytes) return null;
     const length = this.#largeFrameBytes;
-    const parts = this.#parts;
     const oversized = this.#oversized;
-    this.#parts = [];
     this.#partBytes = 0;
     this.#largeFrameBytes = 0;
     this.#oversized = null;
     if (oversized !== null) return oversized;
-    this.#copies++;
-    return new Frame(Buffer.concat(parts, length), 0, length);
+    const parts = this.#parts;
+    parts.take(length);
+    const frame = new Frame(parts.buffer, parts.start, parts.start + length);
+    parts.forget();
+    return frame;
   }
 
   /** Length of the frame whose header starts at `start`, checked; the header must lie in one piece. */

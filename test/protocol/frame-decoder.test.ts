@@ -67,7 +67,8 @@ describe('large results that came in several reads', () => {
 
   it('are not copied, and their stream id is patched in place', () => {
     const one = inParts();
-    const reads = [all[3]!.subarray(0, 50), all[3]!.subarray(50)].map(own);
+    const large = result(6, 3_000);
+    const reads = [large.subarray(0, 50), large.subarray(50)].map(own);
     const [frame] = decodeAll(one, reads) as Frame[];
     expect(one.copiedFrames).toBe(0);
     expect(frame!.rest[0]!.buffer).toBe(reads[1]!.buffer);

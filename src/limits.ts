@@ -242,10 +242,15 @@ export const TOKENS = {
 export const JWKS = {
   /** Keys are looked for again after this, so that a withdrawn one does not live on. */
   refreshMs: 10 * 60_000,
+  /** How often it is looked whether that time has come: no token need ask. */
+  lookMs: 15_000,
   /** While the issuer is down its keys serve on, at most for this. */
   staleMs: 24 * 3_600_000,
   /** Unknown key ids ask the issuer again no more often than this. */
   coolDownMs: 10_000,
+  /** Of keys that were withdrawn, so many are named in the log, in so many characters. */
+  idsLogged: 16,
+  idLength: 128,
 } as const;
 
 /** Certificates from files. */

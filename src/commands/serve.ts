@@ -2,7 +2,7 @@
 import cluster from 'node:cluster';
 import { pino } from 'pino';
 import { prometheusRegistry } from '../admin/prometheus.ts';
-import { loadConfig } from '../config/load.ts';
+import { configOf, loadConfig, type LoadedConfig } from '../config/load.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
@@ -18,12 +18,12 @@ import { startGate, type RunningGate } from './start-gate.ts';
  */
 export async function serve(configFile: string): Promise<number> {
   letHeapGrow();
-  if (cluster.worker !== undefined) return serveAsWorker(configFile, cluster.worker);
-  const { workers } = await loadConfig(configFile);
+  if (cluster.worker !== undefined) return serveAsWorker(cluster.worker);
+  const loaded = await loadConfig(configFile);
   const log = logOf(null);
-  if (workers > 1) return serveAsPrimary(workers, log);
+  if (loaded.workers > 1) return serveAsPrimary(loaded, log);
   const signals = new Signals();
-  const gate = await startGate(configFile, log);
+  const gate = await startGate(loaded, log);
   signals.listen();
   const signal = await signals.next();
   log.info({ signal }, 'stopping');
@@ -31,7 +31,10 @@ export async function serve(configFile: string): Promise<number> {
   return 0;
 }
 
-async function serveAsPrimary(workers: number, ownLog: pino.Logger): Promise<number> {
+async function serveAsPrimary(
+  { workers, text }: LoadedConfig,
+  ownLog: pino.Logger,
+): Promise<number> {
   // Maps and numbers that JSON does not know arrive as they were.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = new Metrics();
@@ -41,6 +44,7 @@ async function serveAsPrimary(workers: number, ownLog: pino.Logger): Promise<num
   const log = telemetry?.withLog(ownLog) ?? ownLog;
   const primary = new Primary({
     workers,
+    config: text,
     fork: (number) => cluster.fork({ [WORKER_VARIABLE]: number }),
     log,
     metrics,
@@ -58,17 +62,16 @@ async function serveAsPrimary(workers: number, ownLog: pino.Logger): Promise<num
   return exitedWith;
 }
 
-async function serveAsWorker(
-  configFile: string,
-  worker: NonNullable<typeof cluster.worker>,
-): Promise<number> {
+async function serveAsWorker(worker: NonNullable<typeof cluster.worker>): Promise<number> {
   // A terminal signals the whole group: the primary says when it is time.
   for (const name of STOP_SIGNALS) process.on(name, () => undefined);
   const signals = new Signals();
   const number = Number(process.env[WORKER_VARIABLE]);
   const team = new WorkerTeam(number, process as Port, (signal) => signals.take(signal));
   try {
-    const gate = await startGate(configFile, logOf({ worker: number }), team);
+    // The primary's own text: workers that were started at different times must not differ.
+    const loaded = await configOf(await team.config());
+    const gate = await startGate(loaded, logOf({ worker: number }), team);
     await stop(gate, await signals.next(), signals);
     return 0;
   } finally {

@@ -1,5 +1,4 @@
 // Puts the parts of a gate together from the configuration, and takes them apart again.
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Readiness } from '../admin/readiness.ts';
 import { prometheusRegistry } from '../admin/prometheus.ts';
@@ -10,9 +9,10 @@ import { ledgerFolders } from '../audit/ledger-files.ts';
 import { pastLogins } from '../audit/past-logins.ts';
 import { RefusalLog } from '../audit/refusals.ts';
 import { StatementCache } from '../cql/statement-cache.ts';
-import { loadConfig } from '../config/load.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { loadPolicy, policyContext, type PolicyContext } from '../config/load-policy.ts';
 import { PolicyWatcher } from '../config/policy-watcher.ts';
+import { JWKS } from '../limits.ts';
 import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -48,11 +48,10 @@ export interface RunningGate {
  * starting.
  */
 export async function startGate(
-  configFile: string,
+  loaded: LoadedConfig,
   ownLog: Log,
   team: Team = ALONE,
 ): Promise<RunningGate> {
-  const loaded = await loadConfig(configFile);
   const { config, limits } = loaded;
   const metrics = new Metrics();
   const running = isTelemetryWanted(process.env)
@@ -62,8 +61,7 @@ export async function startGate(
   const readiness = new Readiness();
   const logins = await loginsOf(loaded, { metrics, readiness, log });
   const context: PolicyContext = { ...policyContext(loaded), ownLogins: logins.usernames };
-  const policyContent = await readFile(loaded.policyFile, 'utf8').catch(() => '');
-  const { policy, warnings } = await loadPolicy(loaded.policyFile, context);
+  const { policy, content, warnings } = await loadPolicy(loaded.policyFile, context);
   for (const warning of [...loaded.warnings, ...warnings]) log.warn({}, warning);
 
   const ledger = await Ledger.open({
@@ -122,6 +120,14 @@ export async function startGate(
         // Only a grace asks whether a token was seen before.
         if (gate.policy.longestGraceMs > 0) whole?.tokenSeen(tokenSha256);
       },
+      onKeysWithdrawn: (issuer, keyIds) => {
+        metrics.counter('issuer_keys_withdrawn_total', issuer).value += keyIds.length;
+        const named = keyIds.slice(0, JWKS.idsLogged).map((id) => id.slice(0, JWKS.idLength));
+        log.warn(
+          { issuer, keys: keyIds.length, key_ids: named },
+          'an issuer withdrew keys; tokens and sessions that rest on them end',
+        );
+      },
       onKeysFailed: (issuer, error) => {
         metrics.counter('issuer_key_failures_total', issuer).value++;
         log.warn({ issuer, reason: error.message }, 'the keys of an issuer could not be fetched');
@@ -171,19 +177,28 @@ export async function startGate(
         for (const warning of taken.warnings) log.warn({}, warning);
         log.info({ policy_version: taken.policy.version }, 'policy taken');
       },
-      onProblem: (fault) => {
-        metrics.counter('policy_reloads_total', 'invalid').value++;
+      onProblem: (fault, state) => {
+        metrics.counter('policy_reloads_total', state).value++;
         log.error(
           { problems: fault.problems },
-          'the changed policy is not valid; the one before stays in force',
+          state === 'invalid'
+            ? 'the changed policy is not valid; the one before stays in force'
+            : 'the policy file cannot be read, or is gone; the policy read before stays in force',
         );
       },
+      onRestored: () => {
+        metrics.counter('policy_reloads_total', 'restored').value++;
+        log.info({}, 'the policy file is again what the policy in force was made of');
+      },
     },
-    policyContent,
+    content,
   );
+  readiness.advise(() => (watcher.problem === null ? [] : [watcher.problem]));
+  metrics.gauge('policy_file_usable', () => Number(watcher.problem === null));
   let admin: AdminServer | null = null;
   const close = async (): Promise<void> => {
     watcher.close();
+    gate.verifier.close();
     await listener?.close();
     feed.close();
     await gate.lane.close();
@@ -213,6 +228,7 @@ export async function startGate(
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
     void gate.verifier.prefetchKeys();
+    gate.verifier.keepKeysFresh();
     await logins.start();
     await cluster.start();
     await Promise.all([feed.start(), cluster.warmed()]);

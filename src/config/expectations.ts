@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
 import { PIPELINE_TARGETS } from '../identity/principal.ts';
-import { readYaml } from './yaml-file.ts';
+import { parseYaml, readText } from './yaml-file.ts';
 
 const name = z.string().min(1);
 const statement = z.string().min(1);
@@ -62,7 +62,7 @@ export type Expectations = z.infer<typeof expectationsSchema>;
 
 /** Rejects with ConfigFault. */
 export async function loadExpectations(file: string): Promise<Expectations> {
-  const yaml = await readYaml(file, expectationsSchema, new Set());
+  const yaml = parseYaml(await readText(file), expectationsSchema, new Set());
   const { tokens, tests } = yaml.value;
   const problems = tests.flatMap(({ name: test, token }, index) => {
     if (Object.hasOwn(tokens, token)) return [];

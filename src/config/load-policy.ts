@@ -15,7 +15,7 @@ import { TOKENS } from '../limits.ts';
 import { durationMs } from './duration.ts';
 import { POLICY_NOT_YET, policySchema, type PolicyFile } from './policy-schema.ts';
 import type { LoadedConfig } from './load.ts';
-import { nearestOf, readYaml, type YamlFile } from './yaml-file.ts';
+import { nearestOf, parseYaml, readText, type TextFile, type YamlFile } from './yaml-file.ts';
 
 /** What of the configuration a policy refers to. */
 export interface PolicyContext {
@@ -40,6 +40,8 @@ export function policyContext({ issuers, logins, bitbucket }: LoadedConfig): Pol
 
 export interface LoadedPolicy {
   readonly policy: Policy;
+  /** The text that it was made of. */
+  readonly content: string;
   /** What the policy was made of, for those who do something else with it than decide. */
   readonly roles: readonly RoleDocument[];
   readonly warnings: readonly string[];
@@ -52,7 +54,12 @@ const VERSION_LENGTH = 12;
 
 /** Rejects with ConfigFault. */
 export async function loadPolicy(file: string, context: PolicyContext): Promise<LoadedPolicy> {
-  const yaml = await readYaml(file, policySchema, POLICY_NOT_YET);
+  return policyOf(await readText(file), context);
+}
+
+/** The policy of a text that was read before. Throws ConfigFault. */
+export function policyOf(text: TextFile, context: PolicyContext): LoadedPolicy {
+  const yaml = parseYaml(text, policySchema, POLICY_NOT_YET);
   const problems: string[] = [];
   const roles = Object.entries(yaml.value.roles).map(([name, role]) =>
     roleOf(yaml, name, role, context, problems),
@@ -67,6 +74,7 @@ export async function loadPolicy(file: string, context: PolicyContext): Promise<
   const version = createHash('sha256').update(yaml.content).digest('hex').slice(0, VERSION_LENGTH);
   return {
     policy: new Policy({ roles, bindings, admins, ownLogins: context.ownLogins }, version),
+    content: yaml.content,
     roles,
     warnings: warningsOf(roles, bindings, context),
   };

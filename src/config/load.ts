@@ -18,7 +18,7 @@ import type { CommitMode } from '../policy/role.ts';
 import type { LocalSecretSpec, LoginSpec } from '../secrets/login.ts';
 import { durationMs } from './duration.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
-import { readYaml, type YamlFile } from './yaml-file.ts';
+import { parseYaml, readText, type TextFile, type YamlFile } from './yaml-file.ts';
 
 /** How commits are asked for. */
 export interface BitbucketAccess {
@@ -36,6 +36,8 @@ export interface HostPort {
 }
 
 export interface LoadedConfig {
+  /** What all of this was made of. */
+  readonly text: TextFile;
   readonly config: Config;
   readonly issuers: readonly IssuerConfig[];
   /** Where the logins of `cassandraRoles` come from; nothing of it is resolved here. */
@@ -67,7 +69,13 @@ export interface LoadedTls {
 
 /** Rejects with ConfigFault. */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  const yaml = await readYaml(file, configSchema, NOT_YET);
+  return configOf(await readText(file));
+}
+
+/** The configuration of a text that was read before. Rejects with ConfigFault. */
+export async function configOf(text: TextFile): Promise<LoadedConfig> {
+  const { file } = text;
+  const yaml = parseYaml(text, configSchema, NOT_YET);
   const config = yaml.value;
   const base = path.dirname(path.resolve(file));
   const problems: string[] = [];
@@ -86,6 +94,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   if (problems.length > 0) throw new ConfigFault(problems);
   const workers = config.workers === 0 ? os.availableParallelism() : config.workers;
   return {
+    text,
     config,
     issuers,
     logins: new Map(Object.entries(config.cassandraRoles)),

@@ -1,5 +1,6 @@
 // A YAML file read and checked by a schema: all problems at once, each with file, line and column,
-// and an unknown key with the nearest known one.
+// and an unknown key with the nearest known one. A file is read once: what was checked is what is taken,
+// whatever happens to the file in between.
 import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
@@ -8,19 +9,24 @@ import { FILES } from '../limits.ts';
 
 export interface YamlFile<Value> {
   readonly value: Value;
-  /** The bytes as read. */
+  /** The text that all of this was made of. */
   readonly content: string;
   /** `file:line:column` of a path in the document, for problems found later. */
   place(path: readonly PropertyKey[]): string;
 }
 
-/** Rejects with ConfigFault. */
-export async function readYaml<Schema extends z.ZodType>(
-  file: string,
+/** A text and where it came from, for messages. */
+export interface TextFile {
+  readonly file: string;
+  readonly content: string;
+}
+
+/** Throws ConfigFault. */
+export function parseYaml<Schema extends z.ZodType>(
+  { file, content }: TextFile,
   schema: Schema,
   notYet: ReadonlySet<string>,
-): Promise<YamlFile<z.infer<Schema>>> {
-  const content = await contentOf(file);
+): YamlFile<z.infer<Schema>> {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, uniqueKeys: true });
   const at = (offset: number): string => {
@@ -46,7 +52,8 @@ export async function readYaml<Schema extends z.ZodType>(
   throw new ConfigFault(problems);
 }
 
-async function contentOf(file: string): Promise<string> {
+/** Rejects with ConfigFault. */
+export async function readText(file: string): Promise<TextFile> {
   let content: Buffer;
   try {
     content = await readFile(file);
@@ -59,7 +66,7 @@ async function contentOf(file: string): Promise<string> {
   if (content.length > FILES.configBytes) {
     throw new ConfigFault([`${file}: larger than ${FILES.configBytes} bytes`]);
   }
-  return content.toString('utf8');
+  return { file, content: content.toString('utf8') };
 }
 
 function problemsOf(

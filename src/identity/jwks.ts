@@ -1,5 +1,6 @@
 // The public keys of one issuer, by key id. Fetched once for all who wait, kept while the issuer is
-// down, and never fetched more often than a cool-down allows, whatever key ids tokens claim.
+// down, and never fetched more often than a cool-down allows, whatever key ids tokens claim. A key that
+// the issuer lists no longer is marked as withdrawn, and whatever rests on it ends with it.
 import { importJWK, type CryptoKey, type JWK } from 'jose';
 import { JWKS } from '../limits.ts';
 import type { OutboundClient } from '../outbound/client.ts';
@@ -8,9 +9,40 @@ import type { Issuer } from './issuers.ts';
 
 const KEY_TYPES: ReadonlySet<string | undefined> = new Set(['RSA', 'EC', 'OKP']);
 
+/** A key while its issuer publishes it. Principals hold on to it, so that they know when it goes. */
+export interface PublishedKey {
+  /** The issuer lists it no longer, or lists other material under its id. Never goes back to false. */
+  readonly isWithdrawn: boolean;
+}
+
+class Published implements PublishedKey {
+  readonly jwk: JWK;
+  isWithdrawn = false;
+  /** By algorithm. */
+  readonly #imported = new Map<string, Promise<CryptoKey>>();
+
+  constructor(jwk: JWK) {
+    this.jwk = jwk;
+  }
+
+  async importFor(algorithm: string): Promise<CryptoKey> {
+    let key = this.#imported.get(algorithm);
+    if (key === undefined) {
+      key = importJWK(this.jwk, algorithm) as Promise<CryptoKey>;
+      this.#imported.set(algorithm, key);
+    }
+    return key;
+  }
+}
+
+export interface FoundKey {
+  readonly published: PublishedKey;
+  readonly key: CryptoKey;
+}
+
 export interface KeySetListener {
-  /** Other keys than before: what was verified by those has to be verified again. */
-  changed(): void;
+  /** Keys by these ids were withdrawn: what they signed is believed no longer. */
+  withdrawn(keyIds: readonly string[]): void;
   /** The issuer could not be asked; told no more often than the cool-down allows. */
   failed(error: Error): void;
 }
@@ -20,8 +52,7 @@ export class KeySet {
   readonly #outbound: OutboundClient;
   readonly #nowMs: () => number;
   readonly #listener: KeySetListener;
-  #keys = new Map<string, JWK>();
-  #imported = new Map<string, Promise<CryptoKey>>();
+  #keys = new Map<string, Published>();
   #fetchedAtMs = -Infinity;
   #triedAtMs = -Infinity;
   #refreshing: Promise<void> | null = null;
@@ -50,8 +81,17 @@ export class KeySet {
     });
   }
 
+  /**
+   * Fetches them anew once they are old enough, whether or not a token asks for one: tokens that were
+   * verified before ask for none. Never rejects; a failure is told, and it is tried again when called next.
+   */
+  async keepFresh(): Promise<void> {
+    if (this.#nowMs() - this.#fetchedAtMs < JWKS.refreshMs) return;
+    await this.#refresh().catch(() => undefined);
+  }
+
   /** The key a token names, imported for its algorithm; null where the issuer has none such. */
-  async find(kid: string, algorithm: string): Promise<CryptoKey | null> {
+  async find(kid: string, algorithm: string): Promise<FoundKey | null> {
     const ageMs = this.#nowMs() - this.#fetchedAtMs;
     if (!this.#keys.has(kid) || ageMs > JWKS.refreshMs) {
       // Old keys serve on while the issuer can't be asked, but not for ever.
@@ -60,15 +100,9 @@ export class KeySet {
         if (isStale || !this.#keys.has(kid)) throw error;
       });
     }
-    const jwk = this.#keys.get(kid);
-    if (jwk === undefined || !fits(jwk, algorithm)) return null;
-    const cacheKey = `${algorithm} ${kid}`;
-    let key = this.#imported.get(cacheKey);
-    if (key === undefined) {
-      key = importJWK(jwk, algorithm) as Promise<CryptoKey>;
-      this.#imported.set(cacheKey, key);
-    }
-    return key;
+    const published = this.#keys.get(kid);
+    if (published === undefined || !fits(published.jwk, algorithm)) return null;
+    return { published, key: await published.importFor(algorithm) };
   }
 
   async #refresh(): Promise<void> {
@@ -107,13 +141,23 @@ export class KeySet {
     }
     // Which of the two is meant nobody can say.
     for (const kid of twice) keys.delete(kid);
+    // A list without a usable key takes those before back all the same; then it is asked for again soon.
+    this.#take(keys);
     if (keys.size === 0) throw new Error(`${uri} holds no usable key`);
-    const changed = !sameKeys(this.#keys, keys);
     this.#fetchedAtMs = this.#nowMs();
-    if (!changed) return;
-    this.#keys = keys;
-    this.#imported = new Map();
-    this.#listener.changed();
+  }
+
+  #take(listed: ReadonlyMap<string, JWK>): void {
+    const before = this.#keys;
+    this.#keys = new Map(
+      [...listed].map(([kid, jwk]) => {
+        const known = before.get(kid);
+        return [kid, known !== undefined && isSame(known.jwk, jwk) ? known : new Published(jwk)];
+      }),
+    );
+    const withdrawn = [...before].filter(([kid, key]) => this.#keys.get(kid) !== key);
+    for (const [, key] of withdrawn) key.isWithdrawn = true;
+    if (withdrawn.length > 0) this.#listener.withdrawn(withdrawn.map(([kid]) => kid));
   }
 
   async #discover(): Promise<string> {
@@ -167,8 +211,11 @@ const CURVES: Readonly<Record<string, string>> = {
   ES512: 'P-521',
 };
 
-function sameKeys(a: Map<string, JWK>, b: Map<string, JWK>): boolean {
-  return JSON.stringify([...a]) === JSON.stringify([...b]);
+/** What a signature is checked with; certificates and other remarks beside it may change. */
+const MATERIAL = ['kty', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
+
+function isSame(a: JWK, b: JWK): boolean {
+  return MATERIAL.every((member) => a[member] === b[member]);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

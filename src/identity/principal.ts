@@ -1,4 +1,5 @@
 // The verified identity behind a session, and the claims that policy bindings look at.
+import type { PublishedKey } from './jwks.ts';
 
 /** JSON as it came out of a verified token. */
 export type ClaimValue =
@@ -18,6 +19,8 @@ export interface Principal {
   readonly isHuman: boolean;
   /** The `exp` claim in milliseconds since the epoch. */
   readonly expiresAtMs: number;
+  /** What its token is signed with; missing where it was made of no token (`policy test`). */
+  readonly key?: PublishedKey;
   /**
    * What the pipeline runs for, as Bitbucket's API says (src/vcs). It is no claim: what a token says
    * under this name is not read. Missing where it was not asked for, or is not known.

@@ -3,17 +3,19 @@
 import { createHash } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
 import { AuthFault } from '../errors.ts';
-import { TOKENS } from '../limits.ts';
+import { JWKS, TOKENS } from '../limits.ts';
 import { normalizeUuid } from './claims.ts';
 import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
 import { OutboundClient } from '../outbound/client.ts';
-import { KeySet } from './jwks.ts';
+import { KeySet, type FoundKey } from './jwks.ts';
 import type { ClaimValue, Principal } from './principal.ts';
 
 export interface VerifierOptions {
   readonly issuers: readonly IssuerConfig[];
   /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
   readonly onKeysFailed?: (issuerName: string, error: Error) => void;
+  /** An issuer took keys back; tokens that they signed are believed no longer, sessions included. */
+  readonly onKeysWithdrawn?: (issuerName: string, keyIds: readonly string[]) => void;
   /** A token was found good that this process did not know. */
   readonly onVerified?: (tokenSha256: string) => void;
   readonly nowMs?: () => number;
@@ -33,11 +35,13 @@ export class TokenVerifier {
   /** Hashes of tokens that were good here, and whose signature has to be seen again. */
   readonly #seenBefore = new Set<string>();
   #checking = 0;
+  #refreshing: NodeJS.Timeout | null = null;
 
   constructor({
     issuers,
     nowMs = Date.now,
     onKeysFailed = () => undefined,
+    onKeysWithdrawn = () => undefined,
     onVerified = () => undefined,
   }: VerifierOptions) {
     this.#nowMs = nowMs;
@@ -47,7 +51,7 @@ export class TokenVerifier {
         const issuer = issuerOf(config);
         const outbound = new OutboundClient({ ca: config.ca });
         const keys = new KeySet(issuer, outbound, nowMs, {
-          changed: () => this.#forget(issuer.name),
+          withdrawn: (keyIds) => onKeysWithdrawn(issuer.name, keyIds),
           failed: (error) => onKeysFailed(issuer.name, error),
         });
         return [issuer.issuer, { issuer, keys }];
@@ -68,6 +72,18 @@ export class TokenVerifier {
   /** Gets the keys of all issuers before the first token comes. Never rejects. */
   async prefetchKeys(): Promise<void> {
     await Promise.all([...this.#issuers.values()].map(async ({ keys }) => keys.prefetch()));
+  }
+
+  /** From here on keys are fetched anew in time, so that one that is withdrawn ends what rests on it. */
+  keepKeysFresh(lookMs: number = JWKS.lookMs): void {
+    this.#refreshing ??= setInterval(() => {
+      for (const { keys } of this.#issuers.values()) void keys.keepFresh();
+    }, lookMs).unref();
+  }
+
+  close(): void {
+    if (this.#refreshing !== null) clearInterval(this.#refreshing);
+    this.#refreshing = null;
   }
 
   /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
@@ -99,6 +115,7 @@ export class TokenVerifier {
     const principal = this.#verified.get(hash);
     if (principal === undefined) return null;
     this.#verified.delete(hash);
+    if (isWithdrawn(principal)) return null;
     this.#verified.set(hash, principal);
     return principal;
   }
@@ -170,8 +187,10 @@ export class TokenVerifier {
         `Tokens of ${issuer.name} must be signed with ${issuer.algorithms.join(' or ')}.`,
       );
     }
-    const key = await keyOf(keys, kid, algorithm, issuer);
+    const { published, key } = await keyOf(keys, kid, algorithm, issuer);
     const claims = await signedClaims(token, key, algorithm);
+    // It may have been taken back while the signature was checked.
+    if (published.isWithdrawn) throw unknownKey(issuer);
     this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);
     const principal: Principal = {
       issuerName: issuer.name,
@@ -181,6 +200,7 @@ export class TokenVerifier {
       tokenSha256: sha256(token),
       isHuman: issuer.isHuman(claims),
       expiresAtMs: (claims['exp'] as number) * 1000,
+      key: published,
     };
     this.#keep(principal);
     this.#onVerified(principal.tokenSha256);
@@ -237,13 +257,11 @@ export class TokenVerifier {
     const oldest = this.#verified.keys().next();
     if (oldest.done !== true) this.#verified.delete(oldest.value);
   }
+}
 
-  /** An issuer's keys changed: what they signed has to be seen again, in a grace too. */
-  #forget(issuerName: string): void {
-    const theirs = [...this.#verified].filter(([, { issuerName: name }]) => name === issuerName);
-    this.sawBefore(theirs.map(([hash]) => hash));
-    for (const [hash] of theirs) this.#verified.delete(hash);
-  }
+/** The key behind it was taken back by its issuer since the token was verified. */
+export function isWithdrawn({ key }: Principal): boolean {
+  return key?.isWithdrawn === true;
 }
 
 function headerOf(token: string): { algorithm: string; kid: string } {
@@ -295,23 +313,25 @@ async function keyOf(
   kid: string,
   algorithm: string,
   issuer: Issuer,
-): Promise<CryptoKey> {
-  let key: CryptoKey | null;
+): Promise<FoundKey> {
+  let found: FoundKey | null;
   try {
-    key = await keys.find(kid, algorithm);
+    found = await keys.find(kid, algorithm);
   } catch {
     throw new AuthFault(
       'issuer_unreachable',
       `cqlgate cannot get the keys of ${issuer.name} now; try again, and tell its operators if it lasts.`,
     );
   }
-  if (key === null) {
-    throw new AuthFault(
-      'key_unknown',
-      `The token is signed with a key that ${issuer.name} does not publish.`,
-    );
-  }
-  return key;
+  if (found === null) throw unknownKey(issuer);
+  return found;
+}
+
+function unknownKey(issuer: Issuer): AuthFault {
+  return new AuthFault(
+    'key_unknown',
+    `The token is signed with a key that ${issuer.name} does not publish.`,
+  );
 }
 
 async function signedClaims(token: string, key: CryptoKey, algorithm: string): Promise<Claims> {

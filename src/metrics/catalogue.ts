@@ -25,6 +25,10 @@ export const COUNTERS = {
     help: "Fetches of an issuer's keys that failed; those at hand serve on.",
     labels: ['issuer'],
   },
+  issuer_keys_withdrawn_total: {
+    help: 'Keys that an issuer lists no longer; tokens and sessions that rest on them end.',
+    labels: ['issuer'],
+  },
   commit_lookups_total: {
     help: 'Pipeline runs that Bitbucket was asked for, by result.',
     labels: ['result'],
@@ -93,7 +97,10 @@ export const COUNTERS = {
   },
   audit_write_failures_total: { help: 'Writes of the ledger that failed.', labels: [] },
   worker_restarts_total: { help: 'Workers that ended and were replaced.', labels: [] },
-  policy_reloads_total: { help: 'Changes of the policy file, by result.', labels: ['result'] },
+  policy_reloads_total: {
+    help: 'Changes of the policy file: taken, invalid, unreadable (a deleted one too), restored.',
+    labels: ['result'],
+  },
 } as const satisfies Record<string, MetricRow>;
 
 export const HISTOGRAMS = {
@@ -178,6 +185,11 @@ export const GAUGES = {
   prepared_statements: { help: 'Prepared statements in the registry.', labels: [] },
   audit_queue_bytes: { help: 'Records waiting for the disk.', labels: [] },
   audit_writable: { help: '1 while the ledger can be written.', labels: [], ofWorkers: 'min' },
+  policy_file_usable: {
+    help: '0 while the policy file cannot be read or is not valid; the policy before stays in force.',
+    labels: [],
+    ofWorkers: 'min',
+  },
   policy_info: { help: 'The policy in force.', labels: ['version'], ofWorkers: 'max' },
 } as const satisfies Record<string, GaugeRow>;
 

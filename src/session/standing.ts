@@ -2,6 +2,7 @@
 // from them, and the fields that all its records share.
 import type { AuditEntry, ClientRecord } from '../audit/record.ts';
 import { principalRecord } from '../identity/claims.ts';
+import { isWithdrawn } from '../identity/verifier.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
@@ -31,6 +32,8 @@ export interface SessionInfo {
 }
 
 const EXPIRED = 'the token of this session has expired; connect again with a fresh one';
+const KEY_WITHDRAWN =
+  'the issuer withdrew the key that signed the token of this session; connect again with a fresh one';
 const TOO_LONG = 'this session has lasted as long as its role allows; connect again';
 
 export function revokedText({ reason }: Revocation): string {
@@ -81,6 +84,7 @@ export class Standing {
       this.#revocation = this.#gate.revocations.find(this.#authority.principal);
     }
     if (this.#revocation !== null) return revokedText(this.#revocation);
+    if (isWithdrawn(this.#authority.principal)) return KEY_WITHDRAWN;
     return nowMs < this.#endsAtMs ? null : this.#endText;
   }
 

@@ -12,8 +12,16 @@ import { Channel, type Port } from './channel.ts';
 import { LockDesk } from './lock-desk.ts';
 import type { StopSignal, WorkerHandlers } from './worker.ts';
 
+/** The configuration as it was read: once, for all workers. */
+export interface ConfigText {
+  readonly file: string;
+  readonly content: string;
+}
+
 /** What a worker asks of its primary. */
 export type PrimaryHandlers = {
+  /** The configuration's text, as it was when the gate started. */
+  readonly config: (nothing: null) => ConfigText;
   /** Answered with what was revoked before. */
   readonly join: (nothing: null) => readonly Revocation[];
   readonly up: (nothing: null) => void;
@@ -33,6 +41,8 @@ export interface WorkerProcess extends Port {
 
 export interface PrimaryOptions {
   readonly workers: number;
+  /** What each worker is put together from, a replacement too. */
+  readonly config: ConfigText;
   /** Starts the worker of this number, from 1. */
   readonly fork: (number: number) => WorkerProcess;
   readonly log: Log;
@@ -111,6 +121,7 @@ export class Primary {
   #start(number: number): Member {
     const child = this.#options.fork(number);
     const handlers: PrimaryHandlers = {
+      config: () => this.#options.config,
       join: () => this.#revoked,
       up: () => {
         member.isUp = true;

@@ -5,7 +5,7 @@ import { ledgerFolder } from '../audit/ledger-files.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { FleetLock, HeldLock } from '../upstream/ddl-lane.ts';
 import { Channel, type Port } from './channel.ts';
-import type { PrimaryHandlers } from './primary.ts';
+import type { ConfigText, PrimaryHandlers } from './primary.ts';
 import type { Part, Team, Whole } from './team.ts';
 
 /** Tells a process which of the workers it is: a number from 1. */
@@ -40,6 +40,11 @@ export class WorkerTeam implements Team {
       revoked: (revocation) => this.#part?.revoked(revocation),
     };
     this.#primary = new Channel(port, handlers);
+  }
+
+  /** The configuration as its primary read it, once for all workers. */
+  async config(): Promise<ConfigText> {
+    return this.#primary.ask('config', null);
   }
 
   ledgerDir(auditDir: string): string {

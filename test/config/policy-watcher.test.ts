@@ -1,5 +1,5 @@
 // A changed policy is taken when it is whole and valid, however it was changed.
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PolicyWatcher } from '../../src/config/policy-watcher.ts';
@@ -22,7 +22,8 @@ describe('the policy watcher', () => {
         file,
         context: { issuers: ISSUERS, cassandraRoles: ['ci'], ownLogins: ['ci'] },
         onPolicy: ({ policy }) => taken.push(policy.roleNames.join()),
-        onProblem: (fault) => problems.push(fault.message),
+        onProblem: (fault, state) => problems.push(`${state}: ${fault.message}`),
+        onRestored: () => problems.push('restored'),
         pollMs: 20,
       },
       POLICY,
@@ -81,5 +82,34 @@ describe('the policy watcher', () => {
     expect(taken).toEqual([]);
     await files.write('policy.yaml', renamed);
     await expect.poll(() => taken).toEqual(['reader']);
+    expect(watcher.problem).toBeNull();
+  });
+
+  it('says that the file is gone, once, and keeps the policy in force', async () => {
+    watch(files.policy);
+    await rm(files.policy);
+    await expect.poll(() => problems).toHaveLength(1);
+    expect(problems[0]).toMatch(/^unreadable: .*ENOENT/);
+    expect(watcher.problem).toContain('cannot be read, or is gone');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(problems).toHaveLength(1);
+    await files.write('policy.yaml', POLICY);
+    await expect.poll(() => problems).toHaveLength(2);
+    expect(problems[1]).toBe('restored');
+    expect(watcher.problem).toBeNull();
+    expect(taken).toEqual([]);
+  });
+
+  it('takes a new one that comes after the file was gone, or after one that was not valid', async () => {
+    watch(files.policy);
+    await rm(files.policy);
+    await expect.poll(() => problems).toHaveLength(1);
+    await files.write('policy.yaml', 'version: 9');
+    await expect.poll(() => problems).toHaveLength(2);
+    expect(problems[1]).toMatch(/^invalid: /);
+    expect(watcher.problem).toContain('is not valid');
+    await files.write('policy.yaml', renamed);
+    await expect.poll(() => taken).toEqual(['reader']);
+    expect(watcher.problem).toBeNull();
   });
 });

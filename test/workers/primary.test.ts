@@ -64,6 +64,7 @@ function primaryOf(workers: number) {
   const errors: Readonly<Record<string, unknown>>[] = [];
   const metrics = new Metrics();
   const primary = new Primary({
+    config: { file: 'cqlgate.yaml', content: '' },
     workers,
     fork: (number) => {
       const worker = new FakeWorker(number);

@@ -580,4 +580,14 @@ export const SIDECAR = {
   commandWaitSeconds: 30,
   /** Applications at once: a driver has a few connections. */
   clients: 1_000,
+  /** Connections that have not given the password yet, in all and of one user: the oldest makes room. */
+  unauthenticated: 256,
+  unauthenticatedPerUser: 64,
+  /** Guesses of one user that wait for their turn, after some were wrong. */
+  guessesWaiting: 16,
+  /** Times that the kernel's tables are read for the row of one connection. */
+  ownerLooks: 3,
+  /** Lines about refused connections in each interval; those beyond are counted. */
+  complaintsPerInterval: 20,
+  complaintsIntervalMs: 60_000,
 } as const;

@@ -78,6 +78,10 @@ function commands(): Command {
     .option('--plaintext', 'no TLS, to a gate on this machine')
     .option('--password-file <file>', 'applications have to give this password (any username)')
     .option(
+      '--drop-token',
+      "leave the token out of the command's environment; a process of the same user can still read it in the sidecar's",
+    )
+    .option(
       '--wait <seconds>',
       'listen only once the gate takes the token; exit code 1 if it does not',
     )

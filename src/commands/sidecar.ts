@@ -23,6 +23,7 @@ export interface SidecarOptions {
   readonly serverName?: string;
   readonly plaintext?: boolean;
   readonly passwordFile?: string;
+  readonly dropToken?: boolean;
   /** Seconds. */
   readonly wait?: string;
 }
@@ -49,17 +50,20 @@ export async function sidecar(
   }
   const connect = await connector(gate, options);
   const token = tokenSource(options);
-  const password =
-    options.passwordFile === undefined ? null : await passwordOf(options.passwordFile);
-  const uid = password === null ? ownUser() : null;
+  const admits =
+    options.passwordFile === undefined
+      ? { uid: ownUser() }
+      : { password: await passwordOf(options.passwordFile) };
+  if (options.dropToken === true && command.length === 0) {
+    throw new ConfigFault(['--drop-token is for the command behind --, and there is none']);
+  }
   const server = new SidecarServer({
     ...listen,
-    uid,
+    admits,
     connect,
     token,
     role: options.role,
     hints: (port) => hintsOf(process.env, { host: listen.host, port }),
-    password,
     refused: (message) => tell(`refused: ${message}`),
   });
   const wait = options.wait ?? (command.length > 0 ? String(SIDECAR.commandWaitSeconds) : null);
@@ -68,7 +72,7 @@ export async function sidecar(
   tell(`listening on ${listen.host}:${port} for ${options.gate} as role ${options.role}`);
   try {
     return command.length > 0
-      ? await run(command, { CASSANDRA_HOST: listen.host, CASSANDRA_PORT: String(port) }, gone)
+      ? await run(command, commandEnv(options, { host: listen.host, port }), gone)
       : await endedBy(gone);
   } finally {
     await server.close();
@@ -217,15 +221,34 @@ async function tryLogin({
 }
 
 /**
+ * What the command finds in its environment: ours, where Cassandra is, and with --drop-token no variable that holds the
+ * token, under whatever name. That keeps it out of logs and reports of the command and of what it starts; it hides nothing
+ * from a process of the same user, which can read this process's own environment.
+ */
+export function commandEnv(
+  { dropToken, tokenEnv }: Pick<SidecarOptions, 'dropToken' | 'tokenEnv'>,
+  { host, port }: HostPort,
+  env: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  const own = { CASSANDRA_HOST: host, CASSANDRA_PORT: String(port) };
+  if (dropToken !== true) return { ...env, ...own };
+  const token = env[tokenEnv]?.trim() ?? '';
+  const kept = Object.entries(env).filter(
+    ([name, value]) => name !== tokenEnv && (token === '' || value?.includes(token) !== true),
+  );
+  return { ...Object.fromEntries(kept), ...own };
+}
+
+/**
  * Runs a command to its end, and passes signals on. Resolves with its exit code, as a shell has it. Where the parent is
  * gone the command is told to end, and not waited for: the door closes all the same.
  */
 async function run(
   [name, ...args]: readonly string[],
-  env: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv,
   gone: AbortSignal,
 ): Promise<number> {
-  const child = spawn(name!, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  const child = spawn(name!, args, { stdio: 'inherit', env });
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(new ConfigFault([`${name}: ${error.message}`])));

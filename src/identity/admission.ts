@@ -1,7 +1,7 @@
 // Who may wait at the door. Connections without a login are bounded, in all and per source; when a
 // bound is reached the oldest of the source with most makes room, so that garbage can't keep valid
 // tokens out. A source that fails is answered slowly, never banned: behind NAT all jobs are one source.
-import { ADMISSION } from '../limits.ts';
+import { FailureDelays } from './failure-delays.ts';
 
 export interface Ticket {
   succeeded(): void;
@@ -22,22 +22,16 @@ interface Waiting {
   readonly evict: () => void;
 }
 
-interface Failures {
-  count: number;
-  lastMs: number;
-}
-
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #nowMs: () => number;
   /** By source, in order of arrival. */
   readonly #waiting = new Map<string, Set<Waiting>>();
-  readonly #failures = new Map<string, Failures>();
+  readonly #failures: FailureDelays;
   #total = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    this.#nowMs = options.nowMs ?? Date.now;
+    this.#failures = new FailureDelays(options.nowMs);
   }
 
   get unauthenticated(): number {
@@ -55,9 +49,9 @@ export class Admission {
     return {
       succeeded: () => {
         this.#leave(waiting);
-        this.#failures.delete(source);
+        this.#failures.succeeded(source);
       },
-      failed: () => this.#failed(source),
+      failed: () => this.#failures.failed(source),
       release: () => this.#leave(waiting),
     };
   }
@@ -82,21 +76,5 @@ export class Admission {
     if (set?.delete(waiting) !== true) return;
     this.#total--;
     if (set.size === 0) this.#waiting.delete(waiting.source);
-  }
-
-  #failed(source: string): number {
-    const nowMs = this.#nowMs();
-    const before = this.#failures.get(source);
-    const recent = before !== undefined && nowMs - before.lastMs < ADMISSION.forgetMs;
-    const count = recent ? before.count + 1 : 1;
-    this.#failures.delete(source);
-    this.#failures.set(source, { count, lastMs: nowMs });
-    if (this.#failures.size > ADMISSION.sources) {
-      const oldest = this.#failures.keys().next();
-      if (oldest.done !== true) this.#failures.delete(oldest.value);
-    }
-    // The first failures are honest mistakes, answered at once.
-    const excess = count - ADMISSION.freeFailures;
-    return excess <= 0 ? 0 : Math.min(ADMISSION.delayMaxMs, ADMISSION.delayStepMs * excess);
   }
 }

@@ -1,20 +1,38 @@
 // One application's connection: its start-up is answered here as by a node without authentication (or with the
-// sidecar's own password), the gate is logged in to with the token, and from then on bytes pass both ways as
-// they are.
-import { timingSafeEqual } from 'node:crypto';
+// sidecar's own password, before anything is said to the gate), the gate is logged in to with the token, and from then
+// on bytes pass both ways as they are.
 import type net from 'node:net';
 import { AuthFault, CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { decodePlain } from '../identity/sasl-plain.ts';
 import { SIDECAR } from '../limits.ts';
+import { COMPRESSIONS } from '../protocol/compression.ts';
 import { encodeFrame, Frame } from '../protocol/frame.ts';
 import { FrameDecoder, UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
 import { decodeAuthResponse, encodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
 import { encodeError, type PlainErrorCode } from '../protocol/messages/error.ts';
 import { decodeStartup } from '../protocol/messages/startup.ts';
+import { checkOptions, encodeSupported } from '../protocol/messages/supported.ts';
 import { Opcode } from '../protocol/opcodes.ts';
+import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
+import type { Verdict } from './password-guard.ts';
 import { carriageOf, GateLoginSteps, startupFrame, type Carriage } from './gate-login.ts';
 
-const WRONG_PASSWORD = "the password is not that of the sidecar's --password-file";
+const REFUSALS: Readonly<Record<Exclude<Verdict, 'right'>, string>> = {
+  wrong: "the password is not that of the sidecar's --password-file",
+  'too many at once': 'too many passwords were wrong; connect again later',
+};
+
+/** Before the password nothing is asked of the gate, which decides on versions when it is spoken to. */
+const SUPPORTED = encodeSupported(
+  new Map([
+    ['CQL_VERSION', ['3.4.7']],
+    ['COMPRESSION', [...COMPRESSIONS.keys()]],
+    ['PROTOCOL_VERSIONS', SUPPORTED_VERSIONS.map((one) => `${one}/v${one}`)],
+  ]),
+);
+
+/** Judges a password, as slowly as it takes. */
+export type PasswordCheck = (given: Uint8Array) => Promise<Verdict>;
 
 export interface ClientOptions {
   readonly socket: net.Socket;
@@ -26,17 +44,23 @@ export interface ClientOptions {
   /** Added to what the client says in STARTUP. */
   readonly hints: ReadonlyMap<string, string>;
   /** Asked of the application; null: any, or none. */
-  readonly password: string | null;
+  readonly password: PasswordCheck | null;
+  /** Whether the connection is still that of the process that was let in. */
+  readonly isStillAdmitted: () => boolean;
   readonly refused: (message: string) => void;
 }
 
 export class SidecarClient {
-  readonly #options: ClientOptions;
+  readonly #settings: ClientOptions;
   readonly #socket: net.Socket;
   #decoder: FrameDecoder | Carriage['decoder'];
   #gate: net.Socket | null = null;
   #carriage: Carriage | null = null;
   #startup: Frame | null = null;
+  /** What may come next; after STARTUP that is nothing, or where one is asked for a password, once. */
+  #expects: 'startup' | 'password' | 'nothing' = 'startup';
+  /** Whose stream the outcome of the login is told on. */
+  #login: Frame | null = null;
   /** Bytes pass both ways. */
   #joined = false;
   readonly #timer: NodeJS.Timeout;
@@ -44,7 +68,7 @@ export class SidecarClient {
   readonly #onGateData = (chunk: Buffer): void => void this.#socket.write(chunk);
 
   constructor(options: ClientOptions) {
-    this.#options = options;
+    this.#settings = options;
     this.#socket = options.socket;
     this.#decoder = new FrameDecoder({
       direction: 'request',
@@ -74,34 +98,49 @@ export class SidecarClient {
       if (error instanceof UnsupportedVersionFault) this.#socket.end(error.reply);
       else if (error instanceof ProtocolFault) {
         this.#refuse(CqlErrorCode.PROTOCOL_ERROR, error.message);
-      } else throw error;
+      } else this.#refuse(CqlErrorCode.SERVER_ERROR, 'an internal fault of the sidecar');
     }
   }
 
   #handle(frame: Frame): void {
-    switch (frame.opcode) {
-      case Opcode.OPTIONS:
-        // What is offered is the gate's to say; it answers on the same stream.
-        this.#gateNow().write(Buffer.from(frame.bytes()));
-        return;
-      case Opcode.STARTUP:
-        if (this.#startup !== null) throw new ProtocolFault('a second STARTUP');
-        this.#startup = frame;
-        void this.#logIn(frame);
-        return;
-      case Opcode.AUTH_RESPONSE:
-        if (this.#carriage !== null) this.#checkPassword(frame, this.#carriage);
-        else throw new ProtocolFault('AUTH_RESPONSE before AUTHENTICATE');
-        return;
-      default:
-        throw new ProtocolFault(`opcode ${frame.opcode} before STARTUP was answered`);
+    if (frame.opcode === Opcode.OPTIONS && this.#expects === 'startup') this.#options(frame);
+    else if (frame.opcode === Opcode.STARTUP && this.#expects === 'startup') this.#started(frame);
+    else if (frame.opcode === Opcode.AUTH_RESPONSE && this.#expects === 'password') {
+      this.#expects = 'nothing';
+      void this.#checkPassword(frame);
+    } else
+      throw new ProtocolFault(`opcode ${frame.opcode} is not expected at this point of a login`);
+  }
+
+  /** Where no password stands before it, what is offered is the gate's to say; it answers on the same stream. */
+  #options(frame: Frame): void {
+    if (this.#settings.password === null) this.#gateNow().write(Buffer.from(frame.bytes()));
+    else {
+      checkOptions(frame);
+      this.#answer(frame, Opcode.SUPPORTED, SUPPORTED);
     }
+  }
+
+  #started(frame: Frame): void {
+    this.#startup = frame;
+    this.#login = frame;
+    if (this.#settings.password === null) {
+      this.#expects = 'nothing';
+      void this.#logIn(frame);
+      return;
+    }
+    const options = decodeStartup(frame);
+    this.#expects = 'password';
+    const authenticator = 'org.apache.cassandra.auth.PasswordAuthenticator';
+    this.#answer(frame, Opcode.AUTHENTICATE, encodeAuthenticate(authenticator));
+    this.#carriage = carriageOf(frame.version, options, 'request');
+    this.#decoder = this.#carriage.decoder;
   }
 
   /** The connection to the gate; until STARTUP what comes of it is passed on. */
   #gateNow(): net.Socket {
     if (this.#gate !== null) return this.#gate;
-    const gate = this.#options.connect();
+    const gate = this.#settings.connect();
     this.#gate = gate;
     gate.setNoDelay(true);
     gate.on('error', (error) =>
@@ -115,7 +154,7 @@ export class SidecarClient {
   }
 
   async #logIn(startup: Frame): Promise<void> {
-    const { token, role, hints } = this.#options;
+    const { token, role, hints } = this.#settings;
     try {
       const options = new Map([...decodeStartup(startup), ...hints]);
       const login = { version: startup.version, options, role, token: await token() };
@@ -127,7 +166,7 @@ export class SidecarClient {
           if (step.type === 'send') for (const bytes of step.bytes) gate.write(bytes);
           else {
             gate.off('data', onData);
-            if (step.type === 'in') this.#loggedIn(startup, options);
+            if (step.type === 'in') this.#loggedIn();
             else if (step.type === 'refused') this.#failed(null, step.message, step.frame);
             else this.#failed(CqlErrorCode.SERVER_ERROR, step.message);
           }
@@ -142,34 +181,36 @@ export class SidecarClient {
     }
   }
 
-  #loggedIn(startup: Frame, options: ReadonlyMap<string, string>): void {
-    if (this.#options.password === null) {
-      this.#answer(startup, Opcode.READY, null);
-      this.#join();
+  #loggedIn(): void {
+    if (this.#socket.destroyed) {
+      this.close();
       return;
     }
-    const authenticator = 'org.apache.cassandra.auth.PasswordAuthenticator';
-    this.#answer(startup, Opcode.AUTHENTICATE, encodeAuthenticate(authenticator));
-    this.#carriage = carriageOf(startup.version, options, 'request');
-    this.#decoder = this.#carriage.decoder;
+    if (!this.#settings.isStillAdmitted()) {
+      this.#settings.refused(
+        'a connection was closed: it is no longer that of the process that was let in',
+      );
+      this.close();
+      return;
+    }
+    if (this.#carriage === null) this.#answer(this.#login!, Opcode.READY, null);
+    else this.#answer(this.#login!, Opcode.AUTH_SUCCESS, encodeToken(null));
+    this.#join();
   }
 
-  #checkPassword(frame: Frame, carriage: Carriage): void {
-    const wanted = Buffer.from(this.#options.password ?? '');
-    let given = Buffer.alloc(0);
+  async #checkPassword(frame: Frame): Promise<void> {
+    this.#login = frame;
     try {
-      given = Buffer.from(decodePlain(decodeAuthResponse(frame) ?? given).password);
+      const verdict = await this.#settings.password!(passwordOf(frame));
+      if (this.#socket.destroyed) return;
+      if (verdict === 'right') await this.#logIn(this.#startup!);
+      else this.#refuse(CqlErrorCode.AUTH_ERROR, REFUSALS[verdict]);
     } catch (error) {
-      if (!(error instanceof AuthFault)) throw error;
+      this.#refuse(
+        CqlErrorCode.PROTOCOL_ERROR,
+        error instanceof ProtocolFault ? error.message : 'the password could not be read',
+      );
     }
-    const isRight = given.length === wanted.length && timingSafeEqual(given, wanted);
-    const { version, streamId } = frame;
-    const answer = isRight
-      ? encodeFrame({ version, opcode: Opcode.AUTH_SUCCESS, streamId, body: encodeToken(null) })
-      : encodeError({ version, streamId }, WRONG_PASSWORD, { code: CqlErrorCode.AUTH_ERROR });
-    for (const bytes of carriage.pack(answer)) this.#socket.write(bytes);
-    if (isRight) this.#join();
-    else this.#socket.end();
   }
 
   /** From here on the sidecar only passes bytes on; each side waits for the other where it is slow. */
@@ -189,19 +230,37 @@ export class SidecarClient {
       return;
     }
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#options.refused(message);
-    if (frame !== undefined && this.#startup !== null) {
-      new Frame(frame, 0, frame.length).setStreamId(this.#startup.streamId);
-      this.#socket.end(frame);
+    this.#settings.refused(message);
+    if (frame !== undefined && this.#login !== null) {
+      new Frame(frame, 0, frame.length).setStreamId(this.#login.streamId);
+      this.#write(frame);
+      this.#socket.end();
     } else this.#refuse(code ?? CqlErrorCode.SERVER_ERROR, message);
   }
 
   #refuse(code: PlainErrorCode, message: string): void {
-    const { version = SIDECAR.defaultVersion, streamId = 0 } = this.#startup ?? {};
-    this.#socket.end(encodeError({ version, streamId }, message, { code }));
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    const { version = SIDECAR.defaultVersion, streamId = 0 } = this.#login ?? {};
+    this.#write(encodeError({ version, streamId }, message, { code }));
+    this.#socket.end();
   }
 
   #answer({ version, streamId }: Frame, opcode: number, body: Buffer | null): void {
-    this.#socket.write(encodeFrame({ version, opcode, streamId, body }));
+    this.#write(encodeFrame({ version, opcode, streamId, body }));
+  }
+
+  /** As what the connection carries: once STARTUP was answered, segments in v5. */
+  #write(frame: Buffer): void {
+    for (const bytes of this.#carriage?.pack(frame) ?? [frame]) this.#socket.write(bytes);
+  }
+}
+
+function passwordOf(frame: Frame): Uint8Array {
+  try {
+    return Buffer.from(decodePlain(decodeAuthResponse(frame) ?? Buffer.alloc(0)).password);
+  } catch (error) {
+    // Nothing that could be one: as wrong as any other.
+    if (error instanceof AuthFault) return Buffer.alloc(0);
+    throw error;
   }
 }

@@ -76,8 +76,18 @@ export class GateLoginSteps {
 
   /** Bytes that came behind the last frame belong to the client; there are none before it asks. */
   read(chunk: Buffer): Step[] {
-    this.#decoder.push(chunk);
     const steps: Step[] = [];
+    try {
+      this.#readInto(steps, chunk);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      steps.push({ type: 'failed', message: `what answers is no gate: ${why}` });
+    }
+    return steps;
+  }
+
+  #readInto(steps: Step[], chunk: Buffer): void {
+    this.#decoder.push(chunk);
     for (let frame = this.#decoder.next(); frame !== null; frame = this.#decoder.next()) {
       if (!(frame instanceof Frame)) {
         steps.push({ type: 'failed', message: 'the gate sent a frame over the limit' });
@@ -85,7 +95,6 @@ export class GateLoginSteps {
       }
       steps.push(this.#next(frame));
     }
-    return steps;
   }
 
   #next(frame: Frame): Step {

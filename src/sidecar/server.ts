@@ -1,26 +1,42 @@
-// The sidecar's port on this machine: admits processes of its own user, and serves each as one client.
+// The sidecar's port on this machine: admits processes of its own user, or whoever gives its password, and serves
+// each connection as one client.
 import net from 'node:net';
+import { Admission } from '../identity/admission.ts';
 import { SIDECAR } from '../limits.ts';
-import { SidecarClient, type ClientOptions } from './client.ts';
-import { ownerOf } from './peer-owner.ts';
+import { SidecarClient, type ClientOptions, type PasswordCheck } from './client.ts';
+import { Complaints } from './complaints.ts';
+import { PasswordGuard } from './password-guard.ts';
+import { endsOf, ownerOf, type PeerOwner } from './peer-owner.ts';
 
-export interface ServerOptions extends Omit<ClientOptions, 'socket' | 'hints'> {
+export interface ServerOptions extends Pick<
+  ClientOptions,
+  'connect' | 'token' | 'role' | 'refused'
+> {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
   /** By the port that it came to be. */
   readonly hints: (port: number) => ReadonlyMap<string, string>;
-  /** User whose processes may connect; null: any, who then needs the password. */
-  readonly uid: number | null;
+  /** Who may connect: processes of one user, or those of any who give a password. */
+  readonly admits: { readonly uid: number } | { readonly password: string };
 }
 
 export class SidecarServer {
   readonly #options: ServerOptions;
   readonly #clients = new Set<SidecarClient>();
+  readonly #complaints: Complaints;
+  /** Connections that have not given the password. */
+  readonly #admission = new Admission({
+    unauthenticatedConnections: SIDECAR.unauthenticated,
+    unauthenticatedPerSource: SIDECAR.unauthenticatedPerUser,
+  });
+  readonly #guard: PasswordGuard | null;
   readonly #server: net.Server;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#complaints = new Complaints(options.refused);
+    this.#guard = 'password' in options.admits ? new PasswordGuard(options.admits.password) : null;
     this.#server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }
 
@@ -40,32 +56,67 @@ export class SidecarServer {
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    this.#complaints.close();
   }
 
   #accept(socket: net.Socket): void {
     socket.on('error', () => undefined);
-    const { uid, refused, hints } = this.#options;
-    if (uid !== null) {
-      const owner = ownerOf(socket.remotePort ?? 0, socket.localPort ?? 0);
-      if (owner !== uid) {
-        refused(
-          `a connection of ${owner === null ? 'an unknown user' : `user ${owner}`} was closed`,
-        );
-        socket.destroy();
-        return;
-      }
+    const { admits, connect, token, role, hints } = this.#options;
+    const owner = peerOf(socket);
+    if ('uid' in admits && owner?.uid !== admits.uid) {
+      this.#refuse(socket, `a connection of ${nameOf(owner)} was closed`);
+      return;
     }
     if (this.#clients.size >= SIDECAR.clients) {
-      refused(`more than ${SIDECAR.clients} connections at once`);
-      socket.destroy();
+      this.#refuse(socket, `more than ${SIDECAR.clients} connections at once`);
       return;
     }
     const client = new SidecarClient({
-      ...this.#options,
       socket,
+      connect,
+      token,
+      role,
       hints: hints(socket.localPort ?? 0),
+      password: this.#guard === null ? null : this.#asks(this.#guard, socket, owner),
+      // The row may have been another connection's by the time that it was read.
+      isStillAdmitted: () => !('uid' in admits) || isSame(peerOf(socket), owner),
+      refused: (message) => this.#complaints.add(message),
     });
     this.#clients.add(client);
     socket.once('close', () => this.#clients.delete(client));
   }
+
+  /** The password, asked of this connection; until it is given the connection counts as a stranger's. */
+  #asks(guard: PasswordGuard, socket: net.Socket, owner: PeerOwner | null): PasswordCheck {
+    const source = nameOf(owner);
+    const ticket = this.#admission.admit(source, () => socket.destroy());
+    socket.once('close', () => ticket.release());
+    return async (given) => {
+      const verdict = await guard.check(source, given);
+      if (verdict === 'right') ticket.succeeded();
+      else
+        this.#complaints.add(
+          `a password of ${source} was ${verdict === 'wrong' ? 'wrong' : 'not looked at: too many at once'}`,
+        );
+      return verdict;
+    };
+  }
+
+  #refuse(socket: net.Socket, message: string): void {
+    this.#complaints.add(message);
+    socket.destroy();
+  }
+}
+
+function peerOf(socket: net.Socket): PeerOwner | null {
+  const ends = endsOf(socket);
+  return ends === null ? null : ownerOf(ends.peer, ends.here);
+}
+
+function isSame(now: PeerOwner | null, before: PeerOwner | null): boolean {
+  return now !== null && before !== null && now.uid === before.uid && now.inode === before.inode;
+}
+
+function nameOf(owner: PeerOwner | null): string {
+  return owner === null ? 'an unknown user' : `user ${owner.uid}`;
 }

@@ -1,4 +1,5 @@
 // A policy file that is another one each time that it is opened: what was checked is what is taken.
+import type * as FileSystem from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PolicyWatcher } from '../../src/config/policy-watcher.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
@@ -9,9 +10,9 @@ const script: string[] = [];
 let reads = 0;
 
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>();
+  const real = await original<typeof FileSystem>();
   const readFile = async (file: string, ...rest: unknown[]): Promise<unknown> => {
-    if (script.length === 0 || !String(file).endsWith('policy.yaml')) {
+    if (script.length === 0 || !file.endsWith('policy.yaml')) {
       return (real.readFile as (...args: unknown[]) => Promise<unknown>)(file, ...rest);
     }
     const content = script[Math.min(reads, script.length - 1)]!;

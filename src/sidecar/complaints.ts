@@ -1,0 +1,35 @@
+// What is said of connections that were refused: a line each, up to a number a minute, and then how many more there
+// were. A neighbour who connects without end must not fill the log of the step.
+import { SIDECAR } from '../limits.ts';
+
+export class Complaints {
+  readonly #tell: (message: string) => void;
+  readonly #timer: NodeJS.Timeout;
+  #told = 0;
+  #more = 0;
+
+  constructor(tell: (message: string) => void) {
+    this.#tell = tell;
+    this.#timer = setInterval(() => this.#flush(), SIDECAR.complaintsIntervalMs);
+    this.#timer.unref();
+  }
+
+  add(message: string): void {
+    if (this.#told >= SIDECAR.complaintsPerInterval) this.#more++;
+    else {
+      this.#told++;
+      this.#tell(message);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#more > 0) this.#tell(`${this.#more} more like these`);
+    this.#told = 0;
+    this.#more = 0;
+  }
+}

@@ -354,6 +354,10 @@ export const DEVICE_FLOW = {
 /** The admin API. */
 export const ADMIN = {
   bodyBytes: 16 * KIB,
+  /** Failed requests whose answer is delayed at once; those beyond are answered without. */
+  refusalsWaiting: 256,
+  /** Tokens looked at once for it: those of drivers have a queue of their own, and most of the room. */
+  checksUnderWay: 16,
 } as const;
 
 /** The processes of a gate, where there are several. */

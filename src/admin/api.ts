@@ -8,6 +8,7 @@ import type { Principal } from '../identity/principal.ts';
 import { ADMIN, REVOCATION } from '../limits.ts';
 import { mayDo, type AdminLevel } from '../policy/admins.ts';
 import type { Policy } from '../policy/policy.ts';
+import { hostName, HostNames } from './host.ts';
 import { newRevocation, REVOCABLES, type Revocation } from '../revocation/revocations.ts';
 
 /** As session/standing.ts tells of one; printed as it is. */
@@ -27,9 +28,12 @@ export interface AdminControl {
   readonly revoke: (revocation: Revocation) => Promise<boolean>;
   /** A login that failed; resolves when it may be answered. */
   readonly refused: (reason: string, source: string) => Promise<void>;
-  /** Names by which the port may be called, beside loopback's: a page elsewhere must not use it. */
+  /** Names by which the API may be called, beside loopback's: a page elsewhere must not use it. */
   readonly hosts: readonly string[];
 }
+
+/** Beside those of the configuration. */
+const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
 interface Variables {
   principal: Principal;
@@ -89,10 +93,15 @@ function guard(
   control: AdminControl,
   sourceOf: (context: Context) => string,
 ): MiddlewareHandler<Api> {
+  const own = new HostNames(control.hosts);
+  const isOwn = (host: string): boolean => {
+    const name = hostName(host);
+    return name !== null && (LOOPBACK.includes(name) || own.has(name));
+  };
   return async (context, next) => {
     const policy = control.policy();
     if (!policy.hasAdmins) return context.json({ error: 'there is nothing here' }, 404);
-    if (!isOwnName(context.req.header('host') ?? '', control.hosts)) {
+    if (!isOwn(context.req.header('host') ?? '')) {
       return context.json({ error: 'call this port by a name that admin.hosts lists' }, 421);
     }
     const refuse = async (reason: string, error: string, status: 401 | 403) => {
@@ -109,6 +118,8 @@ function guard(
       principal = await control.verify(token);
     } catch (error) {
       if (!(error instanceof AuthFault)) throw error;
+      // No fault of the token's, and nothing to slow down for.
+      if (error.reason === 'busy') return context.json({ error: error.message }, 503);
       return refuse(error.reason, error.message, 401);
     }
     if (control.isRevoked(principal)) return refuse('revoked', 'this token was revoked', 401);
@@ -149,12 +160,6 @@ function withIssuerNames(
   }
   if (asked.what === 'issuer') return { ...asked, value: found.name, issuer: null };
   return { ...asked, issuer: found.name };
-}
-
-/** A browser sends the name that its page used: another than ours is a page of somebody else's. */
-function isOwnName(host: string, own: readonly string[]): boolean {
-  const name = host.replace(/:\d+$/, '').toLowerCase();
-  return ['localhost', '127.0.0.1', '[::1]', ...own].includes(name);
 }
 
 function shown({ revokedAtMs, ...revocation }: Revocation) {

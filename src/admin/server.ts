@@ -1,16 +1,20 @@
 // The admin port: whether the process lives, whether it should get traffic and why not, and its
-// metrics, which are open to whoever reaches the port; and the API (api.ts), which is not.
-import { serve, type ServerType } from '@hono/node-server';
+// metrics, which are open to whoever reaches the port and calls it by an address or a name of ours; and the API
+// (api.ts), which is not open.
+import { serve, type HttpBindings, type ServerType } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
 import type { AddressInfo } from 'node:net';
 import { adminApi, type AdminControl } from './api.ts';
+import { calledBy, HostNames, isOpenTo } from './host.ts';
 import { METRICS_TYPE } from './prometheus.ts';
 import type { ReadinessReport } from './readiness.ts';
 
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
+  /** Names by which it may be called, beside addresses and localhost. */
+  readonly hosts: readonly string[];
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   readonly readiness: () => Promise<ReadinessReport>;
@@ -25,7 +29,16 @@ export interface AdminServer {
 
 /** Resolves once it listens; rejects when the port can't be had. */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  const own = new HostNames(options.hosts);
+  app.use(async (context, next) => {
+    const { rawHeaders, url = '' } = context.env.incoming;
+    if (isOpenTo(calledBy(rawHeaders, url), own)) return next();
+    return context.text(
+      'call this port by its address, or by a name that admin.hosts lists\n',
+      421,
+    );
+  });
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/readyz', async (context) => {
     const { reasons, warnings } = await options.readiness();

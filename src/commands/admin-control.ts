@@ -1,6 +1,9 @@
 // What the admin API of a running gate reads and does.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminControl } from '../admin/api.ts';
+import { RefusedLogins } from '../admin/refused-logins.ts';
+import type { Config } from '../config/schema.ts';
+import { AuthFault } from '../errors.ts';
+import { ADMIN } from '../limits.ts';
 import type { Gate } from '../session/gate.ts';
 import type { RevocationFeed } from '../upstream/revocation-feed.ts';
 import type { Whole } from '../workers/team.ts';
@@ -11,10 +14,24 @@ export function adminControl(
   whole: Whole,
   port: { readonly host: string; readonly hosts: readonly string[] },
 ): AdminControl {
+  const refused = new RefusedLogins();
+  let checking = 0;
   return {
     policy: () => gate.policy,
     issuers: gate.verifier.issuers,
-    verify: async (token) => gate.verifier.verify(token),
+    verify: async (token) => {
+      const known = gate.verifier.verifyCached(token);
+      if (known !== null) return known;
+      if (checking >= ADMIN.checksUnderWay) {
+        throw new AuthFault('busy', 'cqlgate is checking too many tokens at once; try again.');
+      }
+      checking++;
+      try {
+        return await gate.verifier.verify(token);
+      } finally {
+        checking--;
+      }
+    },
     sessions: async () => whole.sessions(),
     revocations: () => gate.revocations.all,
     isRevoked: (principal) => gate.revocations.find(principal) !== null,
@@ -32,14 +49,20 @@ export function adminControl(
     },
     refused: async (reason, source) => {
       gate.metrics.counter('auth_failures_total', reason).value++;
-      gate.refusals.failedLogin(source, { kind: 'auth', session: null, reason });
-      const ticket = gate.admission.admit(source, () => undefined);
-      const waitMs = ticket.failed();
-      if (waitMs > 0) await delay(waitMs);
-      ticket.release();
+      // In a count of its own: what fails here must not use up what is recorded of a driver's source.
+      gate.refusals.failedLogin(`admin port, ${source}`, { kind: 'auth', session: null, reason });
+      await refused.failed(source);
     },
     hosts: [...namesOf(port.host), ...port.hosts],
   };
+}
+
+/** Names by which what is open may be called: those of the API, and those by which drivers know the gate. */
+export function openHosts({ admin, advertise }: Pick<Config, 'admin' | 'advertise'>): string[] {
+  return [
+    ...(admin === undefined ? [] : [...namesOf(admin.host), ...admin.hosts]),
+    ...(advertise === undefined ? [] : [...namesOf(advertise.host), ...advertise.peers]),
+  ];
 }
 
 /** As a Host header has it; listening on every address is no name. */

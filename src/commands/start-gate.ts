@@ -23,7 +23,7 @@ import { Listener } from '../session/listener.ts';
 import { Revocations } from '../revocation/revocations.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activitySource } from '../session/recording.ts';
-import { adminControl } from './admin-control.ts';
+import { adminControl, openHosts } from './admin-control.ts';
 import { advertisingOf } from './advertising.ts';
 import { ddlLane, revocationFeed } from './fleet.ts';
 import { gateTls } from './gate-tls.ts';
@@ -224,7 +224,7 @@ export async function startGate(
     if (config.admin !== undefined) {
       // Before the cluster is there: /readyz says that it is not.
       const control = adminControl(gate, feed, whole, config.admin);
-      admin = await startAdmin({ ...config.admin, ...whole, control });
+      admin = await startAdmin({ ...config.admin, ...whole, hosts: openHosts(config), control });
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
     void gate.verifier.prefetchKeys();

@@ -175,6 +175,14 @@ const limitShape = Object.fromEntries(
   ]),
 ) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
 
+const hostPattern = z
+  .string()
+  .toLowerCase()
+  .regex(
+    /^(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[?[0-9a-f:.]+\]?)$/,
+    'write a name without a port: gate.example.com, or *.gate.example.com for one label more',
+  );
+
 const port = z.int().min(0).max(65_535);
 
 export const configSchema = z.strictObject({
@@ -217,9 +225,9 @@ export const configSchema = z.strictObject({
         description:
           'Port of /healthz, /readyz and /metrics, which are open, and of the API, which is not; 0 takes any free one.',
       }),
-      hosts: z.array(z.string().min(1).toLowerCase()).default([]).meta({
+      hosts: z.array(hostPattern).default([]).meta({
         description:
-          'Names by which the API may be called, beside `admin.host`, localhost, 127.0.0.1 and [::1].',
+          'Names by which the port may be called, without a port; `*.` in front stands for one label. The API is called by these, `admin.host`, localhost, 127.0.0.1 or [::1] only; /healthz, /readyz and /metrics also by any address and by the hosts of `advertise`.',
       }),
     })
     .optional(),

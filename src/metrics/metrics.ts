@@ -18,25 +18,35 @@ export interface Count {
 /** Label values in the order of the metric's labels. */
 export type Labels = readonly string[];
 
-/** A metric's series by label values. Beyond a bound all further ones are counted as `other`. */
+/** A metric's series by label values. Beyond a bound all further ones are counted as `other`, or take another's place. */
 class Series<T> {
   readonly #labels: number;
   readonly #make: () => T;
+  /** Adds what a series holds to another; given where the one that stood still for longest makes room. */
+  readonly #merge: ((from: T, into: T) => void) | null;
   readonly #all = new Map<string, { readonly labels: Labels; readonly series: T }>();
 
-  constructor(labels: number, make: () => T) {
+  constructor(labels: number, make: () => T, merge: ((from: T, into: T) => void) | null = null) {
     this.#labels = labels;
     this.#make = make;
+    this.#merge = merge;
     if (labels === 0) this.of();
   }
 
   of(...labels: string[]): T {
     const key = compoundKey(...labels);
     const found = this.#all.get(key);
-    if (found !== undefined) return found.series;
+    if (found !== undefined) {
+      if (this.#merge !== null) {
+        this.#all.delete(key);
+        this.#all.set(key, found);
+      }
+      return found.series;
+    }
     if (this.#all.size >= METRICS.seriesPerMetric) {
       const other = new Array<string>(this.#labels).fill('other');
-      if (key !== compoundKey(...other)) return this.of(...other);
+      if (this.#merge !== null) this.#makeRoom(other, this.#merge);
+      else if (key !== compoundKey(...other)) return this.of(...other);
     }
     const series = this.#make();
     this.#all.set(key, { labels, series });
@@ -45,6 +55,20 @@ class Series<T> {
 
   entries(): Iterable<{ readonly labels: Labels; readonly series: T }> {
     return this.#all.values();
+  }
+
+  /** What the series of longest ago counted goes into `other`: the sum of all does not change. */
+  #makeRoom(other: string[], merge: (from: T, into: T) => void): void {
+    const otherKey = compoundKey(...other);
+    const into = this.#all.get(otherKey) ?? { labels: other, series: this.#make() };
+    for (const [key, { series }] of this.#all) {
+      if (this.#all.size < METRICS.seriesPerMetric - 1) break;
+      if (key === otherKey) continue;
+      this.#all.delete(key);
+      merge(series, into.series);
+    }
+    this.#all.delete(otherKey);
+    this.#all.set(otherKey, into);
   }
 }
 
@@ -73,7 +97,16 @@ export type GaugeReader = () => number | Iterable<readonly [Labels, number]>;
 export class Metrics {
   readonly #counters = mapped(
     COUNTERS,
-    ({ labels }) => new Series<Count>(labels.length, () => ({ value: 0 })),
+    (row) =>
+      new Series<Count>(
+        row.labels.length,
+        () => ({ value: 0 }),
+        'isOpen' in row
+          ? (from, into) => {
+              into.value += from.value;
+            }
+          : null,
+      ),
   );
   readonly #histograms = mapped(
     HISTOGRAMS,

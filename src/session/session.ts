@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
 import { SESSION } from '../limits.ts';
+import { driverLabels } from '../metrics/drivers.ts';
 import { seesKeyspace } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
@@ -189,8 +190,8 @@ export class Session {
     const { metrics } = this.gate;
     const { driver, driver_version } = this.#standing.client;
     metrics.counter('logins_total', authority.principal.issuerName).value++;
-    // Only now: what strangers call themselves must not fill the bounded set of drivers.
-    metrics.counter('drivers_total', driver ?? '', driver_version ?? '').value++;
+    // Only now: what strangers call themselves says nothing of the drivers in use.
+    metrics.counter('drivers_total', ...driverLabels(driver, driver_version)).value++;
     metrics.counter('client_protocol_version_total', `v${this.version}`).value++;
     this.gate.telemetry?.loggedIn(this, authority);
     this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });

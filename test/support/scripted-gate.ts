@@ -1,5 +1,6 @@
 // A gate in the test's own process, before scripted nodes: for answers that no real node gives, and for
 // tests that look into what the gate holds.
+import { loadConfig } from '../../src/config/load.ts';
 import { expect } from 'vitest';
 import { startGate, type RunningGate } from '../../src/commands/start-gate.ts';
 import type { Log } from '../../src/session/gate.ts';
@@ -55,7 +56,12 @@ export class ScriptedGate {
         void lines.push({ level, fields, message });
     const log: Log = { info: to('info'), warn: to('warn'), error: to('error') };
     try {
-      return new ScriptedGate(cluster, files, await startGate(files.configFile, log), lines);
+      return new ScriptedGate(
+        cluster,
+        files,
+        await startGate(await loadConfig(files.configFile), log),
+        lines,
+      );
     } catch (error) {
       await files.close();
       await cluster.close();

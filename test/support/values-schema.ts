@@ -27,6 +27,7 @@ const chart = z.strictObject({
   }),
   imagePullSecrets: z.array(name),
   fullnameOverride: optionalName,
+  clusterDomain: name,
   replicas: z.int().min(1),
   config: object,
   policy: object,

@@ -11,8 +11,13 @@
 {{- $_ := set $listen "tls" $tls -}}
 {{- end -}}
 {{- $admin := merge (dict "port" 9180) ($config.admin | default dict) (dict "host" "0.0.0.0") -}}
-{{- $service := printf "%s-admin" $name -}}
-{{- $hosts := concat (list $service (printf "%s.%s" $service .Release.Namespace) (printf "%s.%s.svc" $service .Release.Namespace)) ($admin.hosts | default list) -}}
+{{- /* Every form of the Services' names that DNS knows, and the names of single gates (ordinals come and go). */ -}}
+{{- $hosts := list -}}
+{{- range list $name (printf "%s-admin" $name) (printf "%s-headless" $name) (printf "*.%s-headless" $name) -}}
+{{- $ns := printf "%s.%s" . $.Release.Namespace -}}
+{{- $hosts = concat $hosts (list . $ns (printf "%s.svc" $ns) (printf "%s.svc.%s" $ns $.Values.clusterDomain)) -}}
+{{- end -}}
+{{- $hosts = concat $hosts ($admin.hosts | default list) -}}
 {{- if .Values.ingress.enabled }}{{ $hosts = append $hosts .Values.ingress.host }}{{ end -}}
 {{- $_ := set $admin "hosts" ($hosts | uniq) -}}
 {{- $advertise := $config.advertise | default (dict "host" (printf "%s.%s.svc" $name .Release.Namespace) "port" (int .Values.service.port)) -}}

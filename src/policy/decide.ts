@@ -15,12 +15,15 @@ class PermitToken {
   /** The grant that allowed it: of the first need, where there are several. */
   readonly grant: string;
   readonly policyVersion: string;
+  /** What it permits, and nothing else. */
+  readonly statement: Statement;
 
-  constructor(role: Role, grant: string, policyVersion: string) {
+  constructor(role: Role, grant: string, policyVersion: string, statement: Statement) {
     this.role = role.name;
     this.cassandraRole = role.cassandraRole;
     this.grant = grant;
     this.policyVersion = policyVersion;
+    this.statement = statement;
   }
 
   static isPermit(value: object): value is PermitToken {
@@ -123,7 +126,7 @@ function decideAnew(
     }
   }
   const masked = masksAsked(role, statement, schema);
-  return masked ?? new PermitToken(role, grant, policy.version);
+  return masked ?? new PermitToken(role, grant, policy.version, statement);
 }
 
 export function isPermit(decision: Permit | Denial): decision is Permit {
@@ -251,7 +254,7 @@ function decideCreateKeyspace(
   const { role, policy } = authority;
   const keyspace = statement.keyspace ?? '';
   const grant = role.findCreateKeyspace(keyspace);
-  if (grant !== null) return new PermitToken(role, grant, policy.version);
+  if (grant !== null) return new PermitToken(role, grant, policy.version, statement);
   return missing(role, statement.needs);
 }
 

@@ -14,7 +14,7 @@ import {
   ResultKind,
 } from '../protocol/messages/result.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
-import type { Connection, InFlight } from '../upstream/connection.ts';
+import type { ClientRequest, Connection } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
@@ -28,7 +28,7 @@ import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { INTERNAL, replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
-import { reportFault } from './internal-fault.ts';
+import { reportFault, type FaultPlace } from './internal-fault.ts';
 import { holdLane, settleSchemaChange, withAgreement } from './schema-change.ts';
 import { looksIntoRows, scrubbed } from './scrub.ts';
 import type { Session } from './session.ts';
@@ -70,7 +70,7 @@ const MOVES_ON: ReadonlyMap<number, string> = new Map([
 
 const NOWHERE: readonly never[] = [];
 
-export class Exchange implements InFlight, Want {
+export class Exchange implements ClientRequest, Want {
   readonly session: Session;
   readonly request: Request;
   readonly clientStreamId: number;
@@ -142,6 +142,14 @@ export class Exchange implements InFlight, Want {
     return this.session.gate.dml !== 'all' && !looksIntoRows(statement);
   }
 
+  get statement(): Statement {
+    return this.request.statement;
+  }
+
+  get policyVersion(): string {
+    return this.session.gate.policy.version;
+  }
+
   get consistency(): number {
     return this.request.consistency;
   }
@@ -167,16 +175,29 @@ export class Exchange implements InFlight, Want {
     );
   }
 
-  /** Hands the frame to its connection with the permit made this turn. False: nothing has left. */
+  /**
+   * Hands the frame to its connection with the permit made this turn. False: nothing has left. Throws where the
+   * permit is not for that, and nothing has left then either.
+   */
   send(): boolean {
     const { permit, connection } = this;
     this.permit = null;
     if (permit === null || connection === null) return false;
+    const { frame } = this.request;
+    const isSent = this.handedOver
+      ? connection.repeat(permit, this, frame)
+      : connection.forward(permit, this, frame);
+    if (!isSent) return false;
     this.node = connection.node;
-    if (this.handedOver) return connection.repeat(permit, this, this.request.frame);
-    if (!connection.forward(permit, this, this.request.frame)) return false;
     this.handedOver = true;
     return true;
+  }
+
+  /** What a permit for something else ends it with: an error of ours, and nothing was sent. */
+  notPermitted(error: unknown): Outcome {
+    if (this.isUse && this.connection !== null) this.connection.switchingTo = null;
+    this.connection = null;
+    return this.fail(error, 'permit');
   }
 
   answered(answer: Frame, connection: Connection): void {
@@ -260,8 +281,8 @@ export class Exchange implements InFlight, Want {
   }
 
   /** What an error of ours ends it with. Never throws. */
-  fail(error: unknown): Outcome {
-    reportFault(this.session.gate, 'answer', error, this.#context());
+  fail(error: unknown, place: FaultPlace = 'answer'): Outcome {
+    reportFault(this.session.gate, place, error, this.#context());
     if (!this.isDone) {
       try {
         // Once it was sent, nobody knows what came of it.

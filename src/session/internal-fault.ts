@@ -4,13 +4,14 @@
 import { ProtocolFault } from '../errors.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { opcodeName } from '../protocol/opcodes.ts';
+import { PermitFault } from '../upstream/faults.ts';
 import type { Gate } from './gate.ts';
 import { close, reply, type Outcome } from './outcome.ts';
 import { INTERNAL, replies } from './replies.ts';
 import type { Session } from './session.ts';
 
 /** What was being handled. */
-export type FaultPlace = 'request' | 'answer' | 'session';
+export type FaultPlace = 'request' | 'answer' | 'session' | 'permit';
 
 export function reportFault(
   gate: Pick<Gate, 'log' | 'metrics'>,
@@ -47,7 +48,9 @@ function describe(error: unknown): Readonly<Record<string, unknown>> {
   const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
   return {
     error: error.name,
-    ...(error instanceof ProtocolFault ? { reason: error.message } : {}),
+    ...(error instanceof ProtocolFault || error instanceof PermitFault
+      ? { reason: error.message }
+      : {}),
     at: frames.slice(0, 8).map((line) => line.trim()),
   };
 }

@@ -350,7 +350,18 @@ export class Session {
     }
     // What follows a USE is read in the keyspace that its answer sets.
     if (exchange.isUse) this.#blocked = true;
-    if (!exchange.send()) this.settle(exchange, exchange.again());
+    this.#send(exchange);
+  }
+
+  #send(exchange: Exchange): void {
+    let isSent = false;
+    try {
+      isSent = exchange.send();
+    } catch (error) {
+      this.settle(exchange, exchange.notPermitted(error));
+      return;
+    }
+    if (!isSent) this.settle(exchange, exchange.again());
   }
 
   #await(outcome: Promise<Outcome>, blocking: boolean, exchange: Exchange | null): void {

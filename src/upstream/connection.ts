@@ -17,12 +17,14 @@ import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
 import { Consistency } from '../protocol/consistency.ts';
+import { isInState, type WantedKeyspace } from '../cql/connection-state.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
+import type { Statement } from '../cql/statement.ts';
 import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { dialProblem, showsCertificate, type Dial } from './dial.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
-import { UpstreamFault } from './faults.ts';
+import { PermitFault, UpstreamFault } from './faults.ts';
 import { shakeHands } from './handshake.ts';
 import { refusalOf } from './own-query.ts';
 
@@ -40,6 +42,15 @@ export interface InFlight {
   timedOut(): void;
   /** One of the above threw: an error of ours, which ends this request and nothing else. Never throws. */
   failed(error: unknown): void;
+}
+
+/** A client's request, with all that must be so for it to leave by a connection with its permit. */
+export interface ClientRequest extends InFlight {
+  readonly statement: Statement;
+  /** The state that it was decided in. */
+  readonly keyspace: WantedKeyspace;
+  /** Of the policy in force. */
+  readonly policyVersion: string;
 }
 
 export interface ConnectionOptions {
@@ -194,9 +205,12 @@ export class Connection implements Flushable {
 
   /**
    * Sends a client's frame. The stream id is patched in place and the bytes go out as they are.
-   * Returns false when no stream id is free or the connection is gone; nothing has left then.
+   * Returns false when no stream id is free or the connection is gone; nothing has left then. Throws PermitFault
+   * where the permit is not of this login, this statement and the policy in force: whoever chose the connection
+   * is not believed.
    */
-  forward(_permit: Permit, request: InFlight, frame: Frame): boolean {
+  forward(permit: Permit, request: ClientRequest, frame: Frame): boolean {
+    this.#check(permit, request);
     if (this.#state !== 'ready') return false;
     return this.#enqueue(request, frame);
   }
@@ -205,7 +219,8 @@ export class Connection implements Flushable {
    * Sends a request frame again whose first bytes were handed to a socket before: those are never
    * patched again, so a fresh header goes before the same body view.
    */
-  repeat(_permit: Permit, request: InFlight, frame: Frame): boolean {
+  repeat(permit: Permit, request: ClientRequest, frame: Frame): boolean {
+    this.#check(permit, request);
     if (this.#state !== 'ready') return false;
     const id = this.#take();
     if (id === -1) return false;
@@ -357,6 +372,25 @@ export class Connection implements Flushable {
     this.#sentThisTurn = [];
     const views = this.#gathered.take();
     if (this.#state !== 'closed') writeTogether(this.#socket, views);
+  }
+
+  #check(permit: Permit, request: ClientRequest): void {
+    if (permit.cassandraRole !== this.#options.login.name) {
+      throw new PermitFault(
+        'the permit is for another Cassandra role than the connection is logged in as',
+      );
+    }
+    if (permit.statement !== request.statement) {
+      throw new PermitFault('the permit is for another statement');
+    }
+    if (permit.policyVersion !== request.policyVersion) {
+      throw new PermitFault('the permit is of another policy than the one in force');
+    }
+    if (!isInState(this.keyspace, request.keyspace)) {
+      throw new PermitFault(
+        'the connection is in another keyspace than the statement was decided in',
+      );
+    }
   }
 
   #enqueue(request: InFlight, frame: Frame): boolean {

@@ -14,6 +14,11 @@ export type UpstreamFaultCode =
   /** An error of the gate's own. */
   | 'internal';
 
+/** A permit was about to be spent on what it was not made for; nothing was sent. An error of the gate's own. */
+export class PermitFault extends Error {
+  override readonly name = 'PermitFault';
+}
+
 export class UpstreamFault extends Error {
   override readonly name = 'UpstreamFault';
   readonly code: UpstreamFaultCode;

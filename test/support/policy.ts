@@ -1,4 +1,7 @@
 // Policies of one role, for tests of what is decided by them.
+import { analyse, isStatement } from '../../src/cql/analyse.ts';
+import { EMPTY_SCHEMA, type Statement } from '../../src/cql/statement.ts';
+import { decide, isPermit, type Permit } from '../../src/policy/decide.ts';
 import { parseGrant } from '../../src/policy/grant.ts';
 import { Policy } from '../../src/policy/policy.ts';
 import type { Role } from '../../src/policy/role.ts';
@@ -34,4 +37,17 @@ export function roleUnderPolicy(document: TestRoleDocument): { role: Role; polic
     'v1',
   );
   return { role: policy.role(document.name ?? 'r')!, policy };
+}
+
+/** A statement with a permit for it: only `decide` makes one. */
+export function permitted(
+  cassandraRole: string,
+  text = 'SELECT k FROM ks.t',
+): { permit: Permit; statement: Statement; policyVersion: string } {
+  const { role, policy } = roleUnderPolicy({ cassandraRole, grants: ['SELECT ON KEYSPACE ks'] });
+  const statement = analyse(text, null);
+  if (!isStatement(statement)) throw new Error(statement.reason);
+  const permit = decide({ role, policy }, statement, EMPTY_SCHEMA);
+  if (!isPermit(permit)) throw new Error(permit.message);
+  return { permit, statement, policyVersion: policy.version };
 }

@@ -18,7 +18,7 @@ export interface ScriptedRequest {
   readonly text: string;
   readonly streamId: number;
   /** One object for all requests of a connection. */
-  readonly connection: { keyspace: string | null };
+  readonly connection: { keyspace: string | null; username: string };
   /** Answers now or later, once or more often. */
   readonly answer: (opcode: number, body: Buffer | null, streamId?: number) => void;
   /** Sends these bytes as they are. */
@@ -81,7 +81,7 @@ export class ScriptedNode {
     this.sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => this.#usernames.delete(socket));
-    const connection = { keyspace: null };
+    const connection = { keyspace: null, username: '' };
     const decoder = new FrameDecoder({ direction: 'request', version: 4, maxFrameBytes: 1 << 26 });
     socket.on('data', (chunk: Buffer) => {
       decoder.push(chunk);
@@ -91,7 +91,7 @@ export class ScriptedNode {
     });
   }
 
-  #handle(socket: net.Socket, frame: Frame, connection: { keyspace: string | null }): void {
+  #handle(socket: net.Socket, frame: Frame, connection: ScriptedRequest['connection']): void {
     const { opcode, streamId } = frame;
     const request: ScriptedRequest = {
       opcode,
@@ -115,6 +115,7 @@ export class ScriptedNode {
         request.answer(Opcode.ERROR, new Writer().writeInt(0x0100).writeString('no').toBuffer());
       } else {
         this.#usernames.set(socket, username ?? '');
+        connection.username = username ?? '';
         request.answer(Opcode.AUTH_SUCCESS, encodeToken(null));
       }
       return;

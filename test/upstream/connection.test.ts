@@ -1,15 +1,19 @@
 // One connection to a node that behaves badly: late, wrong, silent or gone.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NO_KEYSPACE, type WantedKeyspace } from '../../src/cql/connection-state.ts';
 import { UPSTREAM } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
-import { Connection, type InFlight } from '../../src/upstream/connection.ts';
+import { Connection, type ClientRequest } from '../../src/upstream/connection.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
-import type { UpstreamFault } from '../../src/upstream/faults.ts';
+import { PermitFault, type UpstreamFault } from '../../src/upstream/faults.ts';
+import { permitted } from '../support/policy.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
 
+const PERMITTED = permitted('ci');
+const PERMIT = PERMITTED.permit;
 const LOGIN = { name: 'ci', open: false, username: 'ci', password: 'pw' } as const;
 const query = (text: string) => encodeQuery({ query: text, consistency: 1, version: 4 });
 const row = (text: string) => new Writer().writeInt(1).writeString(text).toBuffer();
@@ -40,7 +44,10 @@ const open = async () => {
 };
 
 /** A request whose end is a text: its answer, `timeout`, or `lost`. */
-class Request implements InFlight {
+class Request implements ClientRequest {
+  readonly statement = PERMITTED.statement;
+  readonly policyVersion = PERMITTED.policyVersion;
+  keyspace: WantedKeyspace = null;
   deadlineAtMs: number;
   takesParts = false;
   readonly ends: string[] = [];
@@ -60,9 +67,6 @@ class Request implements InFlight {
     this.ends.push(sent ? 'lost, sent' : 'lost, not sent');
   }
 }
-
-/** The Permit is not looked into; only decide() can make a real one. */
-const PERMIT = {} as never;
 
 function send(connection: Connection, text: string, request: Request): void {
   const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 99, body: query(text) });
@@ -161,6 +165,32 @@ describe('a connection', () => {
     await expect.poll(() => node.requests.length).toBe(2);
     expect(bytes).toEqual(before);
     expect(node.requests.map(({ text }) => text)).toEqual(['x', 'x']);
+  });
+
+  it('sends nothing with a permit that is not for that', async () => {
+    const connection = await open();
+    const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 99, body: query('x') });
+    const before = Buffer.from(bytes);
+    const frame = new Frame(bytes, 0, bytes.length);
+    const otherRole = permitted('other');
+    const otherStatement = permitted('ci', 'SELECT v FROM ks.t');
+    const cases: [typeof PERMIT, ClientRequest][] = [
+      [otherRole.permit, Object.assign(new Request(), { statement: otherRole.statement })],
+      [otherStatement.permit, new Request()],
+      [PERMIT, Object.assign(new Request(), { policyVersion: 'v2' })],
+      [PERMIT, Object.assign(new Request(), { keyspace: 'ks' })],
+    ];
+    for (const [permit, request] of cases) {
+      expect(() => connection.forward(permit, request, frame)).toThrow(PermitFault);
+      expect(() => connection.repeat(permit, request, frame)).toThrow(PermitFault);
+    }
+    await connection.use('ks');
+    const inNone = Object.assign(new Request(), { keyspace: NO_KEYSPACE });
+    expect(() => connection.forward(PERMIT, inNone, frame)).toThrow(PermitFault);
+    expect(bytes).toEqual(before);
+    expect(connection.inFlight).toBe(0);
+    send(connection, 'last', new Request());
+    await expect.poll(() => node.requests.map(({ text }) => text)).toEqual(['USE ks', 'last']);
   });
 
   it('says which Cassandra role was refused, and not its password', async () => {

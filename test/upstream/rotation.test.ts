@@ -8,9 +8,10 @@ import { Opcode } from '../../src/protocol/opcodes.ts';
 import type { Login, LoginSource } from '../../src/secrets/login.ts';
 import { Cluster } from '../../src/upstream/cluster.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
-import type { InFlight } from '../../src/upstream/connection.ts';
+import type { ClientRequest } from '../../src/upstream/connection.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
 import { ANYWHERE } from '../../src/upstream/route.ts';
+import { permitted } from '../support/policy.ts';
 import { answerAsCluster } from '../support/scripted-cluster.ts';
 import { ScriptedNode, type ScriptedRequest } from '../support/scripted-node.ts';
 
@@ -92,7 +93,10 @@ const connected = (): string[] => [...new Set(node.connectedAs())].sort();
 
 async function send(text: string): Promise<string[]> {
   const ends: string[] = [];
-  const request: InFlight = {
+  const { permit, ...decided } = permitted('ci');
+  const request: ClientRequest = {
+    ...decided,
+    keyspace: null,
     deadlineAtMs: Date.now() + 60_000,
     takesParts: false,
     answered: () => ends.push('answered'),
@@ -104,8 +108,7 @@ async function send(text: string): Promise<string[]> {
   const connection = route.pick(ANYWHERE) ?? (await route.whenAvailable(ANYWHERE));
   const body = encodeQuery({ query: text, consistency: 1, version: 4 });
   const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 1, body });
-  // The Permit is not looked into; only decide() can make a real one.
-  expect(connection.forward({} as never, request, new Frame(bytes, 0, bytes.length))).toBe(true);
+  expect(connection.forward(permit, request, new Frame(bytes, 0, bytes.length))).toBe(true);
   return ends;
 }
 

@@ -13,11 +13,11 @@ import { UpstreamFault } from '../../src/upstream/faults.ts';
 import { ClusterNode } from '../../src/upstream/node.ts';
 import { ConnectionBudget } from '../../src/upstream/pool.ts';
 import { ANYWHERE, Route, type Want } from '../../src/upstream/route.ts';
+import { permitted } from '../support/policy.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
 
 const LOGIN = { name: 'ci', open: false, username: 'ci', password: 'pw' } as const;
-/** The Permit is not looked into; only decide() can make a real one. */
-const PERMIT = {} as never;
+const { permit: PERMIT, ...PERMITTED } = permitted('ci');
 
 let nodes: ScriptedNode[];
 let routes: Route[];
@@ -82,6 +82,8 @@ function load(connection: Connection): void {
   const body = encodeQuery({ query: 'slow', consistency: 1, version: 4 });
   const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 1, body });
   const request = {
+    ...PERMITTED,
+    keyspace: null,
     deadlineAtMs: Infinity,
     takesParts: false,
     answered: () => undefined,

@@ -28,6 +28,21 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**'],
+    // The ledger's files are named and its records dated by its own clock.
+    ignores: ['src/wall-clock.ts', 'src/audit/ledger*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "NewExpression[callee.name='Date'][arguments.length>0], MemberExpression[object.name='Date'][property.name='parse'], MemberExpression[property.name='toISOString']",
+          message: 'Times are read and written by src/wall-clock.ts, which bounds them.',
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**', 'bench/**'],
     rules: {
       'no-console': 'off',

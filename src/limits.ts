@@ -13,6 +13,17 @@ export const PROTOCOL = {
   typeDepth: 65_536,
 } as const;
 
+/** Times and durations that come from outside (src/wall-clock.ts). */
+export const CLOCK = {
+  /** 1970 and 9999: what every reader of a four-digit year understands. Milliseconds since the epoch. */
+  earliestMs: 0,
+  latestMs: 253_402_300_799_999,
+  /** Ten years: longer than any token, lease or session lives. */
+  longestDurationMs: 3_650 * 86_400_000,
+  /** Node fires a timer at once that is to wait for longer than this, 24 days. */
+  longestTimerMs: 2 ** 31 - 1,
+} as const;
+
 /** The gate towards the cluster. */
 export const UPSTREAM = {
   /** Requests in flight per connection. Cassandra takes 32,768; more than this is a queue there. */

@@ -10,6 +10,7 @@ import { mayDo, type AdminLevel } from '../policy/admins.ts';
 import type { Policy } from '../policy/policy.ts';
 import { hostName, HostNames } from './host.ts';
 import { newRevocation, REVOCABLES, type Revocation } from '../revocation/revocations.ts';
+import { isoTime } from '../wall-clock.ts';
 
 /** As session/standing.ts tells of one; printed as it is. */
 type SessionInfo = Readonly<Record<'id' | 'client' | 'issuer' | 'subject' | 'role', string>>;
@@ -54,7 +55,7 @@ export function adminApi(control: AdminControl, sourceOf: (context: Context) => 
   api.use(guard(control, sourceOf));
   api.get('/whoami', (context) => {
     const { issuerName: issuer, subject, expiresAtMs } = context.var.principal;
-    const expires = new Date(expiresAtMs).toISOString();
+    const expires = isoTime(expiresAtMs);
     return context.json({ issuer, subject, level: context.var.level, expires });
   });
   api.get('/sessions', async (context) => context.json({ sessions: await control.sessions() }));
@@ -163,5 +164,5 @@ function withIssuerNames(
 }
 
 function shown({ revokedAtMs, ...revocation }: Revocation) {
-  return { ...revocation, revokedAt: new Date(revokedAtMs).toISOString() };
+  return { ...revocation, revokedAt: isoTime(revokedAtMs) };
 }

@@ -3,6 +3,7 @@
 // record is described once a minute.
 import type { Statement } from '../cql/statement.ts';
 import { ACTIVITY } from '../limits.ts';
+import { isoTime } from '../wall-clock.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 
 /** What is asked of who did something with a statement. */
@@ -77,7 +78,7 @@ export class ActivityLog<Source = never> {
     if (counts === undefined) return;
     this.#sessions.delete(session);
     for (const { count, errors, sinceMs, entry } of counts.byShape.values()) {
-      this.#audit.append({ ...entry, count, errors, since: new Date(sinceMs).toISOString() });
+      this.#audit.append({ ...entry, count, errors, since: isoTime(sinceMs) });
     }
   }
 

@@ -5,6 +5,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LEDGER } from '../limits.ts';
 import { linesOf } from '../lines.ts';
+import { timeOfText } from '../wall-clock.ts';
 import { ledgerFiles } from './ledger-files.ts';
 
 /**
@@ -49,7 +50,7 @@ function tokenOf(line: string, sinceMs: number): string | null {
       principal?: { token_sha256?: unknown; expires?: unknown } | null;
     };
     const { token_sha256: hash, expires } = principal ?? {};
-    const isRecent = typeof expires === 'string' && Date.parse(expires) >= sinceMs;
+    const isRecent = (timeOfText(expires) ?? -Infinity) >= sinceMs;
     return kind === 'session_start' && typeof hash === 'string' && isRecent ? hash : null;
   } catch {
     return null;

@@ -1,6 +1,7 @@
 // Denials and failed logins: recorded singly up to a limit per session or source and minute, then
 // counted. Someone who may do nothing must not fill the disk, and with it stop everyone's changes.
 import { REFUSALS } from '../limits.ts';
+import { isoTime } from '../wall-clock.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 
 interface Scope {
@@ -36,7 +37,7 @@ export class RefusalLog {
   flush(): void {
     for (const { counted, last, sinceMs } of this.#scopes.values()) {
       if (counted === 0 || last === null) continue;
-      this.#audit.append({ ...last, count: counted, since: new Date(sinceMs).toISOString() });
+      this.#audit.append({ ...last, count: counted, since: isoTime(sinceMs) });
     }
     this.#scopes.clear();
   }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
 import { DEVICE_FLOW } from '../limits.ts';
 import type { OutboundClient } from '../outbound/client.ts';
+import { isoTime, timeOf } from '../wall-clock.ts';
 
 export interface LoginOptions {
   /** The `iss` of the tokens. */
@@ -53,7 +54,10 @@ const tokenSchema = z.object({
   id_token: z.string().optional(),
 });
 
-const claimsSchema = z.object({ sub: z.string(), exp: z.number() });
+const claimsSchema = z.object({
+  sub: z.string(),
+  exp: z.number().refine((exp) => timeOf(exp, 1000) !== null),
+});
 
 /** Rejects with ConfigFault, or OutboundFault where the issuer can't be asked. */
 export async function login(options: LoginOptions): Promise<SignedIn> {
@@ -67,7 +71,7 @@ export async function login(options: LoginOptions): Promise<SignedIn> {
   const token = passwordOf(tokens, issuer);
   const { sub, exp } = claimsOf(token);
   await writeCredentials(file, role, token);
-  return { subject: sub, expires: new Date(exp * 1000).toISOString(), file };
+  return { subject: sub, expires: isoTime(exp * 1000), file };
 }
 
 async function discover({ issuer, outbound }: LoginOptions) {
@@ -140,7 +144,9 @@ function claimsOf(token: string): z.infer<typeof claimsSchema> {
     const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
     return claimsSchema.parse(JSON.parse(payload));
   } catch {
-    throw new ConfigFault(['the issuer gave a token without subject or expiry']);
+    throw new ConfigFault([
+      'the issuer gave a token without a subject, or without an expiry that is a date',
+    ]);
   }
 }
 

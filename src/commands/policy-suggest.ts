@@ -20,6 +20,7 @@ import {
   type Suggestion,
   type Use,
 } from '../provision/suggest.ts';
+import { timeOfText } from '../wall-clock.ts';
 
 export interface SuggestOptions {
   readonly dir: string;
@@ -63,7 +64,7 @@ export async function suggest(
   const gathering: Gathering = new Map();
   for await (const line of recordLines(dir)) {
     const parsed = parseLine(line);
-    if (parsed === null || Date.parse(parsed.time) < fromMs) continue;
+    if (parsed === null || (timeOfText(parsed.time) ?? Infinity) < fromMs) continue;
     const use = useOf(parsed.record as unknown as AuditEntry, by);
     if (use !== null && (role === undefined || use.role === role)) gather(gathering, use);
   }

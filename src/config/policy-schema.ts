@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ADMIN_LEVELS } from '../policy/admins.ts';
 import { COMMIT_MODES } from '../policy/role.ts';
-import { durationPattern } from './duration.ts';
+import { durationBound, durationPattern, isBoundedDuration } from './duration.ts';
 
 const claim = z.union([z.string(), z.array(z.string()).min(1)], {
   error: 'a claim is compared with a string or a list of strings; quote numbers and booleans',
@@ -10,7 +10,8 @@ const claim = z.union([z.string(), z.array(z.string()).min(1)], {
 
 const duration = z
   .string()
-  .regex(durationPattern, 'write a duration as a number with ms, s, m, h or d, for instance 10m');
+  .regex(durationPattern, 'write a duration as a number with ms, s, m, h or d, for instance 10m')
+  .refine(isBoundedDuration, durationBound);
 
 export const policySchema = z.strictObject({
   version: z.literal(1, { error: 'version must be 1' }),

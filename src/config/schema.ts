@@ -2,8 +2,8 @@
 // made. What a later version will enforce is an error here, never ignored.
 import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
-import { LIMITS, WORKERS, type LimitName } from '../limits.ts';
-import { durationPattern } from './duration.ts';
+import { CLOCK, LIMITS, WORKERS, type LimitName } from '../limits.ts';
+import { durationBound, durationPattern, isBoundedDuration } from './duration.ts';
 import { COMMIT_MODES } from '../policy/role.ts';
 import { urlProblem } from '../outbound/url.ts';
 
@@ -19,7 +19,10 @@ const url = z.string().superRefine((text, context) => {
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 });
 
-const duration = z.string().regex(durationPattern, 'write a duration as 30s, 10m or 24h');
+const duration = z
+  .string()
+  .regex(durationPattern, 'write a duration as 30s, 10m or 24h')
+  .refine(isBoundedDuration, durationBound);
 
 const secret = z.union(
   [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
@@ -168,6 +171,8 @@ const limitShape = Object.fromEntries(
     z
       .int()
       .positive()
+      // Most of these are waited for by a timer, which would fire at once if it were to wait for longer.
+      .max(LIMITS[name].unit === 'ms' ? CLOCK.longestTimerMs : Number.MAX_SAFE_INTEGER)
       .optional()
       .meta({
         description: `${LIMITS[name].reason} Unit: ${LIMITS[name].unit}. Default: ${LIMITS[name].default}.`,

@@ -1,4 +1,5 @@
 // Claims as records and bindings use them.
+import { isoTime } from '../wall-clock.ts';
 import type { ClaimValue, Principal, PrincipalRecord } from './principal.ts';
 
 /** UUIDs come with and without braces, in either case; compared in one form. */
@@ -25,6 +26,6 @@ export function principalRecord({
     environment_uuid: text('deploymentEnvironmentUuid'),
     branch: text('branchName'),
     token_sha256: principal.tokenSha256,
-    expires: new Date(principal.expiresAtMs).toISOString(),
+    expires: isoTime(principal.expiresAtMs),
   };
 }

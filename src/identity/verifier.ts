@@ -7,6 +7,7 @@ import { JWKS, TOKENS } from '../limits.ts';
 import { normalizeUuid } from './claims.ts';
 import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
 import { OutboundClient } from '../outbound/client.ts';
+import { timeOf } from '../wall-clock.ts';
 import { KeySet, type FoundKey } from './jwks.ts';
 import type { ClaimValue, Principal } from './principal.ts';
 
@@ -191,7 +192,7 @@ export class TokenVerifier {
     const claims = await signedClaims(token, key, algorithm);
     // It may have been taken back while the signature was checked.
     if (published.isWithdrawn) throw unknownKey(issuer);
-    this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);
+    const expiresAtMs = this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);
     const principal: Principal = {
       issuerName: issuer.name,
       issuer: issuer.issuer,
@@ -199,7 +200,7 @@ export class TokenVerifier {
       claims,
       tokenSha256: sha256(token),
       isHuman: issuer.isHuman(claims),
-      expiresAtMs: (claims['exp'] as number) * 1000,
+      expiresAtMs,
       key: published,
     };
     this.#keep(principal);
@@ -207,20 +208,29 @@ export class TokenVerifier {
     return principal;
   }
 
-  #checkClaims(claims: Claims, issuer: Issuer, graceMs: number): void {
+  /** Returns when the token ends. Throws AuthFault. */
+  #checkClaims(claims: Claims, issuer: Issuer, graceMs: number): number {
     const nowMs = this.#nowMs();
     if (claims['iss'] !== issuer.issuer) {
       throw new AuthFault('issuer_unknown', 'The issuer of this token changed under way.');
     }
     const { exp, nbf, iat, aud, sub } = claims;
-    if (typeof exp !== 'number' || !Number.isFinite(exp)) {
+    if (typeof exp !== 'number') {
       throw new AuthFault(
         'no_expiry',
         'The token has no expiry; cqlgate takes only tokens that end.',
       );
     }
-    if (exp * 1000 + graceMs <= nowMs) {
-      const minutes = Math.round((nowMs - exp * 1000) / 60_000);
+    // One from before 1970 ended long ago, whenever that was.
+    const expiresAtMs = timeOf(Math.max(0, exp), 1000);
+    if (expiresAtMs === null || isNoTime(nbf) || isNoTime(iat)) {
+      throw new AuthFault(
+        'time_out_of_range',
+        'A time in the token (exp, nbf or iat) is not a date between 1970 and 9999, in seconds since the epoch. Check how the issuer sets them.',
+      );
+    }
+    if (expiresAtMs + graceMs <= nowMs) {
+      const minutes = Math.round((nowMs - expiresAtMs) / 60_000);
       throw new AuthFault(
         'token_expired',
         `The token expired ${minutes} min ago. ${issuer.renewal}`,
@@ -249,6 +259,7 @@ export class TokenVerifier {
         throw new AuthFault('pinned_claim', `The token's ${claim} is not the one configured here.`);
       }
     }
+    return expiresAtMs;
   }
 
   #keep(principal: Principal): void {
@@ -344,6 +355,11 @@ async function signedClaims(token: string, key: CryptoKey, algorithm: string): P
     if (error instanceof errors.JOSEError) throw new AuthFault('signature', text);
     throw error;
   }
+}
+
+/** A number that is no date; what is no number at all is refused as a time that lies ahead. */
+function isNoTime(claim: ClaimValue | undefined): boolean {
+  return typeof claim === 'number' && timeOf(claim, 1000) === null;
 }
 
 function isLater(claim: ClaimValue | undefined, latestMs: number): boolean {

@@ -1,4 +1,5 @@
 // The ways to log in to Vault: which endpoint, with what. One row each.
+import { durationOf } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
 import type { VaultAuthSpec } from './login.ts';
 import { readLocal, readSecretFile } from './local.ts';
@@ -49,10 +50,12 @@ async function login(
 /** A token that somebody else made: Vault says how long it lives. */
 async function given(client: VaultClient, token: string): Promise<VaultLogin> {
   const { data } = await client.ask('auth/token/lookup-self', { token });
-  const ttlMs = typeof data['ttl'] === 'number' ? data['ttl'] * 1000 : 0;
+  const { ttl } = data;
+  // Vault says 0 of a token that never ends; one that ended already says less, and does not live on.
+  const isEndless = typeof ttl !== 'number' || ttl === 0;
   return {
     token,
-    ttlMs: ttlMs === 0 ? Infinity : ttlMs,
+    ttlMs: isEndless ? Infinity : durationOf(ttl, 1000),
     isRenewable: data['renewable'] === true,
     isOwn: false,
   };

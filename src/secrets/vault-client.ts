@@ -2,6 +2,7 @@
 // SecretFault. Texts of Vault are not passed on: those of the database engine can quote passwords.
 import { z } from 'zod';
 import { OutboundClient, OutboundFault } from '../outbound/client.ts';
+import { durationOf } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
 
 /** What any endpoint answers; absent parts are empty. Durations in Vault are seconds. */
@@ -91,7 +92,7 @@ export class VaultClient {
     const { lease_id, lease_duration, renewable, data, auth } = answer.data;
     return {
       leaseId: lease_id ?? '',
-      leaseMs: (lease_duration ?? 0) * 1000,
+      leaseMs: durationOf(lease_duration ?? 0, 1000),
       isRenewable: renewable ?? false,
       data: data ?? {},
       auth:
@@ -99,7 +100,7 @@ export class VaultClient {
           ? null
           : {
               token: auth.client_token,
-              ttlMs: auth.lease_duration * 1000,
+              ttlMs: durationOf(auth.lease_duration, 1000),
               isRenewable: auth.renewable,
             },
     };

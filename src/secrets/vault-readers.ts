@@ -1,6 +1,7 @@
 // Logins in Vault that stay what they are until somebody changes them: a field of KV version 2, and
 // static credentials of the database engine, which Vault itself rotates.
 import { SECRETS } from '../limits.ts';
+import { durationOf, timeOfText } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
 import type { Reader } from './reader.ts';
 import type { VaultSession } from './vault-session.ts';
@@ -40,7 +41,7 @@ export function staticReader(session: VaultSession, path: string): Reader {
       name = username;
       // OpenBao has its own name for it.
       const rotated = data['last_vault_rotation'] ?? data['last_openbao_rotation'];
-      const ttlMs = typeof data['ttl'] === 'number' ? data['ttl'] * 1000 : Infinity;
+      const ttlMs = typeof data['ttl'] === 'number' ? durationOf(data['ttl'], 1000) : Infinity;
       return {
         username,
         password,
@@ -66,6 +67,5 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 
 /** Where Vault does not say it, the secret counts from now. */
 function timeOf(text: unknown): number {
-  const atMs = typeof text === 'string' ? Date.parse(text) : NaN;
-  return Number.isNaN(atMs) ? Date.now() : atMs;
+  return timeOfText(text) ?? Date.now();
 }

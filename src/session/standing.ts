@@ -10,6 +10,7 @@ import type { ClusterNode } from '../upstream/node.ts';
 import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
 import { hintsOf, NO_HINTS } from '../vcs/hints.ts';
+import { isoTime } from '../wall-clock.ts';
 import type { Gate } from './gate.ts';
 import { vcsRecord } from './vcs-record.ts';
 
@@ -178,8 +179,8 @@ export class Standing {
       issuer: principal.issuerName,
       subject: principal.subject,
       role: role.name,
-      since: new Date(this.#loggedInAtMs).toISOString(),
-      expires: new Date(principal.expiresAtMs).toISOString(),
+      since: isoTime(this.#loggedInAtMs),
+      expires: isoTime(principal.expiresAtMs),
     };
   }
 

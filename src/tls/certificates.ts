@@ -3,6 +3,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { CERTIFICATES } from '../limits.ts';
+import { isoTime, timeOfText } from '../wall-clock.ts';
 
 /** Absolute paths of PEM files. */
 export interface CertificateFiles {
@@ -52,9 +53,12 @@ export async function readCertificates(
   if (ca !== undefined && leafOf(ca) === null) {
     problems.push(`${files.ca ?? ''} holds no PEM certificate`);
   }
-  const expiresAtMs = own === null ? null : Date.parse(own.validTo);
+  const expiresAtMs = own === null ? null : timeOfText(own.validTo);
+  if (own !== null && expiresAtMs === null) {
+    problems.push(`${files.cert ?? ''} has no end that can be read as a date`);
+  }
   if (expiresAtMs !== null && expiresAtMs <= nowMs) {
-    problems.push(`${files.cert ?? ''} expired on ${new Date(expiresAtMs).toISOString()}`);
+    problems.push(`${files.cert ?? ''} expired on ${isoTime(expiresAtMs)}`);
   }
   if (problems.length > 0) return { problems };
   return {
@@ -79,7 +83,7 @@ export function expiryWarning(
 ): string | null {
   if (expiresAtMs === null || expiresAtMs - nowMs > CERTIFICATES.warnMs) return null;
   const days = Math.floor((expiresAtMs - nowMs) / 86_400_000);
-  return `${name}: the certificate ends in ${days} days, on ${new Date(expiresAtMs).toISOString()}; renew it in place`;
+  return `${name}: the certificate ends in ${days} days, on ${isoTime(expiresAtMs)}; renew it in place`;
 }
 
 function leafOf(pem: string): X509Certificate | null {

@@ -4,6 +4,7 @@ import { quoteIfNeeded } from '../cql/quote.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { ResultKind } from '../protocol/messages/result.ts';
 import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';
+import { nearestTime } from '../wall-clock.ts';
 import { UpstreamFault } from './faults.ts';
 import { expectResult, refusalOf, rowsOf, type OwnQuery } from './own-query.ts';
 
@@ -85,7 +86,8 @@ function revocationOf(row: readonly (Buffer | null)[]): Revocation | null {
     issuer: text(issuer) === '' ? null : text(issuer),
     reason: text(reason),
     revokedBy: text(revokedBy),
-    revokedAtMs: Number(revokedAt.readBigInt64BE(0)),
+    // Of a row with a time that is none the revocation still holds.
+    revokedAtMs: nearestTime(Number(revokedAt.readBigInt64BE(0))),
   };
 }
 

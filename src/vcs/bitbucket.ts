@@ -2,7 +2,9 @@
 // (https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pipelines/). The gate uses a
 // credential of its own; a step's OIDC token is not taken there.
 import { z } from 'zod';
+import { VCS } from '../limits.ts';
 import type { OutboundClient, OutboundResponse } from '../outbound/client.ts';
+import { durationOf, timeOfText } from '../wall-clock.ts';
 import type { PipelineRun } from './facts.ts';
 
 /** The fields that are read; others come and go. */
@@ -113,13 +115,21 @@ function failed(
   return { type: 'failed', reason, detail, retryAfterMs };
 }
 
-/** Retry-After: seconds, or a date (RFC 9110, section 10.2.3); null where it is neither. */
+/**
+ * Retry-After: seconds, or a date (RFC 9110, section 10.2.3), believed up to a bound; null where it is
+ * neither.
+ */
 export function retryAfterOf(
   header: OutboundResponse['headers'][string],
   nowMs: number = Date.now(),
 ): number | null {
-  if (typeof header !== 'string' || header.trim() === '') return null;
-  const seconds = Number(header);
-  const waitMs = Number.isNaN(seconds) ? Date.parse(header) - nowMs : seconds * 1000;
-  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : null;
+  if (typeof header !== 'string') return null;
+  const text = header.trim();
+  const isSeconds = /^\d+$/.test(text);
+  const waitMs = isSeconds ? durationOf(Number(text), 1000) : waitUntil(timeOfText(text), nowMs);
+  return waitMs === null ? null : Math.min(VCS.retryAfterMaxMs, waitMs);
+}
+
+function waitUntil(atMs: number | null, nowMs: number): number | null {
+  return atMs === null ? null : Math.max(0, atMs - nowMs);
 }

@@ -1,0 +1,14 @@
+// Where errors of the gate itself go: a line of the log and a count, each by what was being handled.
+import { described, reportFaultsTo } from '../guard.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Log } from '../session/gate.ts';
+
+export function reportFaults(log: Log, metrics: Metrics): void {
+  reportFaultsTo((place, error) => {
+    metrics.counter('internal_faults_total', place).value++;
+    log.error(
+      { place, ...described(error) },
+      `an internal error ended the handling of one ${place}`,
+    );
+  });
+}

@@ -1,6 +1,7 @@
 // Typed lint. Rules that a formatter can decide are prettier's; rules about import direction are
 // dependency-cruiser's (.dependency-cruiser.cjs).
 import tseslint from 'typescript-eslint';
+import { guardedEntries } from './test/support/guarded-entries.js';
 
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage', '**/*.cjs', '**/*.mjs', '**/*.js'] },
@@ -26,6 +27,27 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
       'no-console': 'error',
     },
+  },
+  {
+    files: ['src/**'],
+    ignores: [
+      // Guards are made of what they guard.
+      'src/guard.ts',
+      // Its own: every write, timer and rejection of it ends in `onError`, which nothing may come before.
+      'src/audit/ledger*.ts',
+      'src/audit/directory-lock.ts',
+      // A thread of its own: what it throws ends the thread, and its one text is refused (analyst.ts).
+      'src/session/analysis-worker.ts',
+      // The last resort is what is left where a guard was missing.
+      'src/commands/last-resort.ts',
+      // Short-lived commands: an error ends the command, and is its answer.
+      'src/main.ts',
+      'src/commands/{analyse,login,policy-suggest,provision}.ts',
+      'src/sidecar/**',
+      'src/commands/sidecar.ts',
+    ],
+    plugins: { cqlgate: { rules: { 'guarded-entries': guardedEntries } } },
+    rules: { 'cqlgate/guarded-entries': 'error' },
   },
   {
     files: ['src/**'],

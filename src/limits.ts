@@ -362,6 +362,14 @@ export const DEVICE_FLOW = {
   longestMs: 15 * 60_000,
 } as const;
 
+/** An error of ours that met no guard. */
+export const LAST_RESORT = {
+  /** The ledger is written within this, or what it holds is lost; a supervisor waits for 10 s or more. */
+  sealMs: 5_000,
+  /** Of that, sessions have this long to end, so that their ends are in it. */
+  sessionsMs: 1_000,
+} as const;
+
 /** The admin API. */
 export const ADMIN = {
   bodyBytes: 16 * KIB,

@@ -88,6 +88,8 @@ function commands(): Command {
     .argument('[command...]', 'run this, after --, while the sidecar is up; exit code is its own')
     .action(async (command: string[], options: SidecarOptions) => {
       const { sidecar } = await import('./commands/sidecar.ts');
+      const { LastResort } = await import('./commands/last-resort.ts');
+      new LastResort().install();
       const tell = (text: string): void => void process.stderr.write(`cqlgate sidecar: ${text}\n`);
       process.exitCode = await sidecar(options, command, tell);
     });

@@ -5,6 +5,7 @@ import { serve, type HttpBindings, type ServerType } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
 import type { AddressInfo } from 'node:net';
+import { reportFault } from '../guard.ts';
 import { adminApi, type AdminControl } from './api.ts';
 import { calledBy, HostNames, isOpenTo } from './host.ts';
 import { METRICS_TYPE } from './prometheus.ts';
@@ -53,6 +54,10 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     const sourceOf = (context: Context): string => getConnInfo(context).remote.address ?? '';
     app.route('/api/v1', adminApi(options.control, sourceOf));
   }
+  app.onError((error, context) => {
+    reportFault('admin', error);
+    return context.json({ error: 'an internal error of cqlgate; it is in its log' }, 500);
+  });
   const server = await new Promise<ServerType>((resolve, reject) => {
     const { host, port } = options;
     const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made));

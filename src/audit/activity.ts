@@ -2,6 +2,7 @@
 // activity`). A hit is two map look-ups and two increments, and for a text that came once its shape; the
 // record is described once a minute.
 import type { Statement } from '../cql/statement.ts';
+import { guarded } from '../guard.ts';
 import { ACTIVITY } from '../limits.ts';
 import { isoTime } from '../wall-clock.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
@@ -41,7 +42,10 @@ export class ActivityLog<Source = never> {
   constructor(audit: AuditLog, source: ActivitySource<Source>) {
     this.#audit = audit;
     this.#source = source;
-    this.#timer = setInterval(() => this.flush(), ACTIVITY.intervalMs);
+    this.#timer = setInterval(
+      guarded('audit', () => this.flush()),
+      ACTIVITY.intervalMs,
+    );
     this.#timer.unref();
   }
 

@@ -1,5 +1,6 @@
 // Denials and failed logins: recorded singly up to a limit per session or source and minute, then
 // counted. Someone who may do nothing must not fill the disk, and with it stop everyone's changes.
+import { guarded } from '../guard.ts';
 import { REFUSALS } from '../limits.ts';
 import { isoTime } from '../wall-clock.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
@@ -19,7 +20,10 @@ export class RefusalLog {
 
   constructor(audit: AuditLog) {
     this.#audit = audit;
-    this.#timer = setInterval(() => this.flush(), REFUSALS.intervalMs);
+    this.#timer = setInterval(
+      guarded('audit', () => this.flush()),
+      REFUSALS.intervalMs,
+    );
     this.#timer.unref();
   }
 

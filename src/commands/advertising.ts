@@ -2,6 +2,7 @@
 // to time: addresses change, names stay.
 import { lookup } from 'node:dns/promises';
 import type { HostPort, LoadedConfig } from '../config/load.ts';
+import { guarded, unattended } from '../guard.ts';
 import { ADVERTISE } from '../limits.ts';
 import { inetBytes } from '../protocol/inet.ts';
 import type { Advertising, Log } from '../session/gate.ts';
@@ -25,9 +26,10 @@ export async function advertisingOf(
     .filter((peer) => nameOf(peer) !== nameOf({ host, port }))
     .map((peer) => new Name(peer, log, resolve));
   await Promise.all(siblings.map(async (sibling) => sibling.resolve()));
-  setInterval(() => {
-    for (const name of [own, ...siblings]) void name.resolve();
-  }, ADVERTISE.resolveMs).unref();
+  const look = (): void => {
+    for (const name of [own, ...siblings]) unattended('advertising', name.resolve());
+  };
+  setInterval(guarded('advertising', look), ADVERTISE.resolveMs).unref();
   return {
     self: () => own.advertised!,
     siblings: () => siblings.flatMap(({ advertised }) => advertised ?? []),

@@ -3,12 +3,15 @@ import cluster from 'node:cluster';
 import { pino } from 'pino';
 import { prometheusRegistry } from '../admin/prometheus.ts';
 import { configOf, loadConfig, type LoadedConfig } from '../config/load.ts';
+import { guarded, unattended } from '../guard.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
 import { Primary } from '../workers/primary.ts';
 import { STOP_SIGNALS, WORKER_VARIABLE, WorkerTeam, type StopSignal } from '../workers/worker.ts';
 import { letHeapGrow } from './heap.ts';
+import { reportFaults } from './fault-report.ts';
+import { LastResort } from './last-resort.ts';
 import { startGate, type RunningGate } from './start-gate.ts';
 
 /**
@@ -18,12 +21,15 @@ import { startGate, type RunningGate } from './start-gate.ts';
  */
 export async function serve(configFile: string): Promise<number> {
   letHeapGrow();
-  if (cluster.worker !== undefined) return serveAsWorker(cluster.worker);
+  const lastResort = new LastResort();
+  lastResort.install();
+  if (cluster.worker !== undefined) return serveAsWorker(cluster.worker, lastResort);
   const loaded = await loadConfig(configFile);
   const log = logOf(null);
-  if (loaded.workers > 1) return serveAsPrimary(loaded, log);
+  if (loaded.workers > 1) return serveAsPrimary(loaded, log, lastResort);
   const signals = new Signals();
   const gate = await startGate(loaded, log);
+  lastResort.seal = async () => gate.seal();
   signals.listen();
   const signal = await signals.next();
   log.info({ signal }, 'stopping');
@@ -34,6 +40,7 @@ export async function serve(configFile: string): Promise<number> {
 async function serveAsPrimary(
   { workers, text }: LoadedConfig,
   ownLog: pino.Logger,
+  lastResort: LastResort,
 ): Promise<number> {
   // Maps and numbers that JSON does not know arrive as they were.
   cluster.setupPrimary({ serialization: 'advanced' });
@@ -42,6 +49,7 @@ async function serveAsPrimary(
     ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
     : null;
   const log = telemetry?.withLog(ownLog) ?? ownLog;
+  reportFaults(log, metrics);
   const primary = new Primary({
     workers,
     config: text,
@@ -50,19 +58,25 @@ async function serveAsPrimary(
     metrics,
     registry: prometheusRegistry(metrics),
   });
+  // Its workers would end with it, and not seal what they hold.
+  lastResort.seal = async () => primary.stop('SIGINT');
   const exitCode = await primary.start();
   if (exitCode !== null) return exitCode;
   const signals = new Signals();
   signals.listen();
   const signal = await signals.next();
   log.info({ signal, workers }, 'stopping');
-  void signals.next().then((again) => primary.stop(again));
+  const stoppedAgain = signals.next().then(async (again) => primary.stop(again));
+  unattended('workers', stoppedAgain);
   const exitedWith = await primary.stop(signal);
   await telemetry?.close();
   return exitedWith;
 }
 
-async function serveAsWorker(worker: NonNullable<typeof cluster.worker>): Promise<number> {
+async function serveAsWorker(
+  worker: NonNullable<typeof cluster.worker>,
+  lastResort: LastResort,
+): Promise<number> {
   // A terminal signals the whole group: the primary says when it is time.
   for (const name of STOP_SIGNALS) process.on(name, () => undefined);
   const signals = new Signals();
@@ -72,6 +86,7 @@ async function serveAsWorker(worker: NonNullable<typeof cluster.worker>): Promis
     // The primary's own text: workers that were started at different times must not differ.
     const loaded = await configOf(await team.config());
     const gate = await startGate(loaded, logOf({ worker: number }), team);
+    lastResort.seal = async () => gate.seal();
     await stop(gate, await signals.next(), signals);
     return 0;
   } finally {
@@ -93,7 +108,12 @@ class Signals {
 
   /** To those that this process gets. Until then it ends by them at once. */
   listen(): void {
-    for (const name of STOP_SIGNALS) process.on(name, () => this.take(name));
+    for (const name of STOP_SIGNALS) {
+      process.on(
+        name,
+        guarded('process', () => this.take(name)),
+      );
+    }
   }
 
   take(signal: StopSignal): void {

@@ -12,9 +12,10 @@ import { StatementCache } from '../cql/statement-cache.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { loadPolicy, policyContext, type PolicyContext } from '../config/load-policy.ts';
 import { PolicyWatcher } from '../config/policy-watcher.ts';
-import { JWKS } from '../limits.ts';
+import { JWKS, LAST_RESORT } from '../limits.ts';
 import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
+import { unattended } from '../guard.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Gate, Log } from '../session/gate.ts';
@@ -28,6 +29,7 @@ import { advertisingOf } from './advertising.ts';
 import { ddlLane, revocationFeed } from './fleet.ts';
 import { gateTls } from './gate-tls.ts';
 import { commitSource } from './commits.ts';
+import { reportFaults } from './fault-report.ts';
 import { readGauges } from './gauges.ts';
 import { logNodes } from './log-nodes.ts';
 import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
@@ -41,6 +43,8 @@ export interface RunningGate {
   /** Not ready, no new connections, sessions served until they end or `timeoutMs`; then `close`. */
   drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;
+  /** Ends all sessions and writes what the ledger holds; whatever else there is, the process is about to end. */
+  seal(): Promise<void>;
 }
 
 /**
@@ -58,6 +62,7 @@ export async function startGate(
     ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
     : null;
   const log = running?.withLog(ownLog) ?? ownLog;
+  reportFaults(log, metrics);
   const readiness = new Readiness();
   const logins = await loginsOf(loaded, { metrics, readiness, log });
   const context: PolicyContext = { ...policyContext(loaded), ownLogins: logins.usernames };
@@ -212,6 +217,11 @@ export async function startGate(
     admin?.close();
     await running?.close();
   };
+  const seal = async (): Promise<void> => {
+    await Promise.race([listener?.close(), delay(LAST_RESORT.sessionsMs)]);
+    await ledger.close();
+    await running?.close();
+  };
   const drain = async (timeoutMs: number): Promise<void> => {
     readiness.drain();
     log.info({ sessions: listener?.sessions ?? 0, timeout_ms: timeoutMs }, 'draining');
@@ -227,7 +237,7 @@ export async function startGate(
       admin = await startAdmin({ ...config.admin, ...whole, hosts: openHosts(config), control });
       log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
     }
-    void gate.verifier.prefetchKeys();
+    unattended('keys', gate.verifier.prefetchKeys());
     gate.verifier.keepKeysFresh();
     await logins.start();
     await cluster.start();
@@ -241,7 +251,7 @@ export async function startGate(
       { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
       `listening on ${config.listen.host}:${port}`,
     );
-    return { port, drainTimeoutMs: limits.drainTimeoutMs, drain, close };
+    return { port, drainTimeoutMs: limits.drainTimeoutMs, drain, close, seal };
   } catch (error) {
     await close();
     throw error;

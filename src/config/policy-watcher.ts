@@ -2,6 +2,7 @@
 // by a symlink swap and editors write in place, so the content is polled and must be read the same
 // twice; watching inodes would miss the one or take half of the other. The text that was read is the text
 // that is checked and taken: the file is not opened again in between.
+import { guarded, unattended } from '../guard.ts';
 import { FILES } from '../limits.ts';
 import { ConfigFault } from '../errors.ts';
 import { policyOf, type LoadedPolicy, type PolicyContext } from './load-policy.ts';
@@ -38,7 +39,8 @@ export class PolicyWatcher {
     this.#inForce = content;
     this.#handled = keyOf({ content });
     this.#seen = this.#handled;
-    this.#timer = setInterval(() => void this.#look(), options.pollMs ?? FILES.policyPollMs);
+    const look = (): void => unattended('policy', this.#look());
+    this.#timer = setInterval(guarded('policy', look), options.pollMs ?? FILES.policyPollMs);
   }
 
   /** What is wrong with the file at this moment, without a word of what stands in it; null: nothing. */

@@ -1,5 +1,6 @@
 // The login of one Cassandra role: read at start, again when it is due or refused, and kept while it
 // can't be read. Whoever uses it sees a new object when the secret changed.
+import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits.ts';
 import { backoffMs } from './due.ts';
 import { SecretFault } from './fault.ts';
@@ -124,6 +125,12 @@ export class SecretSource implements LoginSource {
   #readIn(waitMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => void this.#read('due').catch(() => undefined), waitMs);
+    // What goes wrong is told to the listener, and tried again.
+    const read = (): void =>
+      unattended(
+        'secrets',
+        this.#read('due').catch(() => undefined),
+      );
+    this.#timer = setTimeout(guarded('secrets', read), waitMs);
   }
 }

@@ -1,5 +1,6 @@
 // The gate's standing with Vault: a token that is renewed while it can be, and made anew when it
 // can't. Leases end with the token they were taken with, so whoever holds one asks which that was.
+import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits.ts';
 import { backoffMs, dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
@@ -125,7 +126,8 @@ export class VaultSession {
 
   #renewIn(waitMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    if (!this.#closed) this.#timer = setTimeout(() => void this.#renew(), waitMs);
+    const renew = (): void => unattended('vault', this.#renew());
+    if (!this.#closed) this.#timer = setTimeout(guarded('vault', renew), waitMs);
   }
 
   async #renew(): Promise<void> {

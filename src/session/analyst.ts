@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { rememberRedacted, type RedactedText } from '../audit/redact.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
+import { guarded } from '../guard.ts';
 import { CQL } from '../limits.ts';
 
 export interface AnalysisJob {
@@ -57,9 +58,16 @@ export class Analyst {
       resourceLimits: { maxOldGenerationSizeMb: CQL.workerHeapMib },
     });
     worker.unref();
-    worker.on('message', (result: AnalysisResult) => this.#settle(result));
+    const settle = (result: AnalysisResult): void => this.#settle(result);
+    worker.on(
+      'message',
+      guarded('analyst', settle, () => void worker.terminate()),
+    );
     worker.on('error', () => undefined);
-    worker.on('exit', () => this.#lost(worker));
+    worker.on(
+      'exit',
+      guarded('analyst', () => this.#lost(worker)),
+    );
     this.#worker = worker;
     return worker;
   }

@@ -2,6 +2,7 @@
 // it came up with. Messages of errors may quote what a client or a node sent, so that only those
 // of our own decoders, which name fields and lengths, are logged; of all others it is the place in the code.
 import { ProtocolFault } from '../errors.ts';
+import { described } from '../guard.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { opcodeName } from '../protocol/opcodes.ts';
 import { PermitFault } from '../upstream/faults.ts';
@@ -21,7 +22,13 @@ export function reportFault(
 ): void {
   gate.metrics.counter('internal_faults_total', place).value++;
   gate.log.error(
-    { ...context, ...describe(error) },
+    {
+      ...context,
+      ...described(error),
+      ...(error instanceof ProtocolFault || error instanceof PermitFault
+        ? { reason: error.message }
+        : {}),
+    },
     `an internal error ended the handling of one ${place}`,
   );
 }
@@ -41,16 +48,4 @@ export function failedRequest(session: Session, frame: Frame, error: unknown): O
     INTERNAL,
   );
   return session.isLoggedIn ? reply(answer) : close(answer, 'internal');
-}
-
-function describe(error: unknown): Readonly<Record<string, unknown>> {
-  if (!(error instanceof Error)) return { error: typeof error };
-  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
-  return {
-    error: error.name,
-    ...(error instanceof ProtocolFault || error instanceof PermitFault
-      ? { reason: error.message }
-      : {}),
-    at: frames.slice(0, 8).map((line) => line.trim()),
-  };
 }

@@ -2,6 +2,7 @@
 // all, schema events to those who asked.
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { guarded, guardedEach } from '../guard.ts';
 import { SESSION } from '../limits.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import type { TlsDoor } from '../tls/door.ts';
@@ -28,19 +29,28 @@ export class Listener {
   constructor(gate: Gate, door: TlsDoor | null) {
     this.#gate = gate;
     this.#door = door;
-    this.#server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = net.createServer({ noDelay: true });
+    const accept = (socket: net.Socket): void => this.#accept(socket);
+    const drop = (socket: net.Socket): void => void socket.destroy();
+    this.#server.on('connection', guarded('listener', accept, drop));
   }
 
   /** Resolves with the port listened on (another than asked for only when 0 was). */
   async listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port, backlog: SESSION.acceptBacklog }, () => {
-        this.#server.off('error', reject);
-        this.#timer = setInterval(() => this.#tick(), SESSION.tickMs);
-        resolve((this.#server.address() as net.AddressInfo).port);
-      });
+      this.#server.listen({ host, port, backlog: SESSION.acceptBacklog }, resolve);
     });
+    this.#server.removeAllListeners('error');
+    // One that could not be accepted, since no descriptor was left: the others are served on.
+    const failed = ({ code }: NodeJS.ErrnoException): void =>
+      this.#gate.log.warn({ code }, 'a connection could not be accepted');
+    this.#server.on('error', guarded('listener', failed));
+    this.#timer = setInterval(
+      guarded('listener', () => this.#tick()),
+      SESSION.tickMs,
+    );
+    return (this.#server.address() as net.AddressInfo).port;
   }
 
   get sessions(): number {
@@ -53,7 +63,7 @@ export class Listener {
   }
 
   schemaChanged(change: SchemaChange): void {
-    for (const session of this.#sessions) session.schemaChanged(change);
+    guardedEach('session', this.#sessions, (session) => session.schemaChanged(change), cutOff);
   }
 
   /**
@@ -65,10 +75,12 @@ export class Listener {
     const closed = this.#stopAccepting();
     // Not before the port is closed: a driver that comes back at once would take the gate for up again.
     // Only where siblings are known, never for an address that is shared: gocql takes the host out for good.
-    for (const session of this.#sessions) session.goesDown();
-    const timer = setTimeout(() => {
-      for (const session of this.#sessions) session.endAfterFlight('shutdown');
-    }, timeoutMs);
+    guardedEach('session', this.#sessions, (session) => session.goesDown(), cutOff);
+    const end = (session: Session): void => session.endAfterFlight('shutdown');
+    const timer = setTimeout(
+      guarded('listener', () => guardedEach('session', this.#sessions, end, cutOff)),
+      timeoutMs,
+    );
     await closed;
     clearTimeout(timer);
   }
@@ -76,7 +88,7 @@ export class Listener {
   /** Stops accepting and ends all sessions now; resolves when their sockets are closed. */
   async close(): Promise<void> {
     const closed = this.#stopAccepting();
-    for (const session of this.#sessions) session.end('shutdown');
+    guardedEach('session', this.#sessions, (session) => session.end('shutdown'), cutOff);
     await closed;
     if (this.#timer !== null) clearInterval(this.#timer);
   }
@@ -148,9 +160,13 @@ export class Listener {
 
   #tick(): void {
     const nowMs = Date.now();
-    for (const session of this.#sessions) session.tick(nowMs);
+    guardedEach('session', this.#sessions, (session) => session.tick(nowMs), cutOff);
     for (const { socket, sinceMs } of this.#entering) {
       if (nowMs - sinceMs > this.#gate.limits.handshakeTimeoutMs) socket.destroy();
     }
   }
+}
+
+function cutOff(session: Session): void {
+  session.cutOff();
 }

@@ -1,6 +1,7 @@
 // The one writer to a client's socket. It gathers what a turn produced, writes it at once, and
 // watches how much the client leaves unread.
 import type net from 'node:net';
+import { guarded } from '../guard.ts';
 import { SESSION } from '../limits.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -14,6 +15,8 @@ export interface OutboxListener {
   drained(): void;
   /** The client does not read: past the hard bound, or nothing taken for a long time. */
   stuck(reason: string): void;
+  /** An error of ours came up while its answers were written. */
+  failed(): void;
 }
 
 export class Outbox implements Flushable {
@@ -28,10 +31,15 @@ export class Outbox implements Flushable {
   constructor(socket: net.Socket, listener: OutboxListener) {
     this.#socket = socket;
     this.#listener = listener;
-    socket.on('drain', () => this.#drained());
-    socket.on('timeout', () => {
+    const failed = (): void => this.#listener.failed();
+    socket.on(
+      'drain',
+      guarded('session', () => this.#drained(), failed),
+    );
+    const stalled = (): void => {
       if (this.#full) this.#listener.stuck('the client took nothing of its answers for too long');
-    });
+    };
+    socket.on('timeout', guarded('session', stalled, failed));
   }
 
   /** Bytes gathered or handed to the socket and not yet taken. */
@@ -74,8 +82,14 @@ export class Outbox implements Flushable {
     this.flush();
     this.#socket.end();
     // A client that neither reads nor closes must not hold the socket for ever.
-    const timer = setTimeout(() => this.#socket.destroy(), SESSION.closeGraceMs);
-    this.#socket.once('close', () => clearTimeout(timer));
+    const timer = setTimeout(
+      guarded('session', () => this.#socket.destroy()),
+      SESSION.closeGraceMs,
+    );
+    this.#socket.once(
+      'close',
+      guarded('session', () => clearTimeout(timer)),
+    );
   }
 
   flush(): void {
@@ -94,6 +108,10 @@ export class Outbox implements Flushable {
     // What has to wait must not pin the read buffers of the node's connection.
     writeTogether(socket, waiting > 0 ? gathered.map(unpinned) : gathered);
     if (socket.writableLength > SESSION.outboxSoftBytes) this.#fill();
+  }
+
+  flushFailed(): void {
+    this.#listener.failed();
   }
 
   #gathered(bytes: number): void {

@@ -6,6 +6,7 @@ import type { Frame } from '../protocol/frame.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { CqlErrorCode } from '../errors.ts';
+import { unattended } from '../guard.ts';
 import { LaneTicket, type LaneMode, type LaneRefusal } from '../upstream/ddl-lane.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
 import type { Exchange } from './exchange.ts';
@@ -92,7 +93,11 @@ export function holdLane(exchange: Exchange, code: number | null): void {
   if (ticket === null || laneMode(exchange) === 'shared') return;
   if (code !== null && HARMLESS.has(code)) return;
   exchange.ticket = null;
-  void agree(exchange, code === null ? exchange.node : null).then(() => ticket.leave());
+  const agreed = agree(exchange, code === null ? exchange.node : null);
+  unattended(
+    'lane',
+    agreed.finally(() => ticket.leave()),
+  );
 }
 
 /** Waits until all nodes have the change, and this gate's own view of the schema too. */

@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
+import { guarded, unattended } from '../guard.ts';
 import { SESSION } from '../limits.ts';
 import { driverLabels } from '../metrics/drivers.ts';
 import { seesKeyspace } from '../policy/decide.ts';
@@ -67,6 +68,7 @@ export class Session {
   #state: SessionState | 'ending' | 'closed' = 'startup';
   readonly #standing: Standing;
   readonly #inFlight: InFlightRequests;
+  readonly #runLater: () => void;
   #events = new Set<EventType>();
   #throwOnOverload = false;
   /** Its client came by a sidecar, and knows of no other address. */
@@ -109,10 +111,19 @@ export class Session {
       full: () => this.#look(),
       drained: () => this.#look(),
       stuck: (reason) => this.#destroy(reason),
+      failed: () => this.cutOff(),
     });
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    const end = (): void => this.cutOff();
+    this.#runLater = guarded('session', () => this.#run(), end);
+    socket.on(
+      'data',
+      guarded('session', (chunk: Buffer) => this.#read(chunk), end),
+    );
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#closed());
+    socket.on(
+      'close',
+      guarded('session', () => this.#closed()),
+    );
   }
 
   get isClosed(): boolean {
@@ -299,7 +310,7 @@ export class Session {
       let bytes = 0;
       for (let handled = 0; !this.#mustStop(); handled++) {
         if (handled === SESSION.framesPerTurn || bytes > SESSION.bytesPerTurn) {
-          setImmediate(() => this.#run());
+          setImmediate(this.#runLater);
           return;
         }
         const frame = this.#inbox.next();
@@ -366,10 +377,10 @@ export class Session {
 
   #await(outcome: Promise<Outcome>, blocking: boolean, exchange: Exchange | null): void {
     if (blocking) this.#blocked = true;
-    outcome.then(
-      (settled) => {
+    const settled = outcome.then(
+      (end) => {
         if (blocking) this.#blocked = false;
-        this.#settled(settled, exchange);
+        this.#settled(end, exchange);
       },
       (error: unknown) => {
         if (blocking) this.#blocked = false;
@@ -377,6 +388,7 @@ export class Session {
         else exchange.failed(error);
       },
     );
+    unattended('session', settled, () => this.cutOff());
   }
 
   #settled(outcome: Outcome, exchange: Exchange | null): void {
@@ -412,7 +424,7 @@ export class Session {
       this.#paused = false;
       this.#socket.resume();
       // Frames that were read before the pause come first.
-      setImmediate(() => this.#run());
+      setImmediate(this.#runLater);
     }
   }
 
@@ -472,6 +484,12 @@ export class Session {
     this.#socket.resume();
   }
 
+  /** Ends it at once: an error of ours left it in a state that nobody knows. */
+  cutOff(): void {
+    this.#closeReason = 'internal';
+    this.#socket.destroy();
+  }
+
   #destroy(reason: string): void {
     this.gate.metrics.counter('slow_client_closes_total').value++;
     this.gate.log.warn({ session: this.id, reason }, 'a client that does not read was cut off');
@@ -484,6 +502,8 @@ export class Session {
     const wasLoggedIn = this.#standing.isLoggedIn;
     this.#state = 'closed';
     this.#ticket.release();
+    // First: whatever goes wrong with the rest, it is not kept.
+    this.#onClosed(this);
     if (wasLoggedIn) {
       if (this.#standing.over(Date.now()) !== null) {
         this.gate.metrics.counter('token_expired_closes_total').value++;
@@ -495,7 +515,6 @@ export class Session {
         reason: this.#closeReason,
       });
     }
-    this.#onClosed(this);
   }
 }
 

@@ -2,6 +2,7 @@
 // so that none ends a gate that runs. What is not valid is told and not taken.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { guarded, unattended } from '../guard.ts';
 import { CERTIFICATES } from '../limits.ts';
 import { isoTime, timeOfText } from '../wall-clock.ts';
 
@@ -130,7 +131,8 @@ export class CertificateWatcher {
     this.#current = first;
     this.#seen = JSON.stringify(first);
     this.#handled = this.#seen;
-    this.#timer = setInterval(() => void this.#look(), pollMs);
+    const look = (): void => unattended('certificates', this.#look());
+    this.#timer = setInterval(guarded('certificates', look), pollMs);
     this.#timer.unref();
   }
 
@@ -146,8 +148,9 @@ export class CertificateWatcher {
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const read = await readCertificates(this.#files);
-    this.#looking = false;
+    const read = await readCertificates(this.#files).finally(() => {
+      this.#looking = false;
+    });
     const now = JSON.stringify(read);
     const isSettled = now === this.#seen;
     this.#seen = now;

@@ -2,6 +2,7 @@
 // TLS client becomes a secured socket; a plaintext one is handed on as it is, to be told.
 import type net from 'node:net';
 import tls from 'node:tls';
+import { guarded } from '../guard.ts';
 import type { Certificates } from './certificates.ts';
 
 /** First byte of a TLS record that holds a handshake (RFC 8446 5.1); no CQL version looks like it. */
@@ -27,11 +28,16 @@ export class TlsDoor {
       requestCert: certificates.ca !== undefined,
       rejectUnauthorized: certificates.ca !== undefined,
     });
-    this.#server.on('secureConnection', (socket) => this.#take(socket)?.secured(socket));
-    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    const secured = (socket: tls.TLSSocket): void => this.#take(socket)?.secured(socket);
+    const failed = (error: NodeJS.ErrnoException, socket: tls.TLSSocket): void => {
       this.#take(socket)?.failed(error.code ?? 'unknown');
       socket.destroy();
-    });
+    };
+    this.#server.on(
+      'secureConnection',
+      guarded('listener', secured, (socket) => void socket.destroy()),
+    );
+    this.#server.on('tlsClientError', guarded('listener', failed));
   }
 
   /** New connections are shown these; those that stand keep theirs. */
@@ -42,12 +48,12 @@ export class TlsDoor {
   enter(socket: net.Socket, entering: Entering): void {
     const key = keyOf(socket);
     this.#entering.set(key, entering);
-    socket.once('close', () => {
+    const closed = (): void => {
       if (this.#entering.get(key) !== entering) return;
       this.#entering.delete(key);
       entering.failed('closed');
-    });
-    socket.once('data', (first: Buffer) => {
+    };
+    const began = (first: Buffer): void => {
       socket.pause();
       socket.unshift(first);
       if (first[0] === HANDSHAKE_RECORD) this.#server.emit('connection', socket);
@@ -55,7 +61,12 @@ export class TlsDoor {
         this.#entering.delete(key);
         entering.plaintext(socket);
       }
-    });
+    };
+    socket.once('close', guarded('listener', closed));
+    socket.once(
+      'data',
+      guarded('listener', began, () => void socket.destroy()),
+    );
   }
 
   #take(socket: net.Socket): Entering | undefined {

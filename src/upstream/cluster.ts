@@ -3,6 +3,7 @@
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { compoundKey } from '../compound-key.ts';
+import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
@@ -120,12 +121,15 @@ export class Cluster implements ControlListener {
 
   /** Resolves once the control connection stands; rejects when the target is not served. */
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.#tick(), UPSTREAM.tickMs);
+    this.#timer = setInterval(
+      guarded('cluster', () => this.#tick()),
+      UPSTREAM.tickMs,
+    );
     await this.#control.start();
     for (const name of this.#credentials.names) {
       for (const version of this.versions) this.route(name, version);
     }
-    void this.#readRights();
+    unattended('cluster', this.#readRights());
   }
 
   /**
@@ -388,12 +392,11 @@ export class Cluster implements ControlListener {
 
   #tick(): void {
     const nowMs = Date.now();
-    this.#control.tick(nowMs);
+    guardedEach('cluster', [this.#control, this.#credentials], (part) => part.tick(nowMs));
     // Only masks hang on them once it was told who is a superuser.
     const isDue = nowMs - this.#rightsReadAtMs >= UPSTREAM.rightsRefreshMs;
-    if (isDue && this.#control.schema.hasMasks) void this.#readRights();
-    this.#credentials.tick(nowMs);
-    for (const route of this.#allRoutes()) route.tick(nowMs);
+    if (isDue && this.#control.schema.hasMasks) unattended('cluster', this.#readRights());
+    guardedEach('route', this.#allRoutes(), (route) => route.tick(nowMs));
     for (const [route, endAtMs] of this.#retired) {
       if (!route.isIdle && nowMs < endAtMs) continue;
       this.#retired.delete(route);

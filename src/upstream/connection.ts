@@ -3,6 +3,7 @@
 // but that a client's frame leaves only with a Permit.
 import type net from 'node:net';
 import { ProtocolFault } from '../errors.ts';
+import { guarded, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
@@ -128,14 +129,19 @@ export class Connection implements Flushable {
     });
     // A node compresses the answer to STARTUP already.
     if (hasBodyCompression(options.version)) this.#decoder.compression = options.compression;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
+    const end = (): void => this.flushFailed();
+    const failed = (error: NodeJS.ErrnoException): void => {
       const problem = error.code === 'ECONNRESET' ? this.#closedText() : dialProblem(error);
       this.destroy(new UpstreamFault('unreachable', `${this.node} ${problem}`));
-    });
-    socket.on('close', () =>
-      this.destroy(new UpstreamFault('unreachable', `${this.node} ${this.#closedText()}`)),
+    };
+    const closed = (): void =>
+      this.destroy(new UpstreamFault('unreachable', `${this.node} ${this.#closedText()}`));
+    socket.on(
+      'data',
+      guarded('connection', (chunk: Buffer) => this.#read(chunk), end),
     );
+    socket.on('error', guarded('connection', failed, end));
+    socket.on('close', guarded('connection', closed, end));
   }
 
   /** Connects and logs in. Rejects with an UpstreamFault that says what failed. */
@@ -143,13 +149,11 @@ export class Connection implements Flushable {
     const { host, port, login, timeoutMs = UPSTREAM.connectTimeoutMs } = options;
     const socket = options.dial(host, port, login.open ? undefined : login.certificate);
     const connection = new Connection(options, socket);
-    const timer = setTimeout(
-      () =>
-        connection.destroy(
-          new UpstreamFault('unreachable', `${connection.node} did not answer the login in time`),
-        ),
-      timeoutMs,
-    );
+    const late = (): void =>
+      connection.destroy(
+        new UpstreamFault('unreachable', `${connection.node} did not answer the login in time`),
+      );
+    const timer = setTimeout(guarded('connection', late), timeoutMs);
     try {
       await shakeHands({
         node: connection.node,
@@ -331,7 +335,7 @@ export class Connection implements Flushable {
   probe(): void {
     if (this.#state !== 'ready' || this.#heartbeatUnderWay) return;
     this.#heartbeatUnderWay = true;
-    this.request(Opcode.OPTIONS, null, UPSTREAM.probeTimeoutMs).then(
+    const probed = this.request(Opcode.OPTIONS, null, UPSTREAM.probeTimeoutMs).then(
       (answer) => {
         this.#heartbeatUnderWay = false;
         // A node that is overloaded refuses even this, and lives.
@@ -342,6 +346,7 @@ export class Connection implements Flushable {
       },
       () => this.destroy(new UpstreamFault('timeout', `${this.node} gives no sign of life`)),
     );
+    unattended('connection', probed, () => this.flushFailed());
   }
 
   /** Ends the connection and tells every request in flight. Safe to call twice. */
@@ -391,6 +396,10 @@ export class Connection implements Flushable {
         'the connection is in another keyspace than the statement was decided in',
       );
     }
+  }
+
+  flushFailed(): void {
+    this.destroy(new UpstreamFault('protocol', `${this.node}: an internal error of cqlgate`));
   }
 
   #enqueue(request: InFlight, frame: Frame): boolean {

@@ -1,6 +1,7 @@
 // The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
 // is, its nodes, its real system.local, its schema, and the events of all these. On failure it goes on
 // to the next node; events may then have been missed, and it says so.
+import { guarded, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Consistency } from '../protocol/consistency.ts';
@@ -128,7 +129,10 @@ export class ControlConnection {
     this.#before?.tick(nowMs);
     if (nowMs >= this.#topologyDueAtMs && this.isConnected) {
       this.#topologyDueAtMs = nowMs + UPSTREAM.topologyRefreshMs;
-      this.#readNodes().catch((error: unknown) => this.#options.listener.fault(asFault(error)));
+      const read = this.#readNodes().catch((error: unknown) =>
+        this.#options.listener.fault(asFault(error)),
+      );
+      unattended('cluster', read);
     }
     const isDone = this.#before?.inFlight === 0 || nowMs >= this.#beforeEndsAtMs;
     if (isDone) this.#before?.destroy(replaced());
@@ -247,7 +251,7 @@ export class ControlConnection {
     if (this.#connecting || !this.isConnected || node === null || nowMs < this.#nextFollowAtMs)
       return;
     this.#connecting = true;
-    this.#takeOver(node, this.#options.login())
+    const taken = this.#takeOver(node, this.#options.login())
       .catch((error: unknown) => {
         this.#nextFollowAtMs = Date.now() + UPSTREAM.rotationRetryMaxMs;
         this.#options.listener.fault(asFault(error));
@@ -256,6 +260,7 @@ export class ControlConnection {
         this.#connecting = false;
         if (!this.isConnected && !this.#closed) this.#reconnectLater();
       });
+    unattended('cluster', taken);
   }
 
   async #takeOver(node: ContactPoint, login: Login): Promise<void> {
@@ -378,13 +383,14 @@ export class ControlConnection {
     }
     if (event.type !== 'SCHEMA_CHANGE') return;
     // The snapshot first: whoever is told must not find the old schema here.
-    this.refreshSchema().then(
+    const told = this.refreshSchema().then(
       () => this.#options.listener.schemaChanged(event),
       (error: unknown) => {
         this.#options.listener.schemaChanged(event);
         this.#connection?.destroy(asFault(error));
       },
     );
+    unattended('cluster', told);
   }
 
   #lost(connection: Connection, cause: UpstreamFault): void {
@@ -398,15 +404,17 @@ export class ControlConnection {
   }
 
   #reconnectLater(): void {
-    this.#timer = setTimeout(() => {
-      this.#connect().then(
+    const connect = (): void => {
+      const connected = this.#connect().then(
         () => this.#options.listener.resynchronised(),
         (error: unknown) => {
           this.#options.listener.fault(asFault(error));
           if (!this.#closed) this.#reconnectLater();
         },
       );
-    }, this.#backoffMs());
+      unattended('cluster', connected);
+    };
+    this.#timer = setTimeout(guarded('cluster', connect), this.#backoffMs());
   }
 
   #backoffMs(): number {

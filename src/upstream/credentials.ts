@@ -1,5 +1,6 @@
 // Which login of each Cassandra role the gate works with now, and the change to the next one: the one
 // before stays in force until the cluster has let the next one in.
+import { unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import { hasEnded, type Login, type LoginSource } from '../secrets/login.ts';
 import { UpstreamFault } from './faults.ts';
@@ -74,7 +75,9 @@ export class Credentials {
       if (login === inForce || hasEnded(login, nowMs)) continue;
       const change = this.#changes.get(name);
       const isDue = change?.login !== login || nowMs >= change.nextTryAtMs;
-      if (isDue && (change?.underWay ?? null) === null) void this.#change(login);
+      if (isDue && (change?.underWay ?? null) === null) {
+        unattended('secrets', this.#change(login));
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 // One schema change at a time for each keyspace: parallel changes through different nodes are how tables
 // come to have two ids ("Column family ID mismatch"). In order of arrival within this gate; between the
 // gates of a fleet by a lock that all of them share (fleet-lock.ts), where there is one.
+import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits.ts';
 
 /** The fleet's lock on one name; held until `release`, or until `isHeld` says that it was lost. */
@@ -167,7 +168,10 @@ class Lane {
         timer: null,
         isSettled: false,
       };
-      waiter.timer = setTimeout(() => this.#late(waiter), waitMs);
+      waiter.timer = setTimeout(
+        guarded('lane', () => this.#late(waiter)),
+        waitMs,
+      );
       this.#waiters.push(waiter);
       this.#next();
     });
@@ -205,7 +209,7 @@ class Lane {
     }
     if (this.#inside > 0 && !this.#mayJoin(waiter)) return;
     this.#waiters.shift();
-    void this.#let(waiter);
+    unattended('lane', this.#let(waiter));
   }
 
   /** Not for longer than the turn of this gate: a stream of them would keep all others out. */
@@ -256,9 +260,10 @@ class Lane {
       this.#entering === null &&
       this.#waiters.length === 0 &&
       this.#unlocking === null;
-    void this.#unlock().then(() => {
+    const rested = this.#unlock().then(() => {
       if (isEmpty()) this.#emptied();
     });
+    unattended('lane', rested);
   }
 
   async #unlock(): Promise<void> {

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { CqlErrorCode } from '../errors.ts';
+import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -85,7 +86,7 @@ export class LockTable implements FleetLock {
       if (Date.now() + LANE.pollMaxMs >= deadlineAtMs) break;
       await pause(LANE.pollMinMs + Math.random() * (LANE.pollMaxMs - LANE.pollMinMs));
     }
-    if (isUncertain) void this.giveBack(name, owner);
+    if (isUncertain) unattended('lock', this.giveBack(name, owner));
     throw new UpstreamFault('busy', problem);
   }
 
@@ -182,7 +183,8 @@ class Held implements HeldLock {
     this.#since = since;
     this.#listener = listener;
     // One that is held at the end of the gate must not keep it running.
-    this.#timer = setInterval(() => void this.#renew(), LANE.renewMs).unref();
+    const renew = (): void => unattended('lock', this.#renew());
+    this.#timer = setInterval(guarded('lock', renew), LANE.renewMs).unref();
   }
 
   get isHeld(): boolean {

@@ -4,6 +4,7 @@
 // too, and one that a connection can't go back to: what needs it goes by a connection of its own, opened when it
 // is first needed and never sent a USE. Who waits for a connection, and which node is asked, is the route's
 // affair (route.ts).
+import { guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
@@ -198,7 +199,7 @@ export class Pool {
   tick(nowMs: number, wanted: ReadonlySet<string>): void {
     // Before heartbeats are sent, which keep a connection busy for a moment.
     if (wanted.size === 0) this.#shrink(nowMs);
-    for (const one of [...this.#all]) one.tick(nowMs);
+    guardedEach('connection', [...this.#all], (one) => one.tick(nowMs), cutOff);
     this.#suspect(nowMs);
     if (hasEnded(this.#options.login, nowMs)) this.dropAll(this.endedFault());
     for (const one of this.#connections) {
@@ -262,7 +263,7 @@ export class Pool {
       else this.#opening += is ? 1 : -1;
     };
     isOpening(true);
-    Connection.open({
+    const opened = Connection.open({
       host: this.node.host,
       port: this.node.port,
       dial,
@@ -294,6 +295,7 @@ export class Pool {
         this.#failed(asFault(error));
       },
     );
+    unattended('route', opened);
     return true;
   }
 
@@ -334,6 +336,10 @@ export class Pool {
     extra?.destroy(fault);
     if (this.#bare !== null && isUnused(this.#bare)) this.#bare.destroy(fault);
   }
+}
+
+function cutOff(connection: Connection): void {
+  connection.flushFailed();
 }
 
 export function asFault(error: unknown): UpstreamFault {

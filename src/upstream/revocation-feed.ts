@@ -1,6 +1,7 @@
 // Keeps what is revoked the same on all gates: reads the fleet's table again and again, and writes to it.
 // Where there is none, or the cluster can't be asked, a revocation holds here at once all the same.
 import { setTimeout as delay } from 'node:timers/promises';
+import { guarded, unattended } from '../guard.ts';
 import { REVOCATION } from '../limits.ts';
 import type { Revocation, Revocations } from '../revocation/revocations.ts';
 import type { RevocationTable } from './revocation-table.ts';
@@ -80,9 +81,12 @@ export class RevocationFeed {
     if (this.#closed) return;
     // A table that is not there is not made every second.
     const waitMs = this.#isShared === false ? REVOCATION.absentPollMs : REVOCATION.pollMs;
-    this.#timer = setTimeout(() => {
-      void this.#look().then(() => this.#lookAgain());
-    }, waitMs);
+    const look = (): void =>
+      unattended(
+        'revocations',
+        this.#look().finally(() => this.#lookAgain()),
+      );
+    this.#timer = setTimeout(guarded('revocations', look), waitMs);
   }
 
   /** Those that were not written yet, until one can't be. */

@@ -2,6 +2,7 @@
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
+import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
 import type { Connection } from './connection.ts';
@@ -217,7 +218,7 @@ export class Route {
     for (const { want } of this.#waiters) {
       if (typeof want.keyspace === 'string') wanted.add(want.keyspace);
     }
-    for (const pool of this.pools) pool.tick(nowMs, wanted);
+    guardedEach('route', this.pools, (pool) => pool.tick(nowMs, wanted));
     for (const [pool, endAtMs] of this.#leaving) {
       if (!pool.isIdle && nowMs < endAtMs) continue;
       this.#leaving.delete(pool);
@@ -414,7 +415,7 @@ export class Route {
 
   #rekey(idle: Connection, keyspace: string, waiter: Waiter): void {
     idle.reservedFor = null;
-    idle.use(keyspace).then(
+    const used = idle.use(keyspace).then(
       () => this.#promise(idle, waiter),
       (error: unknown) => {
         const fault = asFault(error);
@@ -424,6 +425,7 @@ export class Route {
         this.#serveWaiters();
       },
     );
+    unattended('route', used);
   }
 
   /** The node with the least to do gets another connection; with none reached, all are tried. */
@@ -448,10 +450,11 @@ export class Route {
     waiter.resolve(connection);
     if (connection.promised) return;
     connection.promised = true;
-    setImmediate(() => {
+    const kept = (): void => {
       connection.promised = false;
       if (this.#waiters.length > 0) this.#serveWaiters();
-    });
+    };
+    setImmediate(guarded('route', kept));
   }
 
   #failed(fault: UpstreamFault, isRepeated: boolean): void {
@@ -463,10 +466,11 @@ export class Route {
       return;
     }
     this.#freshSecret = 'being asked';
-    void this.#options.onRefused().then((isReplaced) => {
+    const asked = this.#options.onRefused().then((isReplaced) => {
       this.#freshSecret = 'asked';
       if (!isReplaced) this.#giveUp(fault);
     });
+    unattended('route', asked, () => this.#giveUp(fault));
   }
 
   /** No wait mends a refused login; connections that were let in before serve on. */

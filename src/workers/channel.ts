@@ -1,5 +1,6 @@
 // Questions and answers between the primary process and a worker, over the channel that Node gives a
 // process and its child. Both ends ask and both answer.
+import { unattended, guarded } from '../guard.ts';
 
 /** What an end answers to, by question. An answer may be a promise. */
 export type Handlers = Readonly<Record<string, (value: never) => unknown>>;
@@ -29,7 +30,8 @@ export class Channel<Theirs extends Handlers> {
   constructor(port: Port, ours: Handlers) {
     this.#port = port;
     this.#ours = ours;
-    port.on('message', (message) => void this.#take(message as Message));
+    const take = (message: unknown): void => unattended('workers', this.#take(message as Message));
+    port.on('message', guarded('workers', take));
   }
 
   /** Rejects with what the other end's handler rejects with, or when that end is gone. */
@@ -79,10 +81,11 @@ export class Channel<Theirs extends Handlers> {
   }
 
   #send(message: Message): void {
-    this.#port.send(message, (error) => {
+    const sent = (error: Error | null): void => {
       if (error === null || !('ask' in message)) return;
       this.#waiting.get(message.ask)?.reject(error);
       this.#waiting.delete(message.ask);
-    });
+    };
+    this.#port.send(message, guarded('workers', sent));
   }
 }

@@ -1,6 +1,8 @@
 // Locks between the workers of one gate, kept by the primary: in order of arrival, and given back by the
 // death of a worker. The lock that gates share is asked for under them (team.ts), so that workers stand
 // in line here instead of asking the cluster again and again.
+import { guarded } from '../guard.ts';
+import { timerMs } from '../wall-clock.ts';
 
 interface Claim {
   readonly owner: object;
@@ -15,7 +17,8 @@ export class LockDesk {
   /** Resolves with false when it does not come in time, or its owner is gone. */
   async acquire(owner: object, name: string, waitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#leave(name, claim), Math.max(0, waitMs));
+      const late = (): void => this.#leave(name, claim);
+      const timer = setTimeout(guarded('workers', late), timerMs(waitMs));
       const claim: Claim = {
         owner,
         grant: (isGranted) => {

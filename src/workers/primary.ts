@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import type { ReadinessReport } from '../admin/readiness.ts';
+import { guarded } from '../guard.ts';
 import { WORKERS } from '../limits.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Revocation } from '../revocation/revocations.ts';
@@ -82,7 +83,8 @@ export class Primary {
   #kept: MetricObjects = [];
   #firstUp: () => void = () => undefined;
   #isStarted = false;
-  #isStopping = false;
+  /** Set from when it is to stop. */
+  #stopSignal: StopSignal | null = null;
 
   constructor(options: PrimaryOptions) {
     this.#options = options;
@@ -106,10 +108,11 @@ export class Primary {
 
   /** Passes the signal on, each time; resolves with the exit code when no worker is left. */
   async stop(signal: StopSignal): Promise<number> {
-    this.#isStopping = true;
+    this.#stopSignal = signal;
     for (const timer of this.#restarts) clearTimeout(timer);
     const members = [...this.#members.values()];
-    for (const { channel } of members) channel.tell('stop', signal);
+    // One that is starting may not hear it yet, and is told when it is up.
+    for (const { isUp, channel } of members) if (isUp) channel.tell('stop', signal);
     const exitCodes = await Promise.all(members.map(async ({ ended }) => ended));
     return Math.max(0, ...exitCodes);
   }
@@ -126,6 +129,7 @@ export class Primary {
       up: () => {
         member.isUp = true;
         this.#firstUp();
+        if (this.#stopSignal !== null) member.channel.tell('stop', this.#stopSignal);
       },
       lock: async ({ name, waitMs }) => this.#desk.acquire(member, name, waitMs),
       unlock: (name) => this.#desk.release(member, name),
@@ -143,10 +147,11 @@ export class Primary {
       channel: new Channel(child, handlers),
       startedAtMs: Date.now(),
       ended: new Promise((resolve) => {
-        child.once('exit', (code, signal) => {
-          this.#end(member, code, signal);
+        const exited = (code: number | null, signal: string | null): void => {
           resolve(code ?? 1);
-        });
+          this.#end(member, code, signal);
+        };
+        child.once('exit', guarded('workers', exited));
       }),
       isUp: false,
       metrics: [],
@@ -162,7 +167,7 @@ export class Primary {
     this.#desk.releaseAll(member);
     const last = member.metrics.filter(({ type }) => KEPT_TYPES.has(String(type)));
     this.#kept = summed([this.#kept, last]);
-    if (this.#isStopping || !this.#isStarted) return;
+    if (this.#stopSignal !== null || !this.#isStarted) return;
     const livedMs = Date.now() - startedAtMs;
     const failures = livedMs > WORKERS.steadyMs ? 0 : (this.#failures.get(number) ?? 0);
     this.#failures.set(number, failures + 1);
@@ -173,10 +178,11 @@ export class Primary {
       'a worker ended; its sessions are lost, and it is replaced',
     );
     metrics.counter('worker_restarts_total').value++;
-    const timer = setTimeout(() => {
+    const restart = (): void => {
       this.#restarts.delete(timer);
       this.#start(number);
-    }, waitMs);
+    };
+    const timer = setTimeout(guarded('workers', restart), waitMs);
     this.#restarts.add(timer);
   }
 

@@ -23,9 +23,10 @@ const fail = (): never => {
 describe('a guard', () => {
   it('ends what the handler belongs to, with what it was called with', () => {
     const socket = new EventEmitter();
+    const read = (_chunk: string): void => fail();
     socket.on(
       'data',
-      guarded('session', fail, (chunk: unknown) => ends.push(chunk)),
+      guarded('session', read, (chunk) => ends.push(chunk)),
     );
     socket.emit('data', 'bytes');
     expect(told).toEqual(['session: Error: ours']);

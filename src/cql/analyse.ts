@@ -284,7 +284,11 @@ function roleStatement(p: Parser, found: RoleStatement): Statement {
   statement.roles = found.roles;
   statement.tables = found.tables;
   statement.functions = p.namedFunctions;
-  statement.types = [...p.types.values()].map((type) => p.resolve(type));
+  // Only the arguments of a function have types here, and those are looked up in the function's keyspace.
+  const home = p.namedFunctions[0]?.keyspace ?? null;
+  statement.types = [...p.types.values()].map(({ keyspace, name }) =>
+    p.resolve({ keyspace: keyspace ?? home, name }),
+  );
   statement.classes = p.classes;
   statement.usesKeyspace = p.usesKeyspace;
   return statement;

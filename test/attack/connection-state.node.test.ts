@@ -251,9 +251,20 @@ describe.skipIf(noNode).each([4, 5])('a connection that is shared, protocol v%i'
       }
       client.close();
       // Whoever may not see it is not shown it by an id that is somebody else's.
-      expect(errorOf(await b.execute(id))?.code).toBe(CqlErrorCode.UNAUTHORIZED);
+      expect(errorOf(await b.execute(id))?.code).toBe(CqlErrorCode.UNPREPARED);
     },
   );
+
+  it('makes a view by a name of its own only in the keyspace of its session', async () => {
+    const text = `CREATE MATERIALIZED VIEW v AS SELECT k FROM ${A}.only_${A} WHERE k IS NOT NULL PRIMARY KEY (k)`;
+    expect(errorOf(await a.query(text))?.message).toContain('No keyspace has been specified');
+    const client = await inOwnKeyspace();
+    await otherWorks();
+    expect(errorOf(await client.query(text))).toBeNull();
+    await otherWorks();
+    expect(errorOf(await client.query('DROP MATERIALIZED VIEW v'))).toBeNull();
+    client.close();
+  });
 
   it.each(['TABLES', 'TYPES', 'FUNCTIONS', 'AGGREGATES'])(
     'lists %s of all keyspaces to a session in none, if it may see all',

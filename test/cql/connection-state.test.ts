@@ -57,6 +57,29 @@ describe.each(KINDS)('%s', (kind) => {
   });
 });
 
+describe('a text in which not all names are written in full', () => {
+  const VIEW = 'AS SELECT k FROM own.t WHERE k IS NOT NULL PRIMARY KEY (k)';
+
+  it('reads the keyspace for a view whose table has one, as Cassandra does', () => {
+    const found = statement(`CREATE MATERIALIZED VIEW v ${VIEW}`, 'own');
+    expect(wantedByText(found, 'own', null)).toBe('own');
+    expect(statement(`CREATE MATERIALIZED VIEW own.v ${VIEW}`, 'x').usesKeyspace).toBe(false);
+    const elsewhere = statement(`CREATE MATERIALIZED VIEW v ${VIEW}`, 'other');
+    expect(elsewhere.usesKeyspace).toBe(true);
+    expect(elsewhere.tables).toContainEqual({ keyspace: 'other', table: 'v' });
+    expect(analyse(`CREATE MATERIALIZED VIEW v ${VIEW}`, null)).toMatchObject({ noKeyspace: true });
+  });
+
+  it('looks up the types of a function that is granted in the keyspace of the function', () => {
+    const text = 'GRANT EXECUTE ON FUNCTION own.f(ty) TO r';
+    for (const keyspace of [null, 'other']) {
+      const found = statement(text, keyspace);
+      expect(found.types).toEqual([{ keyspace: 'own', name: 'ty' }]);
+      expect(found.usesKeyspace).toBe(false);
+    }
+  });
+});
+
 describe('no keyspace', () => {
   it.each(['TABLES', 'TYPES', 'FUNCTIONS', 'AGGREGATES', 'CLUSTER', 'something'])(
     'is the state that DESCRIBE %s of a session without one is carried out in',

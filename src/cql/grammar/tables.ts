@@ -155,24 +155,12 @@ export function createView(p: Parser): SchemaStatement {
   if (p.accept('where')) whereClause(p);
   primaryKey(p);
   if (p.accept('with')) properties(p, tableOption);
-  // Where only one of both is qualified Cassandra takes the view's keyspace, or the session's; each
-  // is noted under the keyspace it would have in either reading.
-  const view = p.resolve({ ...viewName, keyspace: viewName.keyspace ?? base.keyspace });
-  const table = p.resolve({ ...base, keyspace: base.keyspace ?? view.keyspace });
-  const tables: TableName[] = [
-    { keyspace: table.keyspace, table: table.name },
-    { keyspace: view.keyspace, table: view.name },
-  ];
-  const needs = [...ALTER_TABLE(tables[0]!)];
-  if (
-    viewName.keyspace === null &&
-    p.sessionKeyspace !== null &&
-    p.sessionKeyspace !== view.keyspace
-  ) {
-    p.usesKeyspace = true;
-    tables.push({ keyspace: p.sessionKeyspace, table: view.name });
-    needs.push(...ALTER_TABLE({ keyspace: p.sessionKeyspace, table: base.name }));
-  }
+  // As Cassandra resolves them: the view in the session's keyspace, though its base is written in full, and the
+  // base in the view's. It refuses two keyspaces; until then each is asked for.
+  const view = p.resolve(viewName);
+  const table = { keyspace: base.keyspace ?? view.keyspace, table: base.name };
+  const tables: TableName[] = [table, { keyspace: view.keyspace, table: view.name }];
+  const needs = [...ALTER_TABLE(table)];
   if (view.keyspace !== table.keyspace) {
     needs.push(...ALTER_TABLE({ keyspace: view.keyspace, table: base.name }));
   }

@@ -106,6 +106,7 @@ function commands(): Command {
       else {
         for (const problem of report.problems) print(problem);
         for (const warning of report.warnings) print(`warning: ${warning}`);
+        for (const text of report.denied) print(text);
         for (const text of report.notChecked) print(`not checked: ${text}`);
         print(`compression: ${report.compression.join(', ')}`);
         if (report.problems.length === 0) print('the configuration is valid');

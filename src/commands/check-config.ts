@@ -9,6 +9,8 @@ import { bitbucketTokenProblems } from './commits.ts';
 export interface CheckReport {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** What the `deny` of each role comes to. */
+  readonly denied: readonly string[];
   /** What only `serve` finds out. */
   readonly notChecked: readonly string[];
   /** What clients can compress with here, and by which implementation: `lz4 (native)`. */
@@ -24,12 +26,18 @@ export async function checkConfig(file: string): Promise<CheckReport> {
     const loaded = await loadConfig(file);
     const secrets = await unresolvedSecrets(loaded.config.cassandraRoles, loaded.base);
     const problems = [...secrets.problems, ...(await bitbucketTokenProblems(loaded))];
-    const { warnings } = await policyOf(loaded, problems);
+    const { warnings, denied } = await policyOf(loaded, problems);
     const { notChecked } = secrets;
-    return { problems, warnings: [...loaded.warnings, ...warnings], notChecked, compression };
+    return {
+      problems,
+      warnings: [...loaded.warnings, ...warnings],
+      denied,
+      notChecked,
+      compression,
+    };
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
-    return { problems: error.problems, warnings: [], notChecked: [], compression };
+    return { problems: error.problems, warnings: [], denied: [], notChecked: [], compression };
   }
 }
 

@@ -7,6 +7,7 @@ import { PIPELINE_TARGETS, type PipelineTarget } from '../identity/principal.ts'
 import { PIPELINE_TARGET, type Binding } from '../policy/bindings.ts';
 import { matchesGlob } from '../policy/glob.ts';
 import type { AdminBinding } from '../policy/admins.ts';
+import { deniedKinds } from '../policy/deny.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
 import { ANY_ROLE, Policy } from '../policy/policy.ts';
 import { RELAXATIONS, type RoleDocument } from '../policy/role.ts';
@@ -45,6 +46,8 @@ export interface LoadedPolicy {
   /** What the policy was made of, for those who do something else with it than decide. */
   readonly roles: readonly RoleDocument[];
   readonly warnings: readonly string[];
+  /** What the `deny` of each role comes to, for people. */
+  readonly denied: readonly string[];
 }
 
 const KINDS = Object.keys(STATEMENT_KINDS) as StatementKind[];
@@ -77,6 +80,9 @@ export function policyOf(text: TextFile, context: PolicyContext): LoadedPolicy {
     content: yaml.content,
     roles,
     warnings: warningsOf(roles, bindings, context),
+    denied: roles
+      .filter(({ deny }) => deny.length > 0)
+      .map(({ name, deny }) => `roles.${name}.deny covers ${[...deniedKinds(deny)].join(', ')}`),
   };
 }
 

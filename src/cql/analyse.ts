@@ -106,6 +106,7 @@ function blank(kind: StatementKind): Mutable<Statement> {
     describe: null,
     capability: null,
     roles: NONE,
+    identity: null,
     classes: NONE,
   };
 }
@@ -282,6 +283,7 @@ function roleStatement(p: Parser, found: RoleStatement): Statement {
   statement.needs = found.needs;
   statement.capability = found.capability;
   statement.roles = found.roles;
+  statement.identity = found.identity ?? null;
   statement.tables = found.tables;
   statement.functions = p.namedFunctions;
   // Only the arguments of a function have types here, and those are looked up in the function's keyspace.

@@ -193,6 +193,8 @@ export interface Statement {
   readonly capability: Capability | null;
   /** Cassandra roles that are made, changed, dropped, granted or granted to. */
   readonly roles: readonly string[];
+  /** The identity that DROP IDENTITY drops. */
+  readonly identity: string | null;
   /** Java classes named that are not Cassandra's own. */
   readonly classes: readonly string[];
 }

@@ -1,6 +1,7 @@
 // A role with its grants laid out for look-up: for each resource, who allows which permission.
 import type { Capability, Permission, Resource, StatementKind } from '../cql/statement.ts';
 import { isSameSignature, type Signature } from '../cql/type.ts';
+import { deniedKinds } from './deny.ts';
 import type { Grant } from './grant.ts';
 import { GATE_KEYSPACE, isAlwaysReadable, SYSTEM_KEYSPACES, TRACES } from './system-keyspaces.ts';
 
@@ -77,7 +78,7 @@ export class Role {
   constructor(document: RoleDocument) {
     this.name = document.name;
     this.cassandraRole = document.cassandraRole;
-    this.deny = new Set(document.deny);
+    this.deny = deniedKinds(document.deny);
     this.capabilities = new Set(document.capabilities);
     this.classes = new Set(document.classes);
     this.asCassandra = new Set(document.asCassandra);

@@ -15,6 +15,7 @@ import type { Exchange } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
 import { commitAsked } from './require-commit.ts';
+import { superuserAsked } from './require-superuser.ts';
 import { replies, replyToFault } from './replies.ts';
 import type { Session } from './session.ts';
 import { enterLane, laneMode, lockLost } from './schema-change.ts';
@@ -62,6 +63,13 @@ export function carryOut(exchange: Exchange): Outcome {
         exchange,
       );
     if (commit !== null) return deny(exchange, commit);
+    const superuser = superuserAsked(exchange, authority);
+    if (superuser instanceof Promise)
+      return wait(
+        superuser.then(() => exchange.again()),
+        exchange,
+      );
+    if (superuser !== null) return deny(exchange, superuser);
     // Before it is recorded: what is decided then is sent at once.
     const mode = exchange.ticket === null ? laneMode(exchange) : null;
     if (mode !== null) return wait(enterLane(exchange, mode), exchange);

@@ -108,6 +108,8 @@ export class Exchange implements ClientRequest, Want {
   isDone = false;
   /** What the look-up of its commit ended with, where one was asked for. */
   commitLookUp: LookUp | null = null;
+  /** Whether it is about a superuser, so far as the cluster was asked for that. */
+  needsSuperuser: boolean | null = null;
   /** Its turn to change the schema. */
   ticket: LaneTicket | null = null;
   /** Id of the write-ahead decision record, once it is on disk. */

@@ -12,11 +12,18 @@ import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ContactPoint } from './node.ts';
 import { columnAt, rowsOf } from './own-query.ts';
+import { isSuperuser, literal, type Asking } from './superusers.ts';
 
 export interface Rights {
   readonly isSuperuser: boolean;
-  /** Resources with UNMASK, as LIST PERMISSIONS prints them. */
-  readonly unmasked: ReadonlySet<string>;
+  /** Where it has UNMASK; null is a place that is not known. */
+  readonly unmasked: readonly (DataResource | null)[];
+}
+
+/** A table, all of a keyspace, or all. */
+interface DataResource {
+  readonly keyspace: string | null;
+  readonly table: string | null;
 }
 
 export interface RightsListener {
@@ -39,12 +46,12 @@ export class LoginRights {
   unmasks(cassandraRole: string, keyspace: string, table: string): boolean {
     const rights = this.#rights.get(cassandraRole);
     if (rights === undefined || rights.isSuperuser) return true;
-    return [
-      '<all keyspaces>',
-      `<keyspace ${keyspace}>`,
-      `<all tables in ${keyspace}>`,
-      `<table ${keyspace}.${table}>`,
-    ].some((resource) => rights.unmasked.has(resource));
+    return rights.unmasked.some(
+      (at) =>
+        at === null ||
+        ((at.keyspace === null || at.keyspace === keyspace) &&
+          (at.table === null || at.table === table)),
+    );
   }
 
   /** What was asked as this login holds for its Cassandra role from now; null: it is not known. */
@@ -87,27 +94,34 @@ export async function askRights(
 }
 
 async function rightsOf(connection: Connection, username: string): Promise<Rights> {
-  const self = `'${username.replaceAll("'", "''")}'`;
-  const roles = rowsOf(await query(connection, `LIST ROLES OF ${self}`), VERSION);
-  const flag = columnAt(roles, 'super');
-  // A role that was granted a superuser is one.
-  const isSuperuser = roles.rows.some((row) => row[flag]?.[0] === 1);
-  return { isSuperuser, unmasked: unmaskedOf(await query(connection, `LIST UNMASK OF ${self}`)) };
-}
-
-async function query(connection: Connection, text: string): Promise<Frame> {
-  return connection.request(
-    Opcode.QUERY,
-    encodeQuery({ query: text, consistency: Consistency.ONE, version: VERSION }),
-    UPSTREAM.controlTimeoutMs,
-  );
+  const asking: Asking = {
+    version: VERSION,
+    query: async (query) =>
+      connection.request(
+        Opcode.QUERY,
+        encodeQuery({ query, consistency: Consistency.ONE, version: VERSION }),
+        UPSTREAM.controlTimeoutMs,
+      ),
+  };
+  return {
+    isSuperuser: await isSuperuser(asking, username),
+    unmasked: unmaskedOf(await asking.query(`LIST UNMASK OF ${literal(username)}`)),
+  };
 }
 
 /** LIST PERMISSIONS answers with nothing at all where there is nothing to list. */
-function unmaskedOf(response: Frame): Set<string> {
-  if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.VOID)
-    return new Set();
+function unmaskedOf(response: Frame): (DataResource | null)[] {
+  if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.VOID) return [];
   const permissions = rowsOf(response, VERSION);
   const resource = columnAt(permissions, 'resource');
-  return new Set(permissions.rows.map((row) => row[resource]?.toString('utf8') ?? ''));
+  return permissions.rows.map((row) => dataResource(row[resource]?.toString('utf8') ?? ''));
+}
+
+/** As LIST PERMISSIONS prints it; null: some other, which may be any. */
+function dataResource(shown: string): DataResource | null {
+  if (shown === '<all keyspaces>') return { keyspace: null, table: null };
+  const [, keyspace] = /^<(?:keyspace|all tables in) (\w+)>$/.exec(shown) ?? [];
+  if (keyspace !== undefined) return { keyspace, table: null };
+  const [, of, table] = /^<table (\w+)\.(\w+)>$/.exec(shown) ?? [];
+  return of === undefined || table === undefined ? null : { keyspace: of, table };
 }

@@ -19,8 +19,10 @@ export interface RoleStatement {
   readonly kind: StatementKind;
   readonly needs: readonly Need[];
   readonly capability: Statement['capability'];
-  /** Cassandra roles that it makes, changes, drops, grants or grants to. */
+  /** Cassandra roles that it makes, changes, drops, grants or grants to: what it is about first. */
   readonly roles: readonly string[];
+  /** The identity that is dropped. */
+  readonly identity?: string;
   readonly tables: readonly TableName[];
 }
 
@@ -362,10 +364,11 @@ export function addIdentity(p: Parser): RoleStatement {
 export function dropIdentity(p: Parser): RoleStatement | null {
   if (!p.acceptBoth('drop', 'identity')) return null;
   if (p.accept('if')) p.expect('exists');
-  plainName(p, 'an identity');
+  const identity = plainName(p, 'an identity');
   return {
     ...NOTHING,
     kind: 'DROP IDENTITY',
+    identity,
     needs: onAllRoles('DROP'),
     capability: 'identities',
   };

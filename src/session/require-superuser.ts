@@ -1,0 +1,60 @@
+// Whether a statement about another Cassandra role needs the capability `superuser`, since that role is
+// one. Asked of the cluster for each such statement, just before it is recorded and sent: who is a
+// superuser can change at any time, and not only through this gate.
+import type { Denial } from '../policy/decide.ts';
+import type { Authority } from '../policy/policy.ts';
+import {
+  superuserDenial,
+  superuserTargetOf,
+  type SuperuserTarget,
+} from '../policy/superuser-targets.ts';
+import { UPSTREAM } from '../limits.ts';
+import { Consistency } from '../protocol/consistency.ts';
+import { encodeQuery } from '../protocol/messages/query.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import { ANYWHERE } from '../upstream/route.ts';
+import { isSuperuser, roleOfIdentity, type Asking } from '../upstream/superusers.ts';
+import type { Exchange } from './exchange.ts';
+import type { Session } from './session.ts';
+
+/** null: nothing stands in the way. A promise: the cluster is being asked, come back when it resolves. */
+export function superuserAsked(
+  exchange: Exchange,
+  { role }: Authority,
+): Promise<void> | Denial | null {
+  const { statement } = exchange.request;
+  const target = superuserTargetOf(statement);
+  if (target === null || role.capabilities.has('superuser')) return null;
+  if (exchange.needsSuperuser === null) return ask(exchange, target);
+  return exchange.needsSuperuser ? superuserDenial(role, statement) : null;
+}
+
+async function ask(exchange: Exchange, target: SuperuserTarget): Promise<void> {
+  try {
+    exchange.needsSuperuser = await isForSuperusers(exchange.session, target);
+  } catch {
+    // Not known is not allowed.
+    exchange.needsSuperuser = true;
+  }
+}
+
+/** Only behind a superuser's login: others Cassandra itself keeps from it. */
+async function isForSuperusers(session: Session, target: SuperuserTarget): Promise<boolean> {
+  const route = session.route();
+  const { login } = route;
+  if (login.open) return true;
+  const connection = route.pick(ANYWHERE) ?? (await route.whenAvailable(ANYWHERE));
+  const { version } = session;
+  const asking: Asking = {
+    version,
+    query: async (query) =>
+      connection.request(
+        Opcode.QUERY,
+        encodeQuery({ query, consistency: Consistency.LOCAL_QUORUM, version }),
+        UPSTREAM.controlTimeoutMs,
+      ),
+  };
+  if (!(await isSuperuser(asking, login.username))) return false;
+  const role = 'role' in target ? target.role : await roleOfIdentity(asking, target.identity);
+  return role !== null && (await isSuperuser(asking, role));
+}

@@ -23,11 +23,12 @@ export const policySchema = z.strictObject({
       }),
       grants: z.array(z.string()).meta({ description: "Texts of Cassandra's GRANT without `TO`." }),
       deny: z.array(z.string()).default([]).meta({
-        description: 'Kinds of statements that are refused whatever the grants.',
+        description:
+          'Kinds of statements that are refused whatever the grants, with those that do the same by other words.',
       }),
       capabilities: z.array(z.string()).default([]).meta({
         description:
-          'What no grant gives: `triggers`, `identities`, `superuser` (options that Cassandra keeps for superusers).',
+          'What no grant gives: `triggers`, `identities`, `superuser` (options that Cassandra keeps for superusers, and statements about roles that are).',
       }),
       classes: z.array(z.string().min(1)).default([]).meta({
         description: "Java classes that its schema statements may name beside Cassandra's own.",

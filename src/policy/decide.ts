@@ -3,6 +3,7 @@
 import { needsOf } from '../cql/needs.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Need, Permission, Resource, Schema, Statement } from '../cql/statement.ts';
+import { mayReadOwnEstimates, OWN_ESTIMATES } from './estimates.ts';
 import type { Authority } from './policy.ts';
 import type { Role } from './role.ts';
 import { GATE_KEYSPACE, hasReadableTables } from './system-keyspaces.ts';
@@ -120,7 +121,7 @@ function decideAnew(
   if (statement.family !== 'describe' || !role.asCassandra.has('listing')) {
     for (let i = 0; i < needs.length; i++) {
       const need = needs[i]!;
-      const found = role.find(need.permission, need.resource);
+      const found = role.find(need.permission, need.resource) ?? ownEstimates(role, statement);
       if (found === null) return missing(role, needs);
       if (i === 0) grant = found;
     }
@@ -148,6 +149,11 @@ export function seesKeyspace({ role }: Authority, keyspace: string): boolean {
 function deniedKind(role: Role, statement: Statement): string | null {
   if (role.deny.has(statement.kind)) return statement.kind;
   return statement.children.find((child) => role.deny.has(child.kind))?.kind ?? null;
+}
+
+/** Of the estimates it reads its own part without a grant; the session sees to the rest (estimates.ts). */
+function ownEstimates(role: Role, statement: Statement): string | null {
+  return mayReadOwnEstimates(role, statement) ? OWN_ESTIMATES : null;
 }
 
 /** What no grant gives: capabilities, the gate's own logins, Java classes. */

@@ -23,13 +23,8 @@ export const TRACES = {
 /** All tables of these. */
 const READABLE_KEYSPACES: ReadonlySet<string> = new Set(['system_schema', 'system_virtual_schema']);
 
-const READABLE_TABLES: ReadonlySet<string> = new Set([
-  'local',
-  'peers',
-  'peers_v2',
-  'size_estimates',
-  'table_estimates',
-]);
+/** Not the estimates of tables' sizes: of those a role reads its own part (estimates.ts). */
+const READABLE_TABLES: ReadonlySet<string> = new Set(['local', 'peers', 'peers_v2']);
 
 export function isAlwaysReadable(keyspace: string, table: string): boolean {
   return READABLE_KEYSPACES.has(keyspace) || (keyspace === 'system' && READABLE_TABLES.has(table));

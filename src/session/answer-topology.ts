@@ -59,7 +59,8 @@ async function answer(
   return reply(replies.result(exchange.to, encodeRows(answer)));
 }
 
-function bound({ session, request }: Exchange) {
+/** What is bound to the markers of a QUERY or an EXECUTE. */
+export function bound({ session, request }: Exchange) {
   const { frame, opcode } = request;
   const { parameters } =
     opcode === Opcode.EXECUTE

@@ -2,6 +2,7 @@
 // wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
 import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
+import { estimatesDenial } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
 import { addressRefusal } from '../topology/address-columns.ts';
@@ -10,7 +11,7 @@ import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Route } from '../upstream/route.ts';
-import { answerTopology } from './answer-topology.ts';
+import { answerTopology, bound } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
@@ -40,6 +41,12 @@ export function carryOut(exchange: Exchange): Outcome {
   if (refusal !== null) {
     recordGivenUp(exchange);
     return reply(replies.invalid(exchange.to, refusal));
+  }
+  if (request.opcode !== Opcode.PREPARE) {
+    const denial = estimatesDenial(authority.role, request.statement, (marker) =>
+      bound(exchange)(marker),
+    );
+    if (denial !== null) return deny(exchange, denial);
   }
   const table = topologyOf(exchange);
   if (table !== null && request.opcode !== Opcode.PREPARE) {

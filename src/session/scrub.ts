@@ -5,8 +5,10 @@ import { FrameFlag, type Frame } from '../protocol/frame.ts';
 import { columnsOf } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { TypeCode } from '../protocol/types.ts';
+import { estimatesFilter, readsEstimates } from '../policy/estimates.ts';
 import { TRACES } from '../policy/system-keyspaces.ts';
 import { NodeAddresses } from '../topology/node-addresses.ts';
+import { filterRows } from '../topology/filter-rows.ts';
 import { scrubResponse, scrubRows, type Scrub } from '../topology/scrub-response.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { Exchange } from './exchange.ts';
@@ -17,6 +19,27 @@ const KNOWN = new WeakMap<readonly ClusterNode[], NodeAddresses>();
 
 /** The response as its client may see it; the same object for nearly all. */
 export function scrubbed(exchange: Exchange, response: Frame): Frame {
+  const said = withoutAddresses(exchange, response);
+  return readsEstimates(exchange.request.statement) ? ownRows(exchange, said) : said;
+}
+
+/** Of the estimates of sizes, the rows of the role's own keyspaces. */
+function ownRows(exchange: Exchange, response: Frame): Frame {
+  const { session, request } = exchange;
+  const authority = session.authority();
+  if (response.opcode !== Opcode.RESULT || request.opcode === Opcode.PREPARE) return response;
+  const role = typeof authority === 'string' ? null : authority.role;
+  const filter = role === null ? NOTHING : estimatesFilter(role, request.statement);
+  if (filter === null) return response;
+  const { column, keeps } = filter;
+  const prepared = () => preparedColumns(exchange);
+  return filterRows(response, session.version, { column, name: 'keyspace_name', keeps, prepared });
+}
+
+/** A session that has no authority any more sees none of them. */
+const NOTHING = { column: -1, keeps: () => false };
+
+function withoutAddresses(exchange: Exchange, response: Frame): Frame {
   const { session, request } = exchange;
   const telling = tellingRows(request.statement);
   const isError = response.opcode === Opcode.ERROR;
@@ -36,7 +59,7 @@ export function scrubbedText(session: Session, text: string): string {
 
 /** Whether answers to it are read here, where they have no warning. */
 export function looksIntoRows(statement: Statement): boolean {
-  return tellingRows(statement) !== null;
+  return tellingRows(statement) !== null || readsEstimates(statement);
 }
 
 /** What is looked into of the rows that tell addresses; null for nearly all statements. */

@@ -16,6 +16,12 @@ export function needsOf(statement: Statement, schema: Schema): readonly Need[] {
   return calls.length === 0 ? needs : withCalls(needs, calls, schema);
 }
 
+/** The keyspace that a statement works in; which one a word of DESCRIBE means, only the schema knows. */
+export function keyspaceOf({ describe, keyspace }: Statement, schema: Schema): string | null {
+  if (describe?.form !== 'either') return keyspace;
+  return describe.keyspaces.find((name) => schema.hasKeyspace(name)) ?? null;
+}
+
 function needsOfSelect(statement: Statement, schema: Schema): readonly Need[] {
   const table = statement.tables[0]!;
   const base = schema.baseOfView(table.keyspace, table.table);

@@ -11,7 +11,7 @@ import type {
 } from '../audit/record.ts';
 import { fingerprintOf, redactOnce } from '../audit/redact.ts';
 import { compoundKey } from '../compound-key.ts';
-import { needsOf } from '../cql/needs.ts';
+import { keyspaceOf, needsOf } from '../cql/needs.ts';
 import { formatNeed, formatResource } from '../cql/resource.ts';
 import type { Schema, Statement, Unanalysable } from '../cql/statement.ts';
 import type { Denial, Permit } from '../policy/decide.ts';
@@ -284,7 +284,7 @@ function recordOf(
 ): StatementRecord {
   return {
     kind: statement.kind,
-    keyspace: statement.keyspace,
+    keyspace: keyspaceOf(statement, schema),
     ...needsRecord(statement, schema),
     ...redactOnce(text, statement),
     // The id is an MD5 of the text: of a role statement it would let a password be guessed.

@@ -250,6 +250,7 @@ describe.skipIf(noNode).each([4, 5])('a connection that is shared, protocol v%i'
         expect(column(await a.execute(other), version, 'keyspace_name')).toEqual([A]);
       }
       client.close();
+      await gate.record(({ statement }) => statement?.text === text && statement.keyspace === A);
       // Whoever may not see it is not shown it by an id that is somebody else's.
       expect(errorOf(await b.execute(id))?.code).toBe(CqlErrorCode.UNPREPARED);
     },

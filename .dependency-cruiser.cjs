@@ -2,17 +2,18 @@
 // A room may import the rooms listed beside it, the leaves, and nothing else in src.
 const leaves = ['errors', 'limits', 'turn', 'lines', 'compound-key', 'wall-clock', 'guard'];
 const rooms = {
+  memory: [],
   protocol: [],
-  cql: [],
+  cql: ['memory'],
   outbound: [],
   tls: [],
-  identity: ['outbound'],
+  identity: ['outbound', 'memory'],
   policy: ['cql', 'identity'],
   vcs: ['policy', 'identity', 'outbound'],
-  audit: ['policy', 'cql', 'identity', 'protocol'],
+  audit: ['policy', 'cql', 'identity', 'protocol', 'memory'],
   secrets: ['outbound', 'tls'],
   config: ['cql', 'identity', 'policy', 'outbound', 'tls', 'secrets'],
-  upstream: ['protocol', 'cql', 'policy', 'config', 'secrets', 'revocation'],
+  upstream: ['protocol', 'cql', 'policy', 'config', 'secrets', 'revocation', 'memory'],
   topology: ['protocol', 'cql'],
   sidecar: ['protocol', 'identity'],
   provision: ['cql', 'policy', 'config', 'secrets', 'upstream'],
@@ -22,6 +23,7 @@ const rooms = {
   workers: ['admin', 'audit', 'metrics', 'revocation', 'session', 'upstream'],
   telemetry: ['protocol', 'cql', 'identity', 'policy', 'audit', 'metrics', 'session'],
   session: [
+    'memory',
     'tls',
     'revocation',
     'metrics',

@@ -25,6 +25,7 @@ export type FaultPlace =
   | 'workers'
   | 'sidecar'
   | 'process'
+  | 'memory'
   | 'flush';
 
 export type FaultReport = (place: FaultPlace, error: unknown) => void;

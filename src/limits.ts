@@ -124,8 +124,8 @@ export const SESSION = {
   bytesPerTurn: 256 * KIB,
   /** Above this many bytes not yet taken by the client, its requests are no longer read. */
   outboxSoftBytes: 1 * MIB,
-  /** A response that would come on top of this ends the session: it does not read at all. */
-  outboxHardBytes: 64 * MIB,
+  /** Handed to a socket at once; what a client took is known in steps of this. */
+  outboxWriteBytes: 256 * KIB,
   /** With responses waiting and no byte taken for this long, the client is gone. */
   outboxStalledMs: 60_000,
   /** A session past its end is closed only after this, if no statement is refused with the reason. */
@@ -136,6 +136,37 @@ export const SESSION = {
   acceptBacklog: 1024,
   /** Expiry, handshake time and stalled outboxes are looked at this often. */
   tickMs: 250,
+} as const;
+
+/** What clients can make the gate hold (src/memory). */
+export const MEMORY = {
+  /** Of V8's own bound of the heap, that which clients may fill; the rest is the gate's, and garbage. */
+  heapShare: 1 / 2,
+  /** Of the memory that the heap leaves, that which Buffers may take. */
+  restShare: 3 / 4,
+  bufferBytesAtLeast: 64 * MIB,
+  /** From this share of a budget on, the clients above their own share are not read. */
+  softShare: 3 / 4,
+  /** Of the Buffers, for all connections before their login together. */
+  unauthenticatedShare: 1 / 8,
+  /** Of the Buffers, for answers of nodes that are not whole yet. */
+  answersShare: 1 / 4,
+  /** An answer up to this is always taken: a page of rows is far smaller. */
+  answerBytesAlways: 1 * MIB,
+  /** An exchange, its request and what belongs to them on the heap. */
+  exchangeBytes: 2 * KIB,
+  /** While room is short it is looked at no more often. */
+  lookEveryMs: 20,
+  /** Nothing was given back for this long though the largest are not read: one of them goes. */
+  stuckMs: 5_000,
+  /** What a frame must come at, and what unread answers must be taken at, on average. */
+  leastBytesPerSecond: 16 * KIB,
+  /** A frame may stand still for this long, and so may answers above a session's share. */
+  rateGraceMs: 10_000,
+  /** Answers below it, and whoever was faster before, may for this long. */
+  rateCapMs: 60_000,
+  /** A principal, its place in the map of verified tokens, and what a role's decisions keep of a statement. */
+  keptBytes: 512,
 } as const;
 
 export const COMPRESSION = {
@@ -459,7 +490,22 @@ export const LIMITS = {
   inFlightBytes: {
     default: 512 * MIB,
     unit: 'bytes',
-    reason: 'The same for all sessions together.',
+    reason:
+      'The same for all sessions together; beyond it those above their fair share are not read.',
+    isDivided: true,
+  },
+  heapBudgetBytes: {
+    default: 0,
+    unit: 'bytes',
+    reason:
+      'Of the heap, what clients may fill: caches, counts, requests. 0: half of what V8 may take (--max-old-space-size).',
+    isDivided: true,
+  },
+  bufferBudgetBytes: {
+    default: 0,
+    unit: 'bytes',
+    reason:
+      'Buffers that clients may fill: requests, unread answers, unfinished frames. 0: as much as the heap, if the memory of container or machine has it.',
     isDivided: true,
   },
   statementBytes: {
@@ -475,13 +521,14 @@ export const LIMITS = {
   statementCacheBytes: {
     default: 64 * MIB,
     unit: 'bytes',
-    reason: 'Analysed statements that are kept, estimated.',
+    reason: 'Analysed statements that are kept, by what they cost on the heap.',
     isDivided: true,
   },
   preparedRegistryBytes: {
     default: 64 * MIB,
     unit: 'bytes',
-    reason: 'Prepared statements that are known, estimated; beyond it drivers prepare again.',
+    reason:
+      'Prepared statements that are known, by what they cost on the heap; beyond it drivers prepare again.',
     isDivided: true,
   },
   poolConnections: {

@@ -2,6 +2,7 @@
 import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
 import { compoundKey } from '../compound-key.ts';
+import { METRICS } from '../limits.ts';
 import type { Labels } from '../metrics/metrics.ts';
 import type { Gate } from '../session/gate.ts';
 import type { PoolState } from '../upstream/cluster.ts';
@@ -32,7 +33,19 @@ export function readGauges(
   metrics.gauge('issuer_keys_age_seconds', () =>
     gate.verifier.keyAges.map(([issuer, seconds]) => [[issuer], seconds]),
   );
-  metrics.gauge('bytes_in_flight', () => gate.bytesInFlight);
+  const { memory } = gate;
+  metrics.gauge('bytes_in_flight', () => memory.requests.bytes);
+  metrics.gauge('memory_bytes', () =>
+    memory.byKind.map(([store, kind, bytes]) => [[store, kind], bytes]),
+  );
+  metrics.gauge('memory_budget_bytes', () =>
+    memory.totals.map(([store, , limit]) => [[store], limit]),
+  );
+  metrics.gauge('memory_role_bytes', () =>
+    memory.byRole(METRICS.seriesPerMetric).map(([role, bytes]) => [[role], bytes]),
+  );
+  metrics.gauge('memory_largest_session_bytes', () => memory.largestSessionBytes);
+  metrics.gauge('memory_paused_sessions', () => memory.pausedSessions);
   metrics.gauge('upstream_nodes', () => {
     const counts = new Map<string, [Labels, number]>();
     for (const { datacenter, isReachable } of cluster.nodes) {

@@ -16,6 +16,8 @@ import { JWKS, LAST_RESORT } from '../limits.ts';
 import { Admission } from '../identity/admission.ts';
 import { TokenVerifier } from '../identity/verifier.ts';
 import { unattended } from '../guard.ts';
+import { MemoryBudget } from '../memory/budget.ts';
+import { deriveBudget } from '../memory/derive.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Gate, Log } from '../session/gate.ts';
@@ -64,6 +66,12 @@ export async function startGate(
   const log = running?.withLog(ownLog) ?? ownLog;
   reportFaults(log, metrics);
   const readiness = new Readiness();
+  const memory = new MemoryBudget({
+    ...deriveBudget(limits, loaded.workers),
+    requestBytes: limits.inFlightBytes,
+    evicted: (cache) => metrics.counter('memory_evictions_total', cache).value++,
+    paused: () => metrics.counter('memory_pauses_total').value++,
+  });
   const logins = await loginsOf(loaded, { metrics, readiness, log });
   const context: PolicyContext = { ...policyContext(loaded), ownLogins: logins.usernames };
   const { policy, content, warnings } = await loadPolicy(loaded.policyFile, context);
@@ -94,6 +102,7 @@ export async function startGate(
     connectionsPerPool: config.cluster.connectionsPerPool,
     poolConnections: limits.poolConnections,
     preparedRegistryBytes: limits.preparedRegistryBytes,
+    memory,
     allowUntested: config.cluster.allowUntested,
     listener: {
       schemaChanged: (change) => listener?.schemaChanged(change),
@@ -150,7 +159,7 @@ export async function startGate(
     telemetry: running?.telemetry ?? null,
     requestCounts: new RequestCounts(metrics),
     policy,
-    bytesInFlight: 0,
+    memory,
   };
   const feed = revocationFeed(gate);
   for (const dir of await ledgerFolders(loaded.auditDir)) {

@@ -170,7 +170,8 @@ const limitShape = Object.fromEntries(
     name,
     z
       .int()
-      .positive()
+      // 0 stands only where it means a value that is worked out.
+      .min(LIMITS[name].default === 0 ? 0 : 1)
       // Most of these are waited for by a timer, which would fire at once if it were to wait for longer.
       .max(LIMITS[name].unit === 'ms' ? CLOCK.longestTimerMs : Number.MAX_SAFE_INTEGER)
       .optional()

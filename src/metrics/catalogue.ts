@@ -48,6 +48,18 @@ export const COUNTERS = {
     help: 'Sessions that ended because the client did not read its answers.',
     labels: [],
   },
+  memory_closes_total: {
+    help: 'Sessions that were ended for what they held, by reason.',
+    labels: ['reason'],
+  },
+  memory_pauses_total: {
+    help: 'Times that a session above its share was no longer read.',
+    labels: [],
+  },
+  memory_evictions_total: {
+    help: 'Times that a cache gave back half of what it held.',
+    labels: ['cache'],
+  },
   protocol_errors_total: { help: 'Sessions that ended on malformed bytes.', labels: [] },
   drivers_total: {
     help: 'Sessions that logged in, by driver; unknown ones are `other`.',
@@ -157,6 +169,24 @@ export const GAUGES = {
     help: 'Until a certificate of this gate ends: of `listen` or `cluster`.',
     labels: ['which'],
     ofWorkers: 'min',
+  },
+  memory_bytes: {
+    help: 'What clients make the gate hold on the heap or in Buffers, by kind.',
+    labels: ['store', 'kind'],
+  },
+  memory_budget_bytes: { help: 'What they may make it hold.', labels: ['store'] },
+  memory_role_bytes: {
+    help: 'Buffers that the sessions of a role hold; of the roles that hold the most.',
+    labels: ['role'],
+  },
+  memory_largest_session_bytes: {
+    help: 'Buffers that the session with the most holds.',
+    labels: [],
+    ofWorkers: 'max',
+  },
+  memory_paused_sessions: {
+    help: 'Sessions that are not read because they are above their share.',
+    labels: [],
   },
   bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
   upstream_nodes: {

@@ -47,6 +47,8 @@ export class FrameDecoder {
   readonly #direction: 'request' | 'response';
   readonly #partsFromBytes: number;
   #skipping = 0;
+  /** Of the frame that is not whole yet, where its header is. */
+  #awaitedBytes = 0;
   version: number | null;
   /** Header and body, as they came and as they are when decompressed. */
   maxFrameBytes: number;
@@ -67,6 +69,16 @@ export class FrameDecoder {
 
   get bufferedBytes(): number {
     return this.#bytes.available;
+  }
+
+  /** What it holds, or will hold when the frame at hand is whole. */
+  get reservedBytes(): number {
+    return Math.max(this.#bytes.available, this.#awaitedBytes);
+  }
+
+  /** A frame began, or is stepped over, that did not come to its end. */
+  get isMidFrame(): boolean {
+    return this.#bytes.available > 0 || this.#skipping > 0;
   }
 
   /** Frames that straddled two reads and so were copied. */
@@ -96,12 +108,17 @@ export class FrameDecoder {
     if (frameBytes > this.maxFrameBytes) {
       const version = bytes.byteAt(0) & 0x7f;
       this.#skipping = frameBytes;
+      this.#awaitedBytes = 0;
       const part = Math.min(frameBytes, bytes.available);
       bytes.skip(part);
       this.#skipping -= part;
       return new OversizedFrame(version, streamId, opcode, frameBytes);
     }
-    if (bytes.available < frameBytes) return null;
+    if (bytes.available < frameBytes) {
+      this.#awaitedBytes = frameBytes;
+      return null;
+    }
+    this.#awaitedBytes = 0;
     if (frameBytes > this.#partsFromBytes && this.#mayStayInParts(frameBytes, opcode)) {
       const [first, ...rest] = bytes.takeParts(frameBytes);
       return new Frame(first!, 0, first!.length, rest);

@@ -58,7 +58,20 @@ export class SegmentDecoder {
   }
 
   get bufferedBytes(): number {
-    return this.#bytes.available + this.#partBytes + (this.#payloadEnd - this.#payloadOffset);
+    // Parts of a frame that is too large were let go.
+    const partBytes = this.#oversized === null ? this.#partBytes : 0;
+    return this.#bytes.available + partBytes + (this.#payloadEnd - this.#payloadOffset);
+  }
+
+  /** What it holds, or will hold when the frame at hand is whole. */
+  get reservedBytes(): number {
+    const frameBytes = this.#oversized === null ? this.#largeFrameBytes : 0;
+    return Math.max(this.bufferedBytes, frameBytes);
+  }
+
+  /** A segment, or a frame of several, began that did not come to its end. */
+  get isMidFrame(): boolean {
+    return this.bufferedBytes > 0 || this.#largeFrameBytes > 0;
   }
 
   get copiedFrames(): number {

@@ -271,6 +271,15 @@ export class Exchange implements ClientRequest, Want {
     );
   }
 
+  tooLarge(bytes: number, connection: Connection): void {
+    if (this.isUse) connection.abandonKeyspace('answered a USE with what is no answer to it');
+    holdLane(this, null);
+    recordOutcome(this, 'unknown');
+    const text = `the answer has ${bytes} bytes, for which cqlgate has no room now; read it in smaller pages`;
+    const answer = this.isMutation ? this.#writeTimeout(text) : replies.overloaded(this.to, text);
+    this.session.settle(this, reply(answer));
+  }
+
   /** Its client gets SERVER_ERROR; nobody else notices. */
   failed(error: unknown): void {
     const outcome = this.fail(error);

@@ -6,6 +6,7 @@ import type { StatementCache } from '../cql/statement-cache.ts';
 import type { Admission } from '../identity/admission.ts';
 import type { TokenVerifier } from '../identity/verifier.ts';
 import type { Limits } from '../limits.ts';
+import type { MemoryBudget } from '../memory/budget.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Revocations } from '../revocation/revocations.ts';
@@ -14,7 +15,6 @@ import type { Cluster } from '../upstream/cluster.ts';
 import type { DdlLane } from '../upstream/ddl-lane.ts';
 import type { CommitSource } from '../vcs/commit-source.ts';
 import type { Analyst } from './analyst.ts';
-import type { ByteAccount } from './in-flight.ts';
 import type { Exchange } from './exchange.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { RequestCounts } from './request-counts.ts';
@@ -32,7 +32,9 @@ export interface Log {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-export interface Gate extends ByteAccount {
+export interface Gate {
+  /** What clients make this process hold, and who is stopped where that is too much. */
+  readonly memory: MemoryBudget;
   readonly cluster: Cluster;
   /** Where schema changes wait for their turn. */
   readonly lane: DdlLane;

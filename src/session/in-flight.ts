@@ -1,46 +1,41 @@
 // The requests of one session that wait for an answer: how many, and what their views pin. A view of
 // 100 bytes keeps its whole read buffer alive, so it is the buffer that is charged, once, until the
 // last view of it is let go.
-import type { Limits } from '../limits.ts';
+import { MEMORY, type Limits } from '../limits.ts';
+import type { MemoryBudget, SessionAccount } from '../memory/budget.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { Exchange } from './exchange.ts';
 
-/** Bytes of read buffers that requests in flight hold; one for a session, one for the gate. */
-export interface ByteAccount {
-  bytesInFlight: number;
-}
-
 export class BufferCharge {
-  readonly #accounts: readonly ByteAccount[];
+  readonly #account: SessionAccount;
   readonly #bytes: number;
   #views = 0;
 
-  constructor(bytes: number, accounts: readonly ByteAccount[]) {
+  constructor(bytes: number, account: SessionAccount) {
     this.#bytes = bytes;
-    this.#accounts = accounts;
+    this.#account = account;
   }
 
   take(): void {
-    if (this.#views++ > 0) return;
-    for (const account of this.#accounts) account.bytesInFlight += this.#bytes;
+    if (this.#views++ === 0) this.#account.addRequests(this.#bytes);
   }
 
   release(): void {
-    if (--this.#views > 0) return;
-    for (const account of this.#accounts) account.bytesInFlight -= this.#bytes;
+    if (--this.#views === 0) this.#account.addRequests(-this.#bytes);
   }
 }
 
-export class InFlightRequests implements ByteAccount {
-  readonly #gate: ByteAccount;
+export class InFlightRequests {
+  readonly #budget: MemoryBudget;
+  readonly #account: SessionAccount;
   readonly #limits: Limits;
   #charge: BufferCharge | null = null;
   #chargedBuffer: Buffer | null = null;
   count = 0;
-  bytesInFlight = 0;
 
-  constructor(gate: ByteAccount, limits: Limits) {
-    this.#gate = gate;
+  constructor(budget: MemoryBudget, account: SessionAccount, limits: Limits) {
+    this.#budget = budget;
+    this.#account = account;
     this.#limits = limits;
   }
 
@@ -48,14 +43,13 @@ export class InFlightRequests implements ByteAccount {
     const limits = this.#limits;
     return (
       this.count >= limits.inFlightPerSession ||
-      this.bytesInFlight >= limits.inFlightBytesPerSession ||
-      this.#gate.bytesInFlight >= limits.inFlightBytes
+      this.#account.requests >= limits.inFlightBytesPerSession
     );
   }
 
   /** Charges what a request pins before it is an exchange; to be released by whoever asked. */
   charge(frame: Frame): BufferCharge {
-    const charge = new BufferCharge(frame.buffer.length, [this, this.#gate]);
+    const charge = new BufferCharge(frame.buffer.length, this.#account);
     charge.take();
     return charge;
   }
@@ -65,10 +59,11 @@ export class InFlightRequests implements ByteAccount {
     if (exchange.charge !== null) return;
     const { buffer } = exchange.request.frame;
     if (this.#charge === null || this.#chargedBuffer !== buffer) {
-      this.#charge = new BufferCharge(buffer.length, [this, this.#gate]);
+      this.#charge = new BufferCharge(buffer.length, this.#account);
       this.#chargedBuffer = buffer;
     }
     this.count++;
+    this.#budget.exchanges.add(MEMORY.exchangeBytes);
     exchange.charge = this.#charge;
     exchange.charge.take();
   }
@@ -78,6 +73,7 @@ export class InFlightRequests implements ByteAccount {
     if (exchange.charge === null || exchange.isDone) return false;
     exchange.isDone = true;
     this.count--;
+    this.#budget.exchanges.add(-MEMORY.exchangeBytes);
     exchange.charge.release();
     if (this.count === 0) {
       // Between requests nothing of the last read is kept.

@@ -25,6 +25,15 @@ export class Inbox {
     return this.#decoder.maxFrameBytes;
   }
 
+  /** Read, and not handed out as frames yet. */
+  get bufferedBytes(): number {
+    return this.#decoder.bufferedBytes;
+  }
+
+  get isMidFrame(): boolean {
+    return this.#decoder.isMidFrame;
+  }
+
   push(chunk: Buffer): void {
     this.#decoder.push(chunk);
   }
@@ -51,6 +60,15 @@ export class Inbox {
       layout,
     });
     if (rest !== null) this.#decoder.push(rest);
+  }
+
+  /** Nothing of it is handed out any more. */
+  clear(): void {
+    this.#decoder = new FrameDecoder({
+      direction: 'request',
+      version: null,
+      maxFrameBytes: this.#limits.preAuthFrameBytes,
+    });
   }
 
   loggedIn(): void {

@@ -160,6 +160,7 @@ export class Listener {
 
   #tick(): void {
     const nowMs = Date.now();
+    this.#gate.memory.tick();
     guardedEach('session', this.#sessions, (session) => session.tick(nowMs), cutOff);
     for (const { socket, sinceMs } of this.#entering) {
       if (nowMs - sinceMs > this.#gate.limits.handshakeTimeoutMs) socket.destroy();

@@ -1,8 +1,10 @@
-// The one writer to a client's socket. It gathers what a turn produced, writes it at once, and
-// watches how much the client leaves unread.
+// The one writer to a client's socket. It gathers what a turn produced, hands the socket as much as it
+// may hold at once, keeps the rest until the client took that, and watches how fast it does.
 import type net from 'node:net';
 import { guarded } from '../guard.ts';
-import { SESSION } from '../limits.ts';
+import { MEMORY, SESSION } from '../limits.ts';
+import type { SessionAccount } from '../memory/budget.ts';
+import { RateFloor } from '../memory/rate-floor.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { SegmentLayout } from '../protocol/segment.ts';
@@ -13,7 +15,7 @@ export interface OutboxListener {
   /** More is waiting than the soft bound: read no further requests until `drained`. */
   full(): void;
   drained(): void;
-  /** The client does not read: past the hard bound, or nothing taken for a long time. */
+  /** The client takes its answers too slowly, or not at all. */
   stuck(reason: string): void;
   /** An error of ours came up while its answers were written. */
   failed(): void;
@@ -21,15 +23,29 @@ export interface OutboxListener {
 
 export class Outbox implements Flushable {
   readonly #socket: net.Socket;
+  readonly #account: SessionAccount;
   readonly #listener: OutboxListener;
   readonly #frames = new FrameViews();
   #gatheredBytes = 0;
+  /** What the socket has no room for, in order. The first view may be handed over in part. */
+  #queue: Buffer[] = [];
+  #queueStart = 0;
+  #queuedBytes = 0;
+  /** By how much the buffers behind unread views are larger than these; a buffer counts once. */
+  #pinnedBytes = 0;
+  #pinnedBuffer: ArrayBufferLike | null = null;
+  /** All that ever left, and what of it was taken at the last look. */
+  #pushedBytes = 0;
+  #takenBytes = 0;
+  #lookedAtMs = 0;
+  readonly #rate = new RateFloor();
   #flushPending = false;
   #full = false;
   #ending = false;
 
-  constructor(socket: net.Socket, listener: OutboxListener) {
+  constructor(socket: net.Socket, account: SessionAccount, listener: OutboxListener) {
     this.#socket = socket;
+    this.#account = account;
     this.#listener = listener;
     const failed = (): void => this.#listener.failed();
     socket.on(
@@ -42,13 +58,17 @@ export class Outbox implements Flushable {
     socket.on('timeout', guarded('session', stalled, failed));
   }
 
-  /** Bytes gathered or handed to the socket and not yet taken. */
+  /** Bytes gathered, queued or handed to the socket, and not yet taken. */
   get bytes(): number {
-    return this.#gatheredBytes + this.#socket.writableLength;
+    return this.#gatheredBytes + this.#unread;
   }
 
   get isFull(): boolean {
     return this.#full;
+  }
+
+  get #unread(): number {
+    return this.#queuedBytes + this.#socket.writableLength;
   }
 
   /** A response as it came from the node, with the client's stream id in place. */
@@ -78,8 +98,10 @@ export class Outbox implements Flushable {
   /** Writes what is left and ends the connection; the client gets a moment to read it. */
   end(): void {
     if (this.#ending) return;
-    this.#ending = true;
     this.flush();
+    this.#ending = true;
+    const rest = this.#take(Infinity);
+    if (rest.length > 0) writeTogether(this.#socket, rest);
     this.#socket.end();
     // A client that neither reads nor closes must not hold the socket for ever.
     const timer = setTimeout(
@@ -92,22 +114,59 @@ export class Outbox implements Flushable {
     );
   }
 
+  /** The socket is closed: nothing is held any more. */
+  clear(): void {
+    this.#queue = [];
+    this.#queueStart = 0;
+    this.#queuedBytes = 0;
+    this.#frames.take();
+    this.#gatheredBytes = 0;
+  }
+
   flush(): void {
     this.#flushPending = false;
     const gathered = this.#frames.take();
     if (gathered.length === 0) return;
+    const bytes = this.#gatheredBytes;
     this.#gatheredBytes = 0;
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return;
-    const waiting = socket.writableLength;
-    // A response on top of this much unread: whatever the client does, it is not reading.
-    if (waiting > SESSION.outboxHardBytes) {
-      this.#listener.stuck(`the client left ${waiting} bytes of its answers unread`);
+    if (bytes <= SESSION.outboxWriteBytes && this.#queuedBytes === 0 && !socket.writableNeedDrain) {
+      writeTogether(socket, gathered);
+      this.#pushedBytes += bytes;
+      if (socket.writableLength === 0) return;
+      for (const view of gathered) this.#pin(view);
+    } else {
+      for (const view of gathered) this.#enqueue(view);
+      this.#pump();
+    }
+    this.#settle();
+  }
+
+  /** Called now and then: what was taken since, and whether that is fast enough. */
+  tick(nowMs: number): void {
+    const unread = this.#unread;
+    if (unread === 0 && this.#account.output === 0) return;
+    this.#settle();
+    const taken = this.#pushedBytes - unread;
+    const moved = taken - this.#takenBytes;
+    const passedMs = nowMs - this.#lookedAtMs;
+    this.#takenBytes = taken;
+    this.#lookedAtMs = nowMs;
+    if (!this.#full && !this.#account.isAboveShare) {
+      this.#rate.stop();
       return;
     }
-    // What has to wait must not pin the read buffers of the node's connection.
-    writeTogether(socket, waiting > 0 ? gathered.map(unpinned) : gathered);
-    if (socket.writableLength > SESSION.outboxSoftBytes) this.#fill();
+    const graceMs = this.#account.isAboveShare ? MEMORY.rateGraceMs : MEMORY.rateCapMs;
+    if (!this.#rate.isRunning) {
+      // What is in the socket already is taken in one piece, as far as is known here.
+      this.#rate.start(graceMs + inMs(SESSION.outboxWriteBytes));
+      return;
+    }
+    const capMs = graceMs + inMs(SESSION.outboxWriteBytes);
+    if (!this.#rate.moved(moved, passedMs, capMs)) {
+      this.#listener.stuck(`the client took its answers too slowly, with ${unread} bytes unread`);
+    }
   }
 
   flushFailed(): void {
@@ -121,6 +180,71 @@ export class Outbox implements Flushable {
     flushAfterTurn(this);
   }
 
+  /** What has to wait must not pin the read buffers of the node's connection. */
+  #enqueue(view: Buffer): void {
+    const kept = view.length * 4 < view.buffer.byteLength ? Buffer.from(view) : view;
+    this.#queue.push(kept);
+    this.#queuedBytes += kept.length;
+    this.#pushedBytes += kept.length;
+    this.#pin(kept);
+  }
+
+  /** Views of one buffer come one after the other. */
+  #pin(view: Buffer): void {
+    if (view.buffer !== this.#pinnedBuffer) this.#pinnedBytes += view.buffer.byteLength;
+    this.#pinnedBuffer = view.buffer;
+    this.#pinnedBytes -= view.length;
+  }
+
+  /** Hands the socket what it has room for. */
+  #pump(): void {
+    const socket = this.#socket;
+    while (this.#queuedBytes > 0 && socket.writableLength < SESSION.outboxWriteBytes) {
+      if (socket.destroyed || socket.writableEnded) return;
+      writeTogether(socket, this.#take(SESSION.outboxWriteBytes));
+    }
+  }
+
+  /** Views from the front of the queue, at most so many bytes. */
+  #take(mostBytes: number): Buffer[] {
+    const views: Buffer[] = [];
+    let room = mostBytes;
+    while (this.#queueStart < this.#queue.length && room > 0) {
+      const first = this.#queue[this.#queueStart]!;
+      if (first.length > room) {
+        views.push(first.subarray(0, room));
+        this.#queue[this.#queueStart] = first.subarray(room);
+        this.#queuedBytes -= room;
+        break;
+      }
+      views.push(first);
+      this.#queueStart++;
+      this.#queuedBytes -= first.length;
+      room -= first.length;
+    }
+    if (this.#queueStart === this.#queue.length) {
+      this.#queue = [];
+      this.#queueStart = 0;
+    } else if (this.#queueStart * 2 > this.#queue.length) {
+      // What was handed over must not be held here as well.
+      this.#queue = this.#queue.slice(this.#queueStart);
+      this.#queueStart = 0;
+    }
+    return views;
+  }
+
+  /** What is unread now is charged, and decides whether requests are read. */
+  #settle(): void {
+    const unread = this.#unread;
+    if (unread === 0) {
+      this.#pinnedBytes = 0;
+      this.#pinnedBuffer = null;
+    }
+    this.#account.setOutput(unread + Math.max(0, this.#pinnedBytes));
+    if (unread > SESSION.outboxSoftBytes) this.#fill();
+    else if (this.#queuedBytes === 0) this.#empty();
+  }
+
   #fill(): void {
     if (this.#full) return;
     this.#full = true;
@@ -130,6 +254,11 @@ export class Outbox implements Flushable {
   }
 
   #drained(): void {
+    this.#pump();
+    this.#settle();
+  }
+
+  #empty(): void {
     if (!this.#full) return;
     this.#full = false;
     this.#socket.setTimeout(0);
@@ -137,7 +266,7 @@ export class Outbox implements Flushable {
   }
 }
 
-/** A copy where the view is less than a quarter of what it pins. */
-function unpinned(view: Buffer): Buffer {
-  return view.length * 4 < view.buffer.byteLength ? Buffer.from(view) : view;
+/** How long so many bytes may take at the least speed. */
+function inMs(bytes: number): number {
+  return (bytes * 1000) / MEMORY.leastBytesPerSecond;
 }

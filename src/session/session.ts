@@ -6,6 +6,7 @@ import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SESSION } from '../limits.ts';
+import type { AccountOwner, SessionAccount } from '../memory/budget.ts';
 import { driverLabels } from '../metrics/drivers.ts';
 import { seesKeyspace } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
@@ -28,6 +29,7 @@ import type { VcsFacts } from '../vcs/facts.ts';
 import type { Analysed } from './analyst.ts';
 import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
+import { FrameWatch } from './frame-watch.ts';
 import type { Gate } from './gate.ts';
 import { Inbox } from './inbox.ts';
 import { reportFault } from './internal-fault.ts';
@@ -51,7 +53,7 @@ export interface SessionOptions {
   readonly onClosed: (session: Session) => void;
 }
 
-export class Session {
+export class Session implements AccountOwner {
   readonly id = randomBytes(8).toString('hex');
   readonly gate: Gate;
   readonly plaintextProblem: string | null;
@@ -69,6 +71,10 @@ export class Session {
   readonly #standing: Standing;
   readonly #inFlight: InFlightRequests;
   readonly #runLater: () => void;
+  readonly #account: SessionAccount;
+  readonly #frameWatch = new FrameWatch();
+  #framesRead = 0;
+  #bytesRead = 0;
   #events = new Set<EventType>();
   #throwOnOverload = false;
   /** Its client came by a sidecar, and knows of no other address. */
@@ -105,12 +111,13 @@ export class Session {
       address: `${address}:${socket.remotePort ?? 0}`,
       ...transportOf(socket),
     });
-    this.#inFlight = new InFlightRequests(gate, gate.limits);
+    this.#account = gate.memory.open(this);
+    this.#inFlight = new InFlightRequests(gate.memory, this.#account, gate.limits);
     this.#inbox = new Inbox(gate.limits);
-    this.#outbox = new Outbox(socket, {
+    this.#outbox = new Outbox(socket, this.#account, {
       full: () => this.#look(),
       drained: () => this.#look(),
-      stuck: (reason) => this.#destroy(reason),
+      stuck: (reason) => this.#cut('slow_reader', reason),
       failed: () => this.cutOff(),
     });
     const end = (): void => this.cutOff();
@@ -193,6 +200,7 @@ export class Session {
     // The client may have gone while its token was checked.
     if (this.#state !== 'authenticating') return;
     this.#standing.loggedIn(authority, facts);
+    this.#account.loggedIn(authority.role.name);
     this.#ticket.succeeded();
     this.#state = 'ready';
     this.#inbox.loggedIn();
@@ -268,6 +276,10 @@ export class Session {
 
   /** Called now and then: handshake time, expiry. */
   tick(nowMs: number): void {
+    if (this.#state === 'closed') return;
+    const steadyMs = performance.now();
+    this.#outbox.tick(steadyMs);
+    this.#watchFrame(steadyMs);
     if (this.#state === 'startup' || this.#state === 'authenticating') {
       if (!this.#blocked && nowMs - this.#openedAtMs > this.gate.limits.handshakeTimeoutMs) {
         this.#end(
@@ -296,10 +308,36 @@ export class Session {
     this.#end(null, reason);
   }
 
+  memoryLooked(): void {
+    this.#look();
+  }
+
+  outOfMemory(reason: 'over_budget' | 'unauthenticated'): void {
+    this.#cut(reason, MEMORY_TEXTS[reason]);
+  }
+
   #read(chunk: Buffer): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
+    this.#bytesRead += chunk.length;
     this.#inbox.push(chunk);
     this.#run();
+  }
+
+  /** The login has a time of its own. */
+  #watchFrame(nowMs: number): void {
+    const comesInTime = this.#frameWatch.look(nowMs, {
+      isMidFrame: this.#state === 'ready' && this.#inbox.isMidFrame,
+      framesRead: this.#framesRead,
+      bytesRead: this.#bytesRead,
+      isPaused: this.#paused,
+      isAboveShare: this.#account.isAboveShare,
+    });
+    if (comesInTime) return;
+    this.gate.metrics.counter('memory_closes_total', 'slow_sender').value++;
+    this.#end(
+      replies.overloaded({ version: this.version, streamId: 0 }, SLOW_SENDER),
+      'a request came too slowly',
+    );
   }
 
   /** Handles the frames at hand, up to a bound per turn so that no session starves the others. */
@@ -316,12 +354,14 @@ export class Session {
         const frame = this.#inbox.next();
         if (frame === null) break;
         bytes += frame.byteLength;
+        this.#framesRead++;
         this.#apply(dispatch(this, frame, this.#state as SessionState), null);
       }
     } catch (error) {
       this.#fault(error);
     } finally {
       this.#running = false;
+      if (this.#state !== 'closed') this.#account.setInput(this.#inbox.bufferedBytes);
       this.#look();
     }
   }
@@ -410,6 +450,7 @@ export class Session {
 
   #mustStop(): boolean {
     if (this.#blocked || this.#state === 'ending' || this.#state === 'closed') return true;
+    if (this.#account.isPaused) return true;
     return this.#outbox.isFull || (!this.#throwOnOverload && this.#inFlight.isOverLimit);
   }
 
@@ -477,6 +518,8 @@ export class Session {
   }
 
   #finish(): void {
+    this.#inbox.clear();
+    this.#account.setInput(0);
     const frame = this.#lastWords?.frame ?? null;
     if (frame !== null) this.#outbox.push(frame);
     this.#outbox.end();
@@ -490,10 +533,16 @@ export class Session {
     this.#socket.destroy();
   }
 
-  #destroy(reason: string): void {
-    this.gate.metrics.counter('slow_client_closes_total').value++;
-    this.gate.log.warn({ session: this.id, reason }, 'a client that does not read was cut off');
-    this.#closeReason = reason;
+  /** Ends the session at once, whatever it waits for; the record of its end says why. */
+  #cut(reason: 'slow_reader' | 'over_budget' | 'unauthenticated', text: string): void {
+    const { metrics, log } = this.gate;
+    metrics.counter('memory_closes_total', reason).value++;
+    if (reason === 'slow_reader') metrics.counter('slow_client_closes_total').value++;
+    log.warn(
+      { session: this.id, reason: text, bytes: this.#account.bytes },
+      'a session was cut off',
+    );
+    this.#closeReason = text;
     this.#socket.destroy();
   }
 
@@ -501,6 +550,9 @@ export class Session {
     if (this.#state === 'closed') return;
     const wasLoggedIn = this.#standing.isLoggedIn;
     this.#state = 'closed';
+    this.#inbox.clear();
+    this.#outbox.clear();
+    this.#account.closed();
     this.#ticket.release();
     // First: whatever goes wrong with the rest, it is not kept.
     this.#onClosed(this);
@@ -517,6 +569,14 @@ export class Session {
     }
   }
 }
+
+const MEMORY_TEXTS = {
+  over_budget: 'it held the most above its share while the memory of the gate was short',
+  unauthenticated: 'connections without a login held too much together',
+} as const;
+
+const SLOW_SENDER =
+  'a request began and did not come at 16 KiB/s; send each as a whole, over a faster connection';
 
 const DEADLINES = {
   read: 'readTimeoutMs',

@@ -6,6 +6,7 @@ import { compoundKey } from '../compound-key.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
+import type { MemoryBudget } from '../memory/budget.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -40,6 +41,8 @@ export interface ClusterOptions {
   readonly connectionsPerPool: number;
   readonly poolConnections: number;
   readonly preparedRegistryBytes: number;
+  /** What is held for clients is charged here; left out: to nobody. */
+  readonly memory?: MemoryBudget;
   readonly allowUntested: boolean;
   readonly listener: ClusterListener;
 }
@@ -318,6 +321,7 @@ export class Cluster implements ControlListener {
       compression: COMPRESSIONS.get(this.#options.compression) ?? null,
       connections: this.#options.connectionsPerPool,
       budget: this.#budget,
+      memory: this.#options.memory,
       onFault: (fault, isRepeated) => this.#options.listener.fault(fault, isRepeated),
       // One that was refused before it was in force leaves those before it as they are.
       onRefused: async () =>

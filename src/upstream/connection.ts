@@ -5,11 +5,12 @@ import type net from 'node:net';
 import { ProtocolFault } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
+import type { MemoryBudget } from '../memory/budget.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import { Frame, encodeFrame } from '../protocol/frame.ts';
 import { FrameViews } from '../protocol/frame-views.ts';
-import { FrameDecoder } from '../protocol/frame-decoder.ts';
+import { FrameDecoder, type OversizedFrame } from '../protocol/frame-decoder.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { EVENT_STREAM_ID } from '../protocol/messages/event.ts';
 import { decodeSetKeyspace, resultKind, ResultKind } from '../protocol/messages/result.ts';
@@ -41,6 +42,8 @@ export interface InFlight {
   lost(sent: boolean, cause: UpstreamFault): void;
   /** The deadline passed; the stream id stays quarantined until the late response. */
   timedOut(): void;
+  /** The answer has so many bytes, for which there is no room: it was let go as it came. */
+  tooLarge(bytes: number, connection: Connection): void;
   /** One of the above threw: an error of ours, which ends this request and nothing else. Never throws. */
   failed(error: unknown): void;
 }
@@ -64,6 +67,8 @@ export interface ConnectionOptions {
   readonly compression: BodyCompression | null;
   /** For TCP and the login; default: UPSTREAM.connectTimeoutMs. */
   readonly timeoutMs?: number;
+  /** What answers that are not whole yet hold is charged here; left out: to nobody. */
+  readonly memory?: MemoryBudget | undefined;
   readonly onEvent?: (event: Frame) => void;
   /** Called once, when the connection can't be used any more. */
   readonly onClosed: (connection: Connection, cause: UpstreamFault) => void;
@@ -80,6 +85,7 @@ const QUARANTINED: InFlight = {
   answered: () => undefined,
   lost: () => undefined,
   timedOut: () => undefined,
+  tooLarge: () => undefined,
   failed: () => undefined,
 };
 
@@ -99,6 +105,8 @@ export class Connection implements Flushable {
   /** When a first request was sent while none was in flight. */
   #busySinceMs = 0;
   #heartbeatUnderWay = false;
+  /** Of the answer that is not whole yet. */
+  #answerBytes = 0;
   /** Frames gathered in this turn, and the stream ids that go with them. */
   readonly #gathered = new FrameViews();
   #sentThisTurn: UpstreamStreamId[] = [];
@@ -253,6 +261,8 @@ export class Connection implements Flushable {
         takesParts: false,
         answered: resolve,
         failed: reject,
+        tooLarge: (bytes) =>
+          reject(new UpstreamFault('busy', `an answer of ${bytes} bytes has no room here`)),
         lost: (_sent, cause) => reject(cause),
         timedOut: () =>
           reject(
@@ -357,6 +367,7 @@ export class Connection implements Flushable {
     const unsent = new Set<number>(this.#sentThisTurn);
     this.#sentThisTurn = [];
     this.#gathered.take();
+    this.#charge(0);
     this.#socket.destroy();
     for (let id = 0; id < this.#slots.length; id++) {
       const request = this.#slots[id]!;
@@ -428,12 +439,16 @@ export class Connection implements Flushable {
     this.#lastReadAtMs = Date.now();
     try {
       this.#decoder.push(chunk);
+      const { memory } = this.#options;
+      if (memory !== undefined) {
+        // What was begun has its room already.
+        const roomBytes = memory.answerRoomBytes + this.#answerBytes;
+        this.#decoder.maxFrameBytes = Math.min(UPSTREAM.responseFrameBytes, roomBytes);
+      }
       for (let frame = this.#decoder.next(); frame !== null; frame = this.#decoder.next()) {
-        if (!(frame instanceof Frame)) {
-          throw new ProtocolFault(`a response of ${frame.byteLength} bytes is over the limit`);
-        }
         this.#dispatch(frame);
       }
+      this.#charge(this.#state === 'closed' ? 0 : this.#decoder.reservedBytes);
     } catch (error) {
       // Where the next frame begins, or whose an answer is, is not known any more.
       const text = error instanceof Error ? error.message : String(error);
@@ -441,10 +456,16 @@ export class Connection implements Flushable {
     }
   }
 
-  #dispatch(frame: Frame): void {
+  #charge(bytes: number): void {
+    if (bytes === this.#answerBytes) return;
+    this.#options.memory?.answers.add(bytes - this.#answerBytes);
+    this.#answerBytes = bytes;
+  }
+
+  #dispatch(frame: Frame | OversizedFrame): void {
     const id = frame.streamId;
     if (id < 0) {
-      if (id !== EVENT_STREAM_ID || frame.opcode !== Opcode.EVENT) {
+      if (id !== EVENT_STREAM_ID || frame.opcode !== Opcode.EVENT || !(frame instanceof Frame)) {
         throw new ProtocolFault(`a ${opcodeName(frame.opcode)} came on stream ${id}`, id);
       }
       this.#options.onEvent?.(frame);
@@ -467,8 +488,12 @@ export class Connection implements Flushable {
   }
 
   /** What goes wrong with one answer ends that request; the frames around it are whole. */
-  #answer(request: InFlight, frame: Frame): void {
+  #answer(request: InFlight, frame: Frame | OversizedFrame): void {
     try {
+      if (!(frame instanceof Frame)) {
+        request.tooLarge(frame.byteLength, this);
+        return;
+      }
       request.answered(request.takesParts ? frame : frame.whole(), this);
     } catch (error) {
       request.failed(error);

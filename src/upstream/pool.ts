@@ -6,6 +6,7 @@
 // affair (route.ts).
 import { guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
+import type { MemoryBudget } from '../memory/budget.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
 import { Connection } from './connection.ts';
@@ -21,6 +22,7 @@ export interface PoolOptions {
   readonly compression: BodyCompression | null;
   /** Connections kept open to each node. */
   readonly connections: number;
+  readonly memory?: MemoryBudget | undefined;
   /** Takes one of the gate's connections, or refuses; given back when it closes. */
   readonly budget: ConnectionBudget;
 }
@@ -253,7 +255,7 @@ export class Pool {
       this.#failed(this.endedFault());
       return false;
     }
-    const { dial, version, login, compression, budget } = this.#options;
+    const { dial, version, login, compression, budget, memory } = this.#options;
     if (!budget.take()) {
       this.#settleFirst(new UpstreamFault('busy', 'limits.poolConnections is reached'));
       return false;
@@ -270,6 +272,7 @@ export class Pool {
       version,
       login,
       compression,
+      memory,
       onClosed: (connection) => this.#lost(connection),
       onIdle: () => this.#listener.available(),
     }).then(

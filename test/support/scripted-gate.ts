@@ -85,6 +85,16 @@ export class ScriptedGate {
       .then(() => this.log.find(({ message }) => pattern.test(message))!);
   }
 
+  /** The value of a metric at the admin port, with these labels as they are printed. */
+  async metric(name: string, labels = ''): Promise<number> {
+    const line = await this.logged(/admin port on/);
+    const port = /:(\d+)$/.exec(line.message)![1]!;
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const start = `cqlgate_${name}${labels} `;
+    const found = text.split('\n').find((one) => one.startsWith(start));
+    return found === undefined ? 0 : Number(found.slice(start.length));
+  }
+
   async close(): Promise<void> {
     await this.#gate.close();
     await this.files.close();

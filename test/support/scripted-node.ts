@@ -85,8 +85,13 @@ export class ScriptedNode {
     const decoder = new FrameDecoder({ direction: 'request', version: 4, maxFrameBytes: 1 << 26 });
     socket.on('data', (chunk: Buffer) => {
       decoder.push(chunk);
-      for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
-        if (frame instanceof Frame) this.#handle(socket, frame, connection);
+      try {
+        for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
+          if (frame instanceof Frame) this.#handle(socket, frame, connection);
+        }
+      } catch {
+        // It speaks v4 alone.
+        socket.destroy();
       }
     });
   }

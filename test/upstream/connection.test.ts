@@ -60,6 +60,9 @@ class Request implements ClientRequest {
   timedOut(): void {
     this.ends.push('timeout');
   }
+  tooLarge(bytes: number): void {
+    this.ends.push(`too large: ${bytes}`);
+  }
   failed(error: unknown): void {
     this.ends.push(`failed: ${String(error)}`);
   }

@@ -102,6 +102,7 @@ async function send(text: string): Promise<string[]> {
     answered: () => ends.push('answered'),
     lost: (sent, cause) => ends.push(`lost ${sent} ${cause.message}`),
     timedOut: () => ends.push('timed out'),
+    tooLarge: () => ends.push('too large'),
     failed: (error) => ends.push(`failed: ${String(error)}`),
   };
   const route = cluster.route('ci', 4)!;

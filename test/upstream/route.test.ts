@@ -89,6 +89,7 @@ function load(connection: Connection): void {
     answered: () => undefined,
     lost: () => undefined,
     timedOut: () => undefined,
+    tooLarge: () => undefined,
     failed: () => undefined,
   };
   connection.forward(PERMIT, request, new Frame(bytes, 0, bytes.length));

@@ -190,9 +190,14 @@ function specialAsked(
  * then only a role with UNMASK gets an answer. Comparing with a masked column shows its value; and the
  * row that a condition does not fit comes back as it is, for Cassandra masks no answer of a write.
  */
-function masksAsked(role: Role, statement: Statement, schema: Schema): Denial | null {
+function masksAsked(
+  role: Role,
+  statement: Statement,
+  schema: Schema,
+  isInBatch = false,
+): Denial | null {
   for (const child of statement.children) {
-    const denied = masksAsked(role, child, schema);
+    const denied = masksAsked(role, child, schema, true);
     if (denied !== null) return denied;
   }
   const table = statement.tables[0];
@@ -205,7 +210,9 @@ function masksAsked(role: Role, statement: Statement, schema: Schema): Denial | 
   const touches = (columns: readonly string[] | null): boolean =>
     columns === null || columns.some((column) => masked.has(column));
   if (statement.kind !== 'SELECT') {
-    return touches(statement.restricted) ? missingOf(role, ['UNMASK'], resource) : null;
+    // IF EXISTS compares nothing; in a BATCH it shows all of the rows that are there.
+    const showsAll = isInBatch && statement.restricted?.length === 0;
+    return showsAll || touches(statement.restricted) ? missingOf(role, ['UNMASK'], resource) : null;
   }
   if (touches(statement.restricted) && role.find('SELECT_MASKED', resource) === null) {
     return missingOf(role, ['UNMASK', 'SELECT_MASKED'], resource);

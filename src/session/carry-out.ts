@@ -2,7 +2,7 @@
 // wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
 import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
-import { estimatesDenial } from '../policy/estimates.ts';
+import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
 import { addressRefusal } from '../topology/address-columns.ts';
@@ -42,10 +42,8 @@ export function carryOut(exchange: Exchange): Outcome {
     recordGivenUp(exchange);
     return reply(replies.invalid(exchange.to, refusal));
   }
-  if (request.opcode !== Opcode.PREPARE) {
-    const denial = estimatesDenial(authority.role, request.statement, (marker) =>
-      bound(exchange)(marker),
-    );
+  if (readsEstimates(request.statement) && request.opcode !== Opcode.PREPARE) {
+    const denial = estimatesDenial(authority.role, request.statement, bound(exchange));
     if (denial !== null) return deny(exchange, denial);
   }
   const table = topologyOf(exchange);

@@ -1,6 +1,7 @@
 // The commit of a pipeline run, asked of Bitbucket when somebody first needs it: one request in flight
 // for a run, answers kept, failures kept briefly. What is not verified is told as a reason.
 import { setTimeout as delay } from 'node:timers/promises';
+import { compoundKey } from '../compound-key.ts';
 import type { Principal } from '../identity/principal.ts';
 import { VCS } from '../limits.ts';
 import type { CommitMode } from '../policy/role.ts';
@@ -149,7 +150,7 @@ function resultOf(kind: 'unverified' | 'unavailable' | 'none'): LookUpResult {
 /** Branch and commit too: tokens of one run that differ there are checked each for itself. */
 function keyOf(run: PipelineRun): string {
   const { repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit } = run;
-  return JSON.stringify([repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit]);
+  return compoundKey(repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit);
 }
 
 async function within(answer: Promise<LookUp>, waitMs: number): Promise<LookUp> {

@@ -44,6 +44,8 @@ describe('a masked column', () => {
     'UPDATE ks.t SET a = 1 WHERE k = 1 IF a = 1 AND card.x IN (2)',
     "DELETE FROM ks.t WHERE k = 1 IF card['a'] != 2",
     'BEGIN BATCH INSERT INTO ks.t (k) VALUES (1); INSERT INTO ks.t (k) VALUES (1) IF NOT EXISTS APPLY BATCH',
+    'BEGIN BATCH UPDATE ks.t SET a = 1 WHERE k = 1 IF EXISTS; UPDATE ks.t SET a = 1 WHERE k = 2 IF EXISTS APPLY BATCH',
+    'BEGIN BATCH UPDATE ks.t SET a = 1 WHERE k = 1 IF a = 2; DELETE FROM ks.t WHERE k = 2 IF EXISTS APPLY BATCH',
   ])('comes back unmasked in the answer of %s', (text) => {
     expect(missing(text)).toBe('UNMASK ON TABLE ks.t');
     expect(missing(text, ['SELECT_MASKED ON TABLE ks.t'])).toBe('UNMASK ON TABLE ks.t');
@@ -58,6 +60,7 @@ describe('a masked column', () => {
     'INSERT INTO ks.other (k) VALUES (1) IF NOT EXISTS',
     'UPDATE ks.t SET card = 1 WHERE k = 1 IF EXISTS',
     'UPDATE ks.t SET card = 1 WHERE k = 1 IF a = 1',
+    'BEGIN BATCH UPDATE ks.t SET card = 1 WHERE k = 1 IF a = 1; DELETE FROM ks.t WHERE k = 2 APPLY BATCH',
   ])('is hidden by Cassandra, or does not show, in %s', (text) => {
     expect(missing(text)).toBe('permit');
   });

@@ -65,7 +65,11 @@ they stand in.
   | ALL in a grant | everything but AUTHORIZE, which is written out | \`asCassandra: [authorize]\` |
   | triggers, ADD and DROP IDENTITY, SUPERUSER and ACCESS options | a capability | \`capabilities\` |
   | Java classes (index USING, \`class\` of replication, compaction, compression) | Cassandra's own | \`classes\` |
-  | columns with a mask, behind a login that has UNMASK | UNMASK, to read them; UNMASK or SELECT_MASKED, to compare with them | the grant |
+  | columns with a mask, behind a login that has UNMASK | UNMASK, to read them; UNMASK or SELECT_MASKED, to compare with them or to order by ANN | the grant |
+  | IF with a masked column; INSERT ... IF NOT EXISTS, and IF EXISTS in a BATCH, where there is one | UNMASK: Cassandra answers with the row that is there, and masks nothing in it | the grant |
+  | DROP, ALTER, GRANT and REVOKE of a role, ADD and DROP IDENTITY, where that role is a superuser, has been granted one, or that is not known; behind a superuser's login | the capability \`superuser\` | \`capabilities\` |
+  | \`system.size_estimates\`, \`system.table_estimates\` | rows of keyspaces in which the role has a grant, where \`keyspace_name\` is among plain columns or a condition names it (as connectors of Spark and Hadoop ask), with conditions on keys only | SELECT on that table |
+  | names with the character U+0000 | refused, in texts and in protocol fields | nothing |
   | functions, roles, GRANT and REVOKE | grants on FUNCTIONS, on ROLES, and of AUTHORIZE that are written out | the grant |
   | Cassandra roles that the gate itself logs in as | refused: in Cassandra a login may change its own password | nothing |
 - \`where\` is never empty. Its keys are claims, or JSON Pointers into nested ones; values are globs (\`*\`

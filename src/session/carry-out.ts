@@ -163,22 +163,27 @@ function deny(exchange: Exchange, denial: Denial): Outcome {
   if (telemetry !== null) exchange.span = telemetry.denied(exchange, denial);
   recordDenial(exchange, denial);
   const { session, request, to } = exchange;
-  const foreign = request.prepared.find((prepared) => isForeign(session, prepared));
+  const foreign = foreignOf(session, request.prepared);
   if (foreign === undefined) return reply(replies.unauthorized(to, denial.message));
   session.gate.metrics.counter('unprepared_total').value++;
   return reply(replies.unprepared(to, foreign.id));
 }
 
 /**
- * Whether a statement was prepared by others only and is refused here: then it is answered as an id that
- * nobody knows, or a client could find out what others have prepared. Whoever prepared it himself is told.
+ * The first statement that only others prepared and that is refused here: it is answered as an id that nobody
+ * knows, or a client could find out what others have prepared. Whoever prepared it himself is told.
  */
-export function isForeign(session: Session, prepared: PreparedStatement): boolean {
+export function foreignOf(
+  session: Session,
+  prepared: readonly PreparedStatement[],
+): PreparedStatement | undefined {
   const { cluster } = session.gate;
-  if (cluster.prepared.wasPreparedBy(prepared, session)) return false;
   const authority = session.authority();
-  if (typeof authority === 'string') return true;
-  return !isPermit(decide(authority, prepared.statement, cluster.schema));
+  return [...new Set(prepared)].find((one) => {
+    if (cluster.prepared.wasPreparedBy(one, session)) return false;
+    if (typeof authority === 'string') return true;
+    return !isPermit(decide(authority, one.statement, cluster.schema));
+  });
 }
 
 /** SELECTs over system.local, peers and peers_v2 never reach a node: they would name real ones. */

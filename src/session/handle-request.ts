@@ -17,7 +17,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
-import { carryOut, isForeign } from './carry-out.ts';
+import { carryOut, foreignOf } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
@@ -75,7 +75,9 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
   const prepared = registry.find(frame.buffer, idStart, idEnd);
   if (prepared === null) return unknownId(session, frame, idStart, idEnd);
   if (prepared.statement.kind === 'USE' && parameters.keyspace !== null) {
-    if (isForeign(session, prepared)) return unknownId(session, frame, idStart, idEnd);
+    if (foreignOf(session, [prepared]) !== undefined) {
+      return unknownId(session, frame, idStart, idEnd);
+    }
     return useWithKeyspace(session, frame);
   }
   const skipsMetadata =
@@ -113,7 +115,7 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
   const prepared: PreparedStatement[] = [];
   /** An id before that is not this client's to know is answered first, as an unknown one would be. */
   const refused = (answer: () => Outcome): Outcome => {
-    const foreign = prepared.find((one) => isForeign(session, one));
+    const foreign = foreignOf(session, prepared);
     return foreign === undefined ? answer() : unprepared(session, frame, foreign.id);
   };
   let bound: BoundValues | null = null;
@@ -130,7 +132,8 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
       const statement = statementOf(session, child.query, batch.keyspace);
       if (statement === null) {
         const texts = batch.children.flatMap(({ query }) => (query === null ? [] : [query]));
-        return later(session, frame, handleBatch, texts.filter(isLong), batch.keyspace);
+        const long = texts.filter(isLong);
+        return refused(() => later(session, frame, handleBatch, long, batch.keyspace));
       }
       if (!isStatement(statement)) {
         return refused(() => refuse(session, frame, child.query, statement));

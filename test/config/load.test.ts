@@ -128,6 +128,14 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('says what each deny covers, the kinds of its family included', async () => {
+    const deny = 'grants: [SELECT ON KEYSPACE orders]\n    deny: [drop  user, TRUNCATE]';
+    files = await Files.create(CONFIG, POLICY.replace('grants: [SELECT ON KEYSPACE orders]', deny));
+    expect((await checkConfig(files.config)).denied).toEqual([
+      'roles.migrator.deny covers DROP USER, TRUNCATE, DROP ROLE',
+    ]);
+  });
+
   it('tells secrets that are missing and problems of the policy at once', async () => {
     const problems = await problemsOf(
       CONFIG.replace('file: secret', 'env: NOT_SET_HERE'),

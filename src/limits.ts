@@ -264,6 +264,35 @@ export const CQL = {
   workerHeapMib: 256,
 } as const;
 
+/**
+ * What a text may cost the node that parses it, in microseconds of its warm parser: 20 ms and 1 ms for each
+ * KiB at most. Half of that is allowed here, for what is not estimated (reading the text once, up to 0.3 ms
+ * for a KiB) and for slower machines. The rest is fitted to Cassandra 5.0.9: test/support/measure-parser.ts.
+ */
+export const PARSING = {
+  freeUs: 10_000,
+  usPerKib: 500,
+  /** One token read again: each level of a selection is read twice, and all within it. */
+  tokenUs: 0.07,
+  /** For each square of a number's digits. */
+  digitUs: 0.000_04,
+  /** An exponent of a number below what a double holds counts as so many digits: it is divided by. */
+  exponentDigits: 5,
+  /** For each square of the assignments of an UPDATE: each is compared with all before it. */
+  assignmentUs: 0.006,
+  /** The same for those that Cassandra refuses when the column comes again, with an error for each pair. */
+  plainAssignmentUs: 0.02,
+  /** For each square of the fields of a user type's literal, whose names may be of one hash. */
+  fieldUs: 0.01,
+  /** For each square of the names that are not the first of their hash. */
+  nameUs: 0.01,
+  /** Texts of fewer tokens hold no more names than can be afforded, whatever their hashes. */
+  namesUnchecked: 1024,
+  /** An operator of a term, and how much more it makes of what stands before it: types are tried out. */
+  operatorUs: 1,
+  operatorFactor: 10,
+} as const;
+
 /** Tokens and their verification. */
 export const TOKENS = {
   /** Real ones have 1 to 8 KiB (a hundred groups); the handshake's frame is bounded anyway. */

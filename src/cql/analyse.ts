@@ -17,6 +17,7 @@ import { select } from './grammar/select.ts';
 import { plainSelection, topologySelection } from './grammar/topology-select.ts';
 import { compoundKey } from '../compound-key.ts';
 import { CQL } from '../limits.ts';
+import { namesUs, numbersUs } from './cost.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';
 import {
@@ -34,18 +35,24 @@ export function analyse(text: string, keyspace: string | null): Statement | Unan
   const tokens = tokenize(text);
   if (isLexicalError(tokens)) {
     const { reason, position, isNoCql } = tokens;
-    return { reason, position, syntax: isNoCql, noKeyspace: false, lexes: false };
+    return { reason, position, rule: isNoCql ? 'syntax' : 'not_understood', lexes: false };
   }
   const p = new Parser(text, tokens, keyspace);
   try {
+    p.charge(
+      numbersUs(tokens),
+      'its numbers have too many digits, or too small an exponent; bind them',
+    );
     const statement = oneStatement(p);
     while (p.accept(';'));
     if (p.kind !== Kind.END) throw p.unexpected('the end: one statement at a time');
+    p.charge(namesUs(text, tokens), 'too many of its names have the same hash; write fewer');
+    statement.costUs = p.costUs;
     return statement;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { message, position, syntax, noKeyspace } = error;
-    return { reason: message, position, syntax, noKeyspace, lexes: true };
+    const { message, position, rule } = error;
+    return { reason: message, position, rule, lexes: true };
   }
 }
 
@@ -53,7 +60,7 @@ export function isStatement(result: Statement | Unanalysable): result is Stateme
   return 'kind' in result;
 }
 
-type Production = (p: Parser) => Statement;
+type Production = (p: Parser) => Mutable<Statement>;
 
 const BY_FIRST_WORD: Readonly<Record<string, Production>> = {
   select: selectStatement,
@@ -74,7 +81,7 @@ const BY_FIRST_WORD: Readonly<Record<string, Production>> = {
   desc: describeStatement,
 };
 
-function oneStatement(p: Parser): Statement {
+function oneStatement(p: Parser): Mutable<Statement> {
   const word = p.wordAt(p.index);
   const production = Object.hasOwn(BY_FIRST_WORD, word) ? BY_FIRST_WORD[word] : undefined;
   if (production === undefined) throw p.unexpected('a CQL statement');
@@ -108,6 +115,7 @@ function blank(kind: StatementKind): Mutable<Statement> {
     roles: NONE,
     identity: null,
     classes: NONE,
+    costUs: 0,
   };
 }
 
@@ -156,7 +164,7 @@ function addNames(statement: Mutable<Statement>, keyspace: string, p: Parser): v
   statement.types = used;
 }
 
-function selectStatement(p: Parser): Statement {
+function selectStatement(p: Parser): Mutable<Statement> {
   const start = p.index;
   const table = select(p);
   const statement = blank('SELECT');
@@ -175,7 +183,7 @@ function selectStatement(p: Parser): Statement {
 }
 
 /** The statement of what was parsed since the Parser's findings were last emptied. */
-function modified(found: Modification, p: Parser): Statement {
+function modified(found: Modification, p: Parser): Mutable<Statement> {
   const { kind, table, lwt } = found;
   const statement = blank(kind);
   const write = tableNeed('MODIFY', table);
@@ -190,13 +198,13 @@ function modified(found: Modification, p: Parser): Statement {
   return statement;
 }
 
-function modificationStatement(p: Parser): Statement {
+function modificationStatement(p: Parser): Mutable<Statement> {
   const found = modification(p);
   if (found === null) throw p.unexpected('INSERT, UPDATE or DELETE');
   return modified(found, p);
 }
 
-function batchStatement(p: Parser): Statement {
+function batchStatement(p: Parser): Mutable<Statement> {
   const distinct = new Map<string, Statement>();
   batch(p, (found) => {
     // A thousand rows into one table are one child to decide on.
@@ -241,14 +249,14 @@ export function batchOf(children: readonly Statement[]): Statement {
   return statement;
 }
 
-function useStatement(p: Parser): Statement {
+function useStatement(p: Parser): Mutable<Statement> {
   p.expect('use');
   const statement = blank('USE');
   statement.keyspace = p.name('a keyspace');
   return statement;
 }
 
-function truncateStatement(p: Parser): Statement {
+function truncateStatement(p: Parser): Mutable<Statement> {
   p.expect('truncate');
   if (!p.accept('table')) p.accept('columnfamily');
   const table = p.table();
@@ -261,7 +269,7 @@ function truncateStatement(p: Parser): Statement {
 }
 
 /** CREATE, ALTER and DROP: of roles, users and identities, or of the schema. */
-function definition(p: Parser, schema: (p: Parser) => SchemaStatement): Statement {
+function definition(p: Parser, schema: (p: Parser) => SchemaStatement): Mutable<Statement> {
   const role = dropIdentity(p) ?? roleDefinition(p);
   if (role !== null) return roleStatement(p, role);
   const found = schema(p);
@@ -278,7 +286,7 @@ function definition(p: Parser, schema: (p: Parser) => SchemaStatement): Statemen
   return statement;
 }
 
-function roleStatement(p: Parser, found: RoleStatement): Statement {
+function roleStatement(p: Parser, found: RoleStatement): Mutable<Statement> {
   const statement = blank(found.kind);
   statement.needs = found.needs;
   statement.capability = found.capability;
@@ -296,7 +304,7 @@ function roleStatement(p: Parser, found: RoleStatement): Statement {
   return statement;
 }
 
-function describeStatement(p: Parser): Statement {
+function describeStatement(p: Parser): Mutable<Statement> {
   const found = describe(p);
   const statement = blank('DESCRIBE');
   statement.keyspace = found.keyspaces.length === 1 ? found.keyspaces[0]! : null;

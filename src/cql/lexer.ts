@@ -1,6 +1,7 @@
 // Text to tokens, every byte accounted for. Cassandra's ANTLR lexer does not take the longest match:
 // it commits to a token by what it sees first, and fails where the rest does not fit (`1a`,
 // `12345678-1`). This one fails there too. It is written for speed: one pass, no objects per token.
+import { PARSING } from '../limits.ts';
 import { KEYWORDS, type WordClass } from './keywords.ts';
 
 /**
@@ -61,6 +62,8 @@ function newCode(kind: number, word: string): number {
 /** Tokens of one text, without the text. Arrays are longer than `count`. */
 export class Tokens {
   count = 0;
+  /** The squares of the digits of its long numbers, added up: what it takes to convert them. */
+  squaredDigits = 0;
   readonly codes: Uint8Array;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
@@ -182,6 +185,7 @@ export function tokenize(text: string): Tokens | LexicalError {
   const { length } = text;
   const tokens = length < KEPT_CAPACITY ? shared : new Tokens(length + 1);
   tokens.count = 0;
+  tokens.squaredDigits = 0;
   let at = 0;
   while (at < length) {
     const code = text.charCodeAt(at);
@@ -383,6 +387,7 @@ function number(text: string, at: number, tokens: Tokens): number {
   }
   if (next !== 0x2e && !(next > 0x7f) && !isWordCharacter(next)) {
     tokens.push(Kind.INTEGER, at, end);
+    noteDigits(end - at, tokens);
     return end;
   }
   const blob = match(BLOB, text, at);
@@ -393,9 +398,28 @@ function number(text: string, at: number, tokens: Tokens): number {
   }
   if (next > 0x7f) return -1;
   const float = match(FLOAT, text, at);
-  // Cassandra's parser trips over what a double can't hold.
-  if (float !== end && !Number.isFinite(Number(text.slice(at, float)))) return -1;
+  noteDigits(float - at, tokens);
+  if (float !== end) {
+    const source = text.slice(at, float);
+    const value = Number(source);
+    // Cassandra's parser trips over what a double can't hold.
+    if (!Number.isFinite(value)) return -1;
+    if (value === 0) tokens.squaredDigits += (PARSING.exponentDigits * exponentOf(source)) ** 2;
+  }
   return ended(text, at, float, float === end ? Kind.INTEGER : Kind.FLOAT, tokens);
+}
+
+/** Numbers of fewer characters are converted at once. */
+const LONG_NUMBER = 64;
+
+function noteDigits(length: number, tokens: Tokens): void {
+  if (length > LONG_NUMBER) tokens.squaredDigits += length * length;
+}
+
+/** How far from zero; a double holds no number that is not zero with one beyond 400. */
+function exponentOf(source: string): number {
+  const behind = /e[+-]?(\d+)$/i.exec(source);
+  return behind === null ? 0 : Number(behind[1]);
 }
 
 function ended(text: string, at: number, end: number, kind: number, tokens: Tokens): number {

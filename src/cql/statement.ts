@@ -197,14 +197,19 @@ export interface Statement {
   readonly identity: string | null;
   /** Java classes named that are not Cassandra's own. */
   readonly classes: readonly string[];
+  /** What its text costs the node that parses it, beyond reading it once: an estimate (cost.ts). */
+  readonly costUs: number;
 }
 
-/** The text was not understood: `syntax` where Cassandra would not parse it either. */
+/**
+ * Why a text is refused before anything is decided on it: Cassandra would not parse it either; it is not
+ * understood here; an unqualified name has no keyspace to be found in; it would cost a node too much.
+ */
+export type RefusalRule = 'syntax' | 'not_understood' | 'no_keyspace' | 'too_costly';
+
 export interface Unanalysable {
   readonly reason: string;
-  readonly syntax: boolean;
-  /** An unqualified name and no keyspace to find it in; Cassandra answers INVALID to this. */
-  readonly noKeyspace: boolean;
+  readonly rule: RefusalRule;
   /** Offset in the text, in UTF-16 units, where it was noticed. */
   readonly position: number;
   /** The text does not even lex: nothing of it may be recorded but length and position. */

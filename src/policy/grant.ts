@@ -40,9 +40,10 @@ export function parseGrant(text: string): Grant | { readonly problem: string } {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return {
-      problem: error.noKeyspace
-        ? 'name the keyspace too, as in `TABLE ks.t`'
-        : `${error.message}; write it as in \`SELECT ON KEYSPACE ks\``,
+      problem:
+        error.rule === 'no_keyspace'
+          ? 'name the keyspace too, as in `TABLE ks.t`'
+          : `${error.message}; write it as in \`SELECT ON KEYSPACE ks\``,
     };
   }
 }

@@ -96,8 +96,7 @@ export class Analyst {
 const NOT_ANALYSED: Unanalysable = {
   reason:
     'the text could not be analysed; make it shorter, or bind values instead of writing them out',
-  syntax: false,
-  noKeyspace: false,
+  rule: 'not_understood',
   position: 0,
   lexes: false,
 };

@@ -3,7 +3,8 @@
 import { ProtocolFault } from '../errors.ts';
 import { batchOf, isStatement } from '../cql/analyse.ts';
 import { wantedByExecute, wantedByPrepare, wantedByText } from '../cql/connection-state.ts';
-import type { Statement, Unanalysable } from '../cql/statement.ts';
+import { allowedUs } from '../cql/cost.ts';
+import type { RefusalRule, Statement, Unanalysable } from '../cql/statement.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
 import { customPayload, stripCustomPayload } from '../protocol/body-prefix.ts';
@@ -22,7 +23,7 @@ import { Exchange, type BatchPart, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
-import { replies } from './replies.ts';
+import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
 import { traceContextOf } from './trace-context.ts';
 
@@ -119,6 +120,8 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
     return foreign === undefined ? answer() : unprepared(session, frame, foreign.id);
   };
   let bound: BoundValues | null = null;
+  let characters = 0;
+  let costUs = 0;
   for (const child of batch.children) {
     if (child.query === null) {
       const known = session.gate.cluster.prepared.find(frame.buffer, child.idStart, child.idEnd);
@@ -137,6 +140,11 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
       }
       if (!isStatement(statement)) {
         return refused(() => refuse(session, frame, child.query, statement));
+      }
+      characters += child.query.length;
+      costUs += statement.costUs;
+      if (costUs > allowedUs(characters)) {
+        return refused(() => refuse(session, frame, child.query, TOO_COSTLY));
       }
       parts.push({ statement, text: child.query, preparedId: null });
     }
@@ -165,6 +173,16 @@ export function handleBatch(session: Session, frame: Frame): Outcome {
     skipsMetadata: false,
   });
 }
+
+/** Each child may be let through alone, and all of them be too much for one thread of a node. */
+const TOO_COSTLY: Unanalysable = {
+  reason:
+    'this would cost a node too much: the statements of the BATCH together take its parser too long; ' +
+    'split the BATCH, or prepare its statements',
+  rule: 'too_costly',
+  position: 0,
+  lexes: true,
+};
 
 function start(session: Session, request: Request): Outcome {
   // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
@@ -202,8 +220,7 @@ function statementOf(
   if (text.length > limits.statementBytes) {
     return {
       reason: `the text is longer than the ${limits.statementBytes} bytes allowed here; bind values instead of writing them out`,
-      syntax: false,
-      noKeyspace: false,
+      rule: 'too_costly',
       position: limits.statementBytes,
       lexes: false,
     };
@@ -269,16 +286,20 @@ function refuse(session: Session, frame: Frame, text: string, why: Unanalysable)
   const target = to(session, frame);
   const caller = traceContextOf(customPayload(frame)) ?? session.caller;
   recordUnanalysable(session, text, why, caller);
-  if (why.noKeyspace) return reply(replies.invalid(target, why.reason));
-  if (why.syntax) return reply(replies.syntaxError(target, why.reason));
-  return reply(
-    replies.unauthorized(
-      target,
-      `cqlgate does not let through what it does not understand: ${why.reason}`,
-    ),
-  );
+  return reply(REFUSED[why.rule](target, why.reason));
 }
 
-function to(session: Session, frame: Frame): { version: number; streamId: number } {
+const REFUSED: Readonly<Record<RefusalRule, (target: To, reason: string) => Buffer>> = {
+  syntax: replies.syntaxError,
+  no_keyspace: replies.invalid,
+  too_costly: replies.invalid,
+  not_understood: (target, reason) =>
+    replies.unauthorized(
+      target,
+      `cqlgate does not let through what it does not understand: ${reason}`,
+    ),
+};
+
+function to(session: Session, frame: Frame): To {
   return { version: session.version, streamId: frame.streamId };
 }

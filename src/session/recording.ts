@@ -75,7 +75,7 @@ export function recordUnanalysable(
   caller: TraceContext | null,
 ): void {
   const redacted = why.lexes ? redactOnce(text, why) : UNREDACTED;
-  const rule = why.syntax ? 'syntax' : 'not_understood';
+  const { rule } = why;
   session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
   session.gate.telemetry?.refused(session, caller, rule);
   session.gate.refusals.refused(session, {

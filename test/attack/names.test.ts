@@ -56,7 +56,10 @@ describe('names in texts', () => {
     const found = analyse(text, 'ks');
     expect(isStatement(found)).toBe(false);
     // Cassandra takes them: it is no syntax error.
-    expect(found).toMatchObject({ syntax: false, reason: expect.stringContaining('U+0000') });
+    expect(found).toMatchObject({
+      rule: 'not_understood',
+      reason: expect.stringContaining('U+0000'),
+    });
   });
 
   it('may stand beside values that hold U+0000', () => {
@@ -101,7 +104,7 @@ describe('names in texts', () => {
     for (const keyspace of [NUL, '', 'null', 'undefined', '-']) {
       for (let i = 0; i < 3; i++) cache.get('SELECT * FROM t', keyspace);
       const found = cache.get('SELECT * FROM t', null);
-      expect(found).toMatchObject({ noKeyspace: true });
+      expect(found).toMatchObject({ rule: 'no_keyspace' });
       expect(cache.get('SELECT * FROM t', keyspace)).toMatchObject({
         tables: [{ keyspace, table: 't' }],
       });

@@ -195,7 +195,7 @@ describe('adversarial statements', () => {
     ['DROP SCHEMA x', 'write KEYSPACE'],
   ])('say where it comes from: %s', (text, reason) => {
     expect(analyse(text, 'cur')).toMatchObject({
-      syntax: true,
+      rule: 'syntax',
       reason: expect.stringContaining(reason) as string,
     });
   });

@@ -246,7 +246,7 @@ describe('needs', () => {
 
 describe('the analyser', () => {
   it('asks for a keyspace where a name has none', () => {
-    expect(analyse('SELECT * FROM t', null)).toMatchObject({ noKeyspace: true, syntax: false });
+    expect(analyse('SELECT * FROM t', null)).toMatchObject({ rule: 'no_keyspace' });
     expect(statement('SELECT * FROM t', 'ks')).toMatchObject({
       usesKeyspace: true,
       keyspace: 'ks',
@@ -389,7 +389,7 @@ describe('a text that names very much', () => {
   ])('is refused for its %s, as not understood', (what, text) => {
     expect(analyse(text, null)).toMatchObject({
       reason: expect.stringContaining(`different ${what}`) as string,
-      syntax: false,
+      rule: 'not_understood',
     });
   });
 

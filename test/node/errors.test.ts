@@ -195,6 +195,7 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
     ),
   not_understood: async () =>
     query("CREATE TABLE mistakes.u (k int PRIMARY KEY, v 'org.example.Evil')"),
+  too_costly: async () => query(`SELECT ${'('.repeat(24)}k${')'.repeat(24)} FROM mistakes.t`),
   syntax: async () => query('SELEKT 1'),
   no_keyspace: async () => query('SELECT * FROM t'),
   topology_query: async () => query('SELECT count(*) FROM system.local'),

@@ -55,7 +55,7 @@ export function compare(text: string, verdict: Verdict): Comparison {
     return { disagreement, verdict: 'refused', understood, kind };
   }
   if (!understood) {
-    const disagreement = found.syntax ? `refused as no CQL (${found.reason})` : null;
+    const disagreement = found.rule === 'syntax' ? `refused as no CQL (${found.reason})` : null;
     return { disagreement, verdict: 'accepted', understood, kind };
   }
   return { disagreement: difference(found, verdict), verdict: 'accepted', understood, kind };

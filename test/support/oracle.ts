@@ -22,6 +22,13 @@ export type Verdict =
   /** `SyntaxException` is a refusal; all others come from actions behind the grammar. */
   | { readonly error: string; readonly message: string };
 
+/** Cassandra's jars, as Java wants them named. */
+export async function classPath(): Promise<string> {
+  const dir = await jars();
+  const files = (await readdir(dir)).filter((name) => name.endsWith('.jar'));
+  return files.map((name) => path.join(dir, name)).join(path.delimiter);
+}
+
 export class CassandraParser {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: Interface;
@@ -35,11 +42,8 @@ export class CassandraParser {
   }
 
   static async start(): Promise<CassandraParser> {
-    const dir = await jars();
-    const files = (await readdir(dir)).filter((name) => name.endsWith('.jar'));
-    const classPath = files.map((name) => path.join(dir, name)).join(path.delimiter);
     const source = path.join(import.meta.dirname, 'oracle', 'CassandraParser.java');
-    return new CassandraParser(spawn('java', ['-Xmx600m', '-cp', classPath, source]));
+    return new CassandraParser(spawn('java', ['-Xmx600m', '-cp', await classPath(), source]));
   }
 
   async parse(texts: readonly string[]): Promise<Verdict[]> {

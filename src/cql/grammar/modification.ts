@@ -1,4 +1,5 @@
 // INSERT, UPDATE, DELETE and BATCH written as text.
+import { PARSING } from '../../limits.ts';
 import type { TableName } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
 import { comparison, contained, inValues, whereClause } from './select.ts';
@@ -49,7 +50,7 @@ function update(p: Parser): Modification {
   const table = p.table();
   using(p);
   p.expect('set');
-  commaList(p, assignment);
+  assignments(p);
   p.expect('where');
   whereClause(p);
   return { kind: 'UPDATE', table, lwt: conditions(p) };
@@ -104,37 +105,57 @@ function using(p: Parser): void {
   } while (p.accept('and'));
 }
 
-/** `c = term`, `c = c + term`, `c = term + c`, `c += term`, `c[term] = term`, `c.f = term`. */
-function assignment(p: Parser): void {
+/** Cassandra compares each with all before it. */
+function assignments(p: Parser): void {
+  let all = 0;
+  let plain = 0;
+  do {
+    all++;
+    if (assignment(p)) plain++;
+  } while (p.accept(','));
+  p.charge(
+    all * all * PARSING.assignmentUs + plain * plain * PARSING.plainAssignmentUs,
+    ASSIGNMENTS,
+  );
+}
+
+const ASSIGNMENTS =
+  'the time for an UPDATE grows with the square of what it sets; set fewer columns or elements in one UPDATE';
+
+/**
+ * True where it can't come again for the same column or field.
+ * `c = term`, `c = c + term`, `c = term + c`, `c += term`, `c[term] = term`, `c.f = term`. */
+function assignment(p: Parser): boolean {
   const target = p.index;
   p.skipColumn();
   if (p.accept('[')) {
     term(p);
     p.expectAll(']', '=');
     term(p);
-    return;
+    return false;
   }
   if (p.accept('.')) {
     p.skipName('a field');
     p.expect('=');
     term(p);
-    return;
+    return true;
   }
   if (p.accept('+=') || p.accept('-=')) {
     term(p);
-    return;
+    return false;
   }
   p.expect('=');
   if (!isPlainColumn(p, p.index)) {
     termBeforeColumn(p);
     if (p.accept('+')) sameColumn(p, target);
-    return;
+    return true;
   }
   sameColumn(p, target);
   // `c = c -1`: the lexer made the minus part of the number.
-  if (p.acceptKind(Kind.INTEGER)) return;
+  if (p.acceptKind(Kind.INTEGER)) return false;
   if (!p.accept('+')) p.expect('-');
   term(p);
+  return false;
 }
 
 /** The column again that is set: Cassandra knows no other. */

@@ -3,22 +3,21 @@
 // analyse().
 import { compoundKey } from '../../compound-key.ts';
 import { CQL } from '../../limits.ts';
+import { allowedUs } from '../cost.ts';
 import { isName, Kind, nameOf, NUL_IN_NAME, type Tokens } from '../lexer.ts';
+import type { RefusalRule } from '../statement.ts';
 
-/** Why a text is refused. `syntax`: Cassandra would not parse it either. */
 export class Refusal extends Error {
   readonly position: number;
-  readonly syntax: boolean;
-  readonly noKeyspace: boolean;
-  constructor(reason: string, position: number, syntax = true, noKeyspace = false) {
+  readonly rule: RefusalRule;
+  constructor(reason: string, position: number, rule: RefusalRule = 'syntax') {
     // A refusal is an answer, not a fault: its stack is nobody's business and costs more than all else.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(reason);
     Error.stackTraceLimit = stackTraceLimit;
     this.position = position;
-    this.syntax = syntax;
-    this.noKeyspace = noKeyspace;
+    this.rule = rule;
   }
 }
 
@@ -60,6 +59,8 @@ export class Parser {
   readonly sessionKeyspace: string | null;
   #at = 0;
   #depth = 0;
+  #costUs = 0;
+  readonly #allowedUs: number;
   #lastCall: Call | null = null;
   #callBefore: Call | null = null;
   #lastType: Name | null = null;
@@ -83,6 +84,12 @@ export class Parser {
     this.text = text;
     this.#tokens = tokens;
     this.sessionKeyspace = sessionKeyspace;
+    this.#allowedUs = allowedUs(text.length);
+  }
+
+  /** What the text costs the node that parses it, as far as it was parsed here: an estimate. */
+  get costUs(): number {
+    return this.#costUs;
   }
 
   get index(): number {
@@ -307,7 +314,7 @@ export class Parser {
   /** Before a production that may nest: too deep a nesting is refused, not a stack overflow. */
   enter(): void {
     if (++this.#depth > CQL.nestingDepth) {
-      throw new Refusal(`nested deeper than ${CQL.nestingDepth} levels`, this.position, false);
+      throw this.tooCostly(`it nests deeper than ${CQL.nestingDepth} levels; nest it less deep`);
     }
   }
 
@@ -330,7 +337,23 @@ export class Parser {
 
   /** A text that Cassandra may well take. */
   notUnderstood(reason: string): Refusal {
-    return new Refusal(reason, this.position, false);
+    return new Refusal(reason, this.position, 'not_understood');
+  }
+
+  /** A text that Cassandra would take, and that would keep a thread of it busy for too long. */
+  tooCostly(reason: string): Refusal {
+    return new Refusal(`this would cost a node too much: ${reason}`, this.position, 'too_costly');
+  }
+
+  /** Adds to what the text costs; `what` is the sentence for the user if that is too much. */
+  charge(us: number, what: string): void {
+    this.#costUs += us;
+    if (this.#costUs > this.#allowedUs) throw this.tooCostly(what);
+  }
+
+  /** What was charged since `before` comes `times` as often as it was counted. */
+  repeat(before: number, times: number, what: string): void {
+    this.charge((this.#costUs - before) * (times - 1), what);
   }
 
   defaultKeyspace(): string {
@@ -338,8 +361,7 @@ export class Parser {
       throw new Refusal(
         'No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename',
         this.position,
-        false,
-        true,
+        'no_keyspace',
       );
     }
     this.usesKeyspace = true;

@@ -1,5 +1,6 @@
 // SELECT: selectors, WHERE, GROUP BY, ORDER BY, limits. Columns whose values are read, and those that
 // conditions compare, are noted for masks.
+import { PARSING } from '../../limits.ts';
 import type { TableName } from '../statement.ts';
 import { isConstant, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
@@ -16,9 +17,17 @@ import { nativeType, type, typeEnd } from './types.ts';
 
 export function select(p: Parser): TableName {
   p.expect('select');
-  if (p.is('json') && isFollowedBySelector(p)) p.advance();
-  if (p.is('distinct') && isFollowedBySelector(p)) p.advance();
+  // Cassandra looks ahead over the whole selection for each of these words.
+  const start = p.index;
+  const before = p.costUs;
+  let times = 1;
+  for (const word of ['json', 'distinct']) {
+    if (!p.is(word) || !isFollowedBySelector(p)) continue;
+    p.advance();
+    times *= 2;
+  }
   selectors(p);
+  if (times > 1) readAgain(p, start, before, times);
   p.expect('from');
   const table = p.table();
   if (p.accept('where')) whereClause(p);
@@ -63,6 +72,16 @@ function isSliceAt(p: Parser, open: number): boolean {
   return false;
 }
 
+/** The tokens since `start` are read `times` times instead of once, and what was charged since `before`. */
+function readAgain(p: Parser, start: number, before: number, times: number): void {
+  p.repeat(before, times, SELECTION);
+  p.charge((p.index - start) * (times - 1) * PARSING.tokenUs, SELECTION);
+}
+
+const SELECTION =
+  'the time for a selection doubles with each level of its nesting; nest it less deep, or select the ' +
+  'columns and compute in the client';
+
 /** `*`, or selectors with their aliases. */
 export function selectors(p: Parser): void {
   if (p.accept('*')) {
@@ -77,6 +96,7 @@ function aliased(p: Parser): void {
   if (p.isNameAt(p.index) && (p.isNext(',') || p.isNext('from'))) {
     p.readColumn(p.index);
     p.advance();
+    p.charge(PARSING.tokenUs, SELECTION);
     return;
   }
   selector(p);
@@ -99,20 +119,26 @@ function selectorProduct(p: Parser): void {
 function selectorGroup(p: Parser): void {
   if (isConstant(p.kind) && !p.isNext('.') && !p.isNext('[')) {
     p.advance();
+    p.charge(PARSING.tokenUs, SELECTION);
     return;
   }
   p.enter();
   if (p.accept('-')) {
     selectorGroup(p);
   } else {
+    // Cassandra looks ahead for a field or an element behind it, and reads it again in either case.
+    const start = p.index;
+    const before = p.costUs;
     plainSelector(p);
     modifiers(p);
+    readAgain(p, start, before, 2);
   }
   p.leave();
 }
 
 /** Fields, elements and slices of what was selected. */
 function modifiers(p: Parser): void {
+  let levels = 0;
   for (;;) {
     if (p.accept('.')) p.skipName('a field');
     else if (p.accept('[')) {
@@ -120,21 +146,29 @@ function modifiers(p: Parser): void {
       term(p);
       if (!isOpen && p.accept('..') && !p.is(']')) term(p);
       p.expect(']');
-    } else return;
+    } else break;
     p.modifiedUpTo = p.index;
+    // Each is a level to Cassandra.
+    p.enter();
+    levels++;
   }
+  for (; levels > 0; levels--) p.leave();
 }
 
 function plainSelector(p: Parser): void {
   if (p.is('(')) {
     const end = typeEnd(p, p.index + 1);
     if (end > 0 && p.isAt(end, ')') && startsTerm(p, end + 1)) {
+      // Cassandra looks ahead for a type hint, too.
+      const start = p.index;
+      const before = p.costUs;
       p.expect('(');
       type(p);
       p.expect(')');
       p.enter();
       plainSelector(p);
       p.leave();
+      readAgain(p, start, before, 2);
       return;
     }
     p.expect('(');

@@ -1,5 +1,6 @@
 // Terms: constants, bind markers, collections, tuples, casts and function calls, which may stand in
 // nearly every place of a statement.
+import { PARSING } from '../../limits.ts';
 import { isConstant, isName, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
 import { nativeType, type, typeEnd } from './types.ts';
@@ -30,14 +31,28 @@ export function termBeforeColumn(p: Parser): void {
 }
 
 function sum(p: Parser, mayEndInColumn: boolean): void {
+  const before = p.costUs;
   product(p);
   if (!p.isOperator()) return;
   while (p.is('+') || p.is('-')) {
     if (mayEndInColumn && p.is('+') && isPlainColumn(p, p.index + 1)) return;
     p.advance();
     product(p);
+    operated(p, before);
   }
 }
+
+/**
+ * Behind an operator and its operands. To find the types Cassandra tries out what may stand on the left
+ * for each type that the operator takes, and the operators in there for each of theirs.
+ */
+function operated(p: Parser, before: number): void {
+  p.charge(PARSING.operatorUs, OPERATORS);
+  p.repeat(before, PARSING.operatorFactor, OPERATORS);
+}
+
+const OPERATORS =
+  'the time for a term multiplies with each operator in it; compute the value in the client and bind it';
 
 /** A column name that is not the begin of a function call or a cast. */
 export function isPlainColumn(p: Parser, index: number): boolean {
@@ -46,9 +61,13 @@ export function isPlainColumn(p: Parser, index: number): boolean {
 }
 
 function product(p: Parser): void {
+  const before = p.costUs;
   group(p);
   if (!p.isOperator()) return;
-  while (p.accept('*') || p.accept('/') || p.accept('%')) group(p);
+  while (p.accept('*') || p.accept('/') || p.accept('%')) {
+    group(p);
+    operated(p, before);
+  }
 }
 
 function group(p: Parser): void {
@@ -112,12 +131,15 @@ export function tuple(p: Parser): void {
 function braces(p: Parser): void {
   if (p.accept('}')) return;
   if (p.isNameAt(p.index) && p.isNext(':')) {
+    let fields = 0;
     do {
       p.skipName('a field');
       p.expect(':');
       term(p);
+      fields++;
     } while (p.accept(','));
     p.expect('}');
+    p.charge(fields * fields * PARSING.fieldUs, FIELDS);
     return;
   }
   term(p);
@@ -131,6 +153,8 @@ function braces(p: Parser): void {
   }
   p.expect('}');
 }
+
+const FIELDS = 'the literal of a user type has too many fields; bind the value';
 
 /** What can follow the `)` of a cast or a type hint; an operator there makes it a tuple of one. */
 export function startsTerm(p: Parser, index: number): boolean {

@@ -1,7 +1,7 @@
 // Types of columns, fields, arguments and casts. User-defined ones are noted with their keyspace.
 import { isTypeName, Kind } from '../lexer.ts';
 import { NATIVE_TYPES, RESERVED_TYPE_NAMES, type Collection, type CqlType } from '../type.ts';
-import { Refusal, type Parser } from './parser.ts';
+import type { Parser } from './parser.ts';
 
 /** Words that are a type only before `<`, with how many types they hold (Infinity: any number). */
 const GENERIC_TYPES: ReadonlyMap<string, number> = new Map([
@@ -28,11 +28,7 @@ export function type(p: Parser): CqlType {
 function composedType(p: Parser): CqlType {
   if (p.kind === Kind.STRING) {
     // It names Java classes, and user types by hex inside the string: nobody needs it by CQL.
-    throw new Refusal(
-      'types written as a string (Java class names) are not let through',
-      p.position,
-      false,
-    );
+    throw p.notUnderstood('types written as a string (Java class names) are not let through');
   }
   const word = p.wordAt(p.index);
   if (p.isNext('<')) {

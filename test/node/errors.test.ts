@@ -49,6 +49,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>>
   revoked: ['test/node/session-life.test.ts', 'at one gate ends sessions at another'],
   session_revoked: ['test/node/session-life.test.ts', 'at one gate ends sessions at another'],
   session_too_long: ['test/node/session-life.test.ts', 'lasts no longer than its role says'],
+  time_out_of_range: ['test/attack/times.test.ts', 'between 1970'],
   token_kind: ['test/identity/issuers.test.ts', 'refuses an access token of the org server'],
   internal: ['src/session/handle-handshake.ts', "'internal'"],
   internal_error: ['test/attack/internal-errors.test.ts', 'internal error of cqlgate'],

@@ -2,7 +2,7 @@
 // is enough. Cassandra holds logins to that; behind a superuser's login the gate does.
 import type { Statement, StatementKind } from '../cql/statement.ts';
 import type { Denial } from './decide.ts';
-import type { Role } from './role.ts';
+import type { Authority } from './policy.ts';
 
 /** The role that is dropped, changed, granted or revoked, or given an identity; it stands first in `roles`. */
 const OF_A_ROLE: ReadonlySet<StatementKind> = new Set<StatementKind>([
@@ -27,8 +27,28 @@ export function superuserTargetOf(statement: Statement): SuperuserTarget | null 
   return role !== undefined && OF_A_ROLE.has(kind) ? { role } : null;
 }
 
-/** For a target that is a superuser, has been granted one, or of which that is not known. */
-export function superuserDenial(role: Role, { kind }: Statement): Denial {
+/** What the cluster said of a target. */
+export interface TargetFacts {
+  /** It is a superuser or has been granted one, or that is not known. */
+  readonly mayBeSuperuser: boolean;
+  /** The role that an identity logs in as; null where there is none, or it is not known. */
+  readonly roleOfIdentity: string | null;
+}
+
+/** null: nothing stands in the way. */
+export function targetDenial(
+  { role, policy }: Pick<Authority, 'role' | 'policy'>,
+  { kind }: Statement,
+  { mayBeSuperuser, roleOfIdentity }: TargetFacts,
+): Denial | null {
+  if (roleOfIdentity !== null && policy.isOwnLogin(roleOfIdentity)) {
+    return {
+      reason: 'own_login',
+      message: `${kind} is refused whatever is granted: the gate itself logs in as the role of that identity. Change it at the cluster.`,
+      missing: [],
+    };
+  }
+  if (!mayBeSuperuser || role.capabilities.has('superuser')) return null;
   return {
     reason: 'capability_missing',
     message: `Role ${role.name} may not use ${kind} here: it needs the capability 'superuser', for the role that it is about is a superuser, or may be one. If it should, ask for it in the policy of cqlgate.`,

@@ -4,6 +4,7 @@ import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
+import type { TargetFacts } from '../policy/superuser-targets.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import {
@@ -108,8 +109,8 @@ export class Exchange implements ClientRequest, Want {
   isDone = false;
   /** What the look-up of its commit ended with, where one was asked for. */
   commitLookUp: LookUp | null = null;
-  /** Whether it is about a superuser, so far as the cluster was asked for that. */
-  needsSuperuser: boolean | null = null;
+  /** What the cluster said of the role that it is about, where it was asked. */
+  target: TargetFacts | null = null;
   /** Its turn to change the schema. */
   ticket: LaneTicket | null = null;
   /** Id of the write-ahead decision record, once it is on disk. */

@@ -4,9 +4,10 @@
 import type { Denial } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
 import {
-  superuserDenial,
   superuserTargetOf,
+  targetDenial,
   type SuperuserTarget,
+  type TargetFacts,
 } from '../policy/superuser-targets.ts';
 import { UPSTREAM } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
@@ -20,29 +21,29 @@ import type { Session } from './session.ts';
 /** null: nothing stands in the way. A promise: the cluster is being asked, come back when it resolves. */
 export function superuserAsked(
   exchange: Exchange,
-  { role }: Authority,
+  authority: Authority,
 ): Promise<void> | Denial | null {
   const { statement } = exchange.request;
   const target = superuserTargetOf(statement);
-  if (target === null || role.capabilities.has('superuser')) return null;
-  if (exchange.needsSuperuser === null) return ask(exchange, target);
-  return exchange.needsSuperuser ? superuserDenial(role, statement) : null;
+  if (target === null) return null;
+  if ('role' in target && authority.role.capabilities.has('superuser')) return null;
+  if (exchange.target === null) return ask(exchange, target);
+  return targetDenial(authority, statement, exchange.target);
 }
 
+/** Not known is not allowed. */
+const UNKNOWN: TargetFacts = { mayBeSuperuser: true, roleOfIdentity: null };
+const NOBODY: TargetFacts = { mayBeSuperuser: false, roleOfIdentity: null };
+
 async function ask(exchange: Exchange, target: SuperuserTarget): Promise<void> {
-  try {
-    exchange.needsSuperuser = await isForSuperusers(exchange.session, target);
-  } catch {
-    // Not known is not allowed.
-    exchange.needsSuperuser = true;
-  }
+  exchange.target = await factsOf(exchange.session, target).catch(() => UNKNOWN);
 }
 
 /** Only behind a superuser's login: others Cassandra itself keeps from it. */
-async function isForSuperusers(session: Session, target: SuperuserTarget): Promise<boolean> {
+async function factsOf(session: Session, target: SuperuserTarget): Promise<TargetFacts> {
   const route = session.route();
   const { login } = route;
-  if (login.open) return true;
+  if (login.open) return UNKNOWN;
   const connection = route.pick(ANYWHERE) ?? (await route.whenAvailable(ANYWHERE));
   const { version } = session;
   const asking: Asking = {
@@ -54,7 +55,11 @@ async function isForSuperusers(session: Session, target: SuperuserTarget): Promi
         UPSTREAM.controlTimeoutMs,
       ),
   };
-  if (!(await isSuperuser(asking, login.username))) return false;
-  const role = 'role' in target ? target.role : await roleOfIdentity(asking, target.identity);
-  return role !== null && (await isSuperuser(asking, role));
+  if (!(await isSuperuser(asking, login.username))) return NOBODY;
+  if ('role' in target) {
+    return { mayBeSuperuser: await isSuperuser(asking, target.role), roleOfIdentity: null };
+  }
+  const role = await roleOfIdentity(asking, target.identity);
+  if (role === null) return NOBODY;
+  return { mayBeSuperuser: await isSuperuser(asking, role), roleOfIdentity: role };
 }

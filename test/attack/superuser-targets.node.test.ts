@@ -19,6 +19,8 @@ const SETUP = [
   'GRANT st_between TO st_heir',
   "ADD IDENTITY 'st super identity' TO ROLE 'st_super'",
   "ADD IDENTITY 'st heir identity' TO ROLE 'st_heir'",
+  // The gate's own login.
+  "ADD IDENTITY 'st own identity' TO ROLE 'cassandra'",
 ];
 const DROPPED = ['st_super', 'st_between', 'st_heir', 'st_plain', 'st_other'];
 
@@ -84,7 +86,7 @@ describe.skipIf(noNode)('a role that is a superuser', () => {
 
   afterAll(async () => {
     for (const role of DROPPED) await superuser?.execute(`DROP ROLE IF EXISTS ${role}`);
-    for (const one of ['super', 'heir']) {
+    for (const one of ['super', 'heir', 'own']) {
       await superuser?.execute(`DROP IDENTITY IF EXISTS 'st ${one} identity'`);
     }
     await superuser?.shutdown();
@@ -131,6 +133,16 @@ describe.skipIf(noNode)('a role that is a superuser', () => {
     await expect
       .poll(async () => errorOf(await keeper.query(change))?.code, { timeout: 10_000 })
       .toBe(CqlErrorCode.UNAUTHORIZED);
+  });
+
+  it("is not parted from an identity where it is the gate's own login", async () => {
+    const mighty = await RawClient.login(gate.port, 'mighty', gate.issuer.mint());
+    for (const who of [keeper, mighty]) {
+      const error = errorOf(await who.query("DROP IDENTITY 'st own identity'"));
+      expect(error?.code).toBe(CqlErrorCode.UNAUTHORIZED);
+      expect(error?.message).toContain('the gate itself logs in');
+    }
+    mighty.close();
   });
 
   it('is dropped by a role with the capability', async () => {

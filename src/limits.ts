@@ -165,8 +165,8 @@ export const MEMORY = {
   rateGraceMs: 10_000,
   /** Answers below it, and whoever was faster before, may for this long. */
   rateCapMs: 60_000,
-  /** A principal, its place in the map of verified tokens, and what a role's decisions keep of a statement. */
-  keptBytes: 512,
+  /** Of a principal beside its claims; of a statement its hash, its fingerprint and a Permit. */
+  keptBytes: 256,
 } as const;
 
 export const COMPRESSION = {
@@ -258,6 +258,8 @@ export const CQL = {
   namesPerText: 1024,
   /** Longer texts are not kept, and analysed in a thread of their own. */
   cachedTextLength: 16 * KIB,
+  /** What one text may take of the cache, with all that was found in it. */
+  cachedStatementBytes: 256 * KIB,
   /** Hashes of texts that came once: 256 KiB. A text is kept when it comes again before so many others. */
   textsSeen: 65_536,
   /** Heap of that thread: the tokens of the longest text take a tenth of it. */
@@ -301,6 +303,8 @@ export const TOKENS = {
   checksUnderWay: 512,
   /** Tokens whose verification is remembered until they expire. */
   verifiedKept: 10_000,
+  /** What their claims may hold together. */
+  verifiedBytes: 32 * MIB,
   /** Hashes of tokens that were good before a restart or a change of keys: 10 MiB of them. */
   seenBeforeKept: 100_000,
   /** Longest grace of a role, and how long an expired token is remembered as one that was good here. */

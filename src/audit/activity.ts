@@ -4,6 +4,8 @@
 import type { Statement } from '../cql/statement.ts';
 import { guarded } from '../guard.ts';
 import { ACTIVITY } from '../limits.ts';
+import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { isoTime } from '../wall-clock.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 
@@ -28,6 +30,8 @@ interface Count {
 
 /** Of a session. Texts that differ in their values only are counted as one; the first one is recorded. */
 class Counts {
+  /** What its entries hold. */
+  bytes = 0;
   readonly byShape = new Map<string | Statement, Count>();
   /** The same, for statements that come again as they are. */
   readonly byStatement = new Map<Statement, Count>();
@@ -37,9 +41,11 @@ export class ActivityLog<Source = never> {
   readonly #audit: AuditLog;
   readonly #source: ActivitySource<Source>;
   readonly #sessions = new Map<object, Counts>();
+  readonly #account: Account;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(audit: AuditLog, source: ActivitySource<Source>) {
+  constructor(audit: AuditLog, source: ActivitySource<Source>, account: Account = UNCOUNTED) {
+    this.#account = account;
     this.#audit = audit;
     this.#source = source;
     this.#timer = setInterval(
@@ -67,6 +73,9 @@ export class ActivityLog<Source = never> {
         counts = new Counts();
       }
       const entry = this.#source.describe(source, statement, index);
+      const bytes = footprintOf(entry) + 2 * MAP_ENTRY_BYTES;
+      counts.bytes += bytes;
+      this.#account.add(bytes);
       count = { count: 0, errors: 0, sinceMs: Date.now(), entry };
       counts.byShape.set(shape, count);
     }
@@ -81,6 +90,7 @@ export class ActivityLog<Source = never> {
     const counts = this.#sessions.get(session);
     if (counts === undefined) return;
     this.#sessions.delete(session);
+    this.#account.add(-counts.bytes);
     for (const { count, errors, sinceMs, entry } of counts.byShape.values()) {
       this.#audit.append({ ...entry, count, errors, since: isoTime(sinceMs) });
     }

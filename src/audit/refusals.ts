@@ -2,6 +2,8 @@
 // counted. Someone who may do nothing must not fill the disk, and with it stop everyone's changes.
 import { guarded } from '../guard.ts';
 import { REFUSALS } from '../limits.ts';
+import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { isoTime } from '../wall-clock.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 
@@ -11,14 +13,18 @@ interface Scope {
   counted: number;
   sinceMs: number;
   last: AuditEntry | null;
+  bytes: number;
 }
 
 export class RefusalLog {
   readonly #audit: AuditLog;
   readonly #scopes = new Map<unknown, Scope>();
   readonly #timer: NodeJS.Timeout;
+  readonly #account: Account;
+  #bytes = 0;
 
-  constructor(audit: AuditLog) {
+  constructor(audit: AuditLog, account: Account = UNCOUNTED) {
+    this.#account = account;
     this.#audit = audit;
     this.#timer = setInterval(
       guarded('audit', () => this.flush()),
@@ -44,6 +50,7 @@ export class RefusalLog {
       this.#audit.append({ ...last, count: counted, since: isoTime(sinceMs) });
     }
     this.#scopes.clear();
+    this.#charge(-this.#bytes);
   }
 
   close(): void {
@@ -55,8 +62,9 @@ export class RefusalLog {
     let scope = this.#scopes.get(key);
     if (scope === undefined) {
       if (this.#scopes.size >= REFUSALS.scopes) this.flush();
-      scope = { recorded: 0, counted: 0, sinceMs: Date.now(), last: null };
+      scope = { recorded: 0, counted: 0, sinceMs: Date.now(), last: null, bytes: 0 };
       this.#scopes.set(key, scope);
+      this.#charge(MAP_ENTRY_BYTES + footprintOf(scope));
     }
     if (scope.recorded < REFUSALS.singlyPerScope) {
       scope.recorded++;
@@ -65,5 +73,13 @@ export class RefusalLog {
     }
     scope.counted++;
     scope.last = entry;
+    const bytes = footprintOf(entry);
+    this.#charge(bytes - scope.bytes);
+    scope.bytes = bytes;
+  }
+
+  #charge(bytes: number): void {
+    this.#bytes += bytes;
+    this.#account.add(bytes);
   }
 }

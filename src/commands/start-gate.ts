@@ -84,8 +84,8 @@ export async function startGate(
       log.error({ err: error }, 'the ledger cannot be written');
     },
   });
-  const activity = new ActivityLog<Exchange>(ledger, activitySource);
-  const refusals = new RefusalLog(ledger);
+  const activity = new ActivityLog<Exchange>(ledger, activitySource, memory.heapKind('activity'));
+  const refusals = new RefusalLog(ledger, memory.heapKind('refusals'));
   let listener: Listener | null = null;
   let whole: Whole | null = null;
   const certificates = gateTls(loaded, metrics, log);
@@ -123,12 +123,16 @@ export async function startGate(
   const gate: Gate = {
     cluster,
     lane: ddlLane(cluster, limits, team, metrics, log),
-    statements: new StatementCache({ maxBytes: limits.statementCacheBytes }),
+    statements: new StatementCache({
+      maxBytes: limits.statementCacheBytes,
+      account: memory.heapKind('statements'),
+    }),
     analyst,
     audit: ledger,
     activity,
     refusals,
     verifier: new TokenVerifier({
+      account: memory.heapKind('tokens'),
       issuers: loaded.issuers,
       onVerified: (tokenSha256) => {
         // Only a grace asks whether a token was seen before.
@@ -161,6 +165,11 @@ export async function startGate(
     policy,
     memory,
   };
+  memory.register({ name: 'statements', evict: () => gate.statements.evict() });
+  memory.register({ name: 'prepared', evict: () => cluster.prepared.evict() });
+  memory.register({ name: 'tokens', evict: () => gate.verifier.evict() });
+  memory.register({ name: 'activity', evict: () => activity.flush() });
+  memory.register({ name: 'refusals', evict: () => refusals.flush() });
   const feed = revocationFeed(gate);
   for (const dir of await ledgerFolders(loaded.auditDir)) {
     gate.verifier.sawBefore(await pastLogins(dir, Date.now() - policy.longestGraceMs));

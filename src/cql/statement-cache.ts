@@ -1,16 +1,17 @@
 // Statements by text and keyspace, so that the same text is analysed once. Statements are kept,
 // decisions never: a new policy needs no cache emptied.
-import { CQL } from '../limits.ts';
+import { CQL, LEDGER, MEMORY } from '../limits.ts';
+import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
 import { analyse } from './analyse.ts';
 import type { Statement, Unanalysable } from './statement.ts';
 
-/** A statement's objects, estimated high. */
-const ENTRY_BYTES = 2048;
 /** By keyspace, and by text; no keyspace is `null`, which no client can send as a name. */
 type Kept = Map<string | null, Map<string, Statement | Unanalysable>>;
 
 export class StatementCache {
   readonly #maxBytes: number;
+  readonly #account: Account;
   /**
    * Hashes of texts that came lately, each at the place that it gives itself. Only what comes again is kept:
    * a job that writes its values into its texts sends each of them once, and hundred thousands of them on
@@ -21,9 +22,24 @@ export class StatementCache {
   #young: Kept = new Map();
   #old: Kept = new Map();
   #youngBytes = 0;
+  #oldBytes = 0;
 
-  constructor({ maxBytes }: { readonly maxBytes: number }) {
-    this.#maxBytes = maxBytes;
+  constructor(options: { readonly maxBytes: number; readonly account?: Account }) {
+    this.#maxBytes = options.maxBytes;
+    this.#account = options.account ?? UNCOUNTED;
+  }
+
+  get bytes(): number {
+    return this.#youngBytes + this.#oldBytes;
+  }
+
+  /** Lets the older half go. */
+  evict(): void {
+    this.#account.add(-this.#oldBytes);
+    this.#old = this.#young;
+    this.#oldBytes = this.#youngBytes;
+    this.#young = new Map();
+    this.#youngBytes = 0;
   }
 
   /** For texts up to `CQL.cachedTextLength`. */
@@ -51,13 +67,11 @@ export class StatementCache {
 
   /** Two generations instead of a list in order of use: a hit costs nothing but the look-up. */
   #keep(keyspace: string | null, text: string, result: Statement | Unanalysable): void {
+    const bytes = costOf(text, result);
+    // A short text may stand for very many objects: one that would take much of the room is not kept.
+    if (bytes > Math.min(CQL.cachedStatementBytes, this.#maxBytes / 4)) return;
     if ('kind' in result) result.isKept = true;
-    const bytes = ENTRY_BYTES + 2 * text.length;
-    if (2 * (this.#youngBytes + bytes) > this.#maxBytes) {
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#youngBytes = 0;
-    }
+    if (2 * (this.#youngBytes + bytes) > this.#maxBytes) this.evict();
     let texts = this.#young.get(keyspace);
     if (texts === undefined) {
       texts = new Map();
@@ -65,7 +79,17 @@ export class StatementCache {
     }
     texts.set(text, result);
     this.#youngBytes += bytes;
+    this.#account.add(bytes);
   }
+}
+
+/** What is kept of a text: what was found in it, and later the text as it is recorded (redact.ts). */
+function costOf(text: string, result: Statement | Unanalysable): number {
+  const textBytes = stringBytes(text);
+  const bytes = MAP_ENTRY_BYTES + textBytes + footprintOf(result);
+  return 'kind' in result
+    ? bytes + Math.min(textBytes, LEDGER.textBytes) + MEMORY.keptBytes
+    : bytes;
 }
 
 /** FNV-1a over code units; never 0, which is a place that nothing came to. */

@@ -3,7 +3,9 @@
 import { createHash } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
 import { AuthFault } from '../errors.ts';
-import { JWKS, TOKENS } from '../limits.ts';
+import { JWKS, MEMORY, TOKENS } from '../limits.ts';
+import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { footprintOf } from '../memory/footprint.ts';
 import { normalizeUuid } from './claims.ts';
 import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
 import { OutboundClient } from '../outbound/client.ts';
@@ -12,6 +14,8 @@ import { KeySet, type FoundKey } from './jwks.ts';
 import type { ClaimValue, Principal } from './principal.ts';
 
 export interface VerifierOptions {
+  /** What verified tokens hold is charged there. */
+  readonly account?: Account;
   readonly issuers: readonly IssuerConfig[];
   /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
   readonly onKeysFailed?: (issuerName: string, error: Error) => void;
@@ -36,6 +40,9 @@ export class TokenVerifier {
   /** Hashes of tokens that were good here, and whose signature has to be seen again. */
   readonly #seenBefore = new Set<string>();
   #checking = 0;
+  readonly #account: Account;
+  /** What the verified tokens hold. */
+  #verifiedBytes = 0;
   #refreshing: NodeJS.Timeout | null = null;
 
   constructor({
@@ -44,7 +51,9 @@ export class TokenVerifier {
     onKeysFailed = () => undefined,
     onKeysWithdrawn = () => undefined,
     onVerified = () => undefined,
+    account = UNCOUNTED,
   }: VerifierOptions) {
+    this.#account = account;
     this.#nowMs = nowMs;
     this.#onVerified = onVerified;
     this.#issuers = new Map(
@@ -116,7 +125,10 @@ export class TokenVerifier {
     const principal = this.#verified.get(hash);
     if (principal === undefined) return null;
     this.#verified.delete(hash);
-    if (isWithdrawn(principal)) return null;
+    if (isWithdrawn(principal)) {
+      this.#charge(-costOf(principal));
+      return null;
+    }
     this.#verified.set(hash, principal);
     return principal;
   }
@@ -263,11 +275,35 @@ export class TokenVerifier {
   }
 
   #keep(principal: Principal): void {
+    if (this.#verified.has(principal.tokenSha256)) return;
     this.#verified.set(principal.tokenSha256, principal);
-    if (this.#verified.size <= TOKENS.verifiedKept) return;
-    const oldest = this.#verified.keys().next();
-    if (oldest.done !== true) this.#verified.delete(oldest.value);
+    this.#charge(costOf(principal));
+    this.#shrink(TOKENS.verifiedKept, TOKENS.verifiedBytes);
   }
+
+  /** Lets half of the remembered tokens go; they are checked again when they come. */
+  evict(): void {
+    this.#shrink(this.#verified.size / 2, this.#verifiedBytes / 2);
+  }
+
+  /** The oldest go. */
+  #shrink(mostTokens: number, mostBytes: number): void {
+    for (const [hash, principal] of this.#verified) {
+      if (this.#verified.size <= mostTokens && this.#verifiedBytes <= mostBytes) return;
+      this.#verified.delete(hash);
+      this.#charge(-costOf(principal));
+    }
+  }
+
+  #charge(bytes: number): void {
+    this.#verifiedBytes += bytes;
+    this.#account.add(bytes);
+  }
+}
+
+/** A principal is its claims, mostly; an issuer decides how many. */
+function costOf({ claims }: Principal): number {
+  return MEMORY.keptBytes + footprintOf(claims);
 }
 
 /** The key behind it was taken back by its issuer since the token was verified. */

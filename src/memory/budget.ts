@@ -18,8 +18,17 @@ export const BUFFER_KINDS = ['unauthenticated', 'input', 'requests', 'output', '
 export type HeapKind = (typeof HEAP_KINDS)[number];
 export type BufferKind = (typeof BUFFER_KINDS)[number];
 
+/** What a cache or log tells of what it holds; the gate's is a Kind of its budget. */
+export interface Account {
+  /** Negative to give back. */
+  add(bytes: number): void;
+}
+
+/** For tests and commands that are no gate. */
+export const UNCOUNTED: Account = { add: () => undefined };
+
 /** What of one kind is held now. */
-export class Kind {
+export class Kind implements Account {
   readonly #store: Store;
   bytes = 0;
 
@@ -27,7 +36,6 @@ export class Kind {
     this.#store = store;
   }
 
-  /** Negative to give back. */
   add(bytes: number): void {
     this.bytes += bytes;
     const store = this.#store;

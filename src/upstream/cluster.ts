@@ -6,7 +6,7 @@ import { compoundKey } from '../compound-key.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Schema } from '../cql/statement.ts';
-import type { MemoryBudget } from '../memory/budget.ts';
+import { UNCOUNTED, type MemoryBudget } from '../memory/budget.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -100,7 +100,10 @@ export class Cluster implements ControlListener {
     this.#nodes = new Nodes(options.datacenters);
     this.#budget = new ConnectionBudget(options.poolConnections);
     this.#rights = new LoginRights(options.listener);
-    this.prepared = new PreparedRegistry({ maxBytes: options.preparedRegistryBytes });
+    this.prepared = new PreparedRegistry({
+      maxBytes: options.preparedRegistryBytes,
+      account: options.memory?.heapKind('prepared') ?? UNCOUNTED,
+    });
     this.#credentials = new Credentials({
       sources: options.logins,
       moveTo: async (login) => this.#moveTo(login),

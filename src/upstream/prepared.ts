@@ -3,6 +3,8 @@
 // questions: what does this id mean, and does this client still hold the metadata it reads by.
 import { compoundKey } from '../compound-key.ts';
 import type { Statement } from '../cql/statement.ts';
+import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
 import type { Prepared } from '../protocol/messages/result.ts';
 
 /** What a PREPARED result told the client, in one protocol version; compared byte by byte. */
@@ -64,19 +66,21 @@ export interface RepairPlace {
   readonly hasId: boolean;
 }
 
-/** Map overhead, objects and buffers' headers of one entry, estimated high. */
-const ENTRY_OVERHEAD_BYTES = 1024;
+/** Places in two maps, the sets of who was given it, and what is worked out of its statement later. */
+const ENTRY_OVERHEAD_BYTES = 2 * MAP_ENTRY_BYTES + 64;
 
 export class PreparedRegistry {
   readonly #maxBytes: number;
+  readonly #charged: Account;
   /** In order of use: the first is the next to go. */
   readonly #entries = new Map<string, Entry>();
   /** The same by the first bytes of the id: a number is made without a string for each request. */
   readonly #byHash = new Map<number, Entry>();
   #bytes = 0;
 
-  constructor(options: { maxBytes: number }) {
+  constructor(options: { readonly maxBytes: number; readonly account?: Account }) {
     this.#maxBytes = options.maxBytes;
+    this.#charged = options.account ?? UNCOUNTED;
   }
 
   get size(): number {
@@ -146,8 +150,13 @@ export class PreparedRegistry {
     entry.givenTo.add(client);
     entry.preparedBy.add(client);
     this.#account(entry);
-    this.#evict();
+    this.#evict(this.#maxBytes);
     return true;
+  }
+
+  /** Lets half of them go, those first that were not used. */
+  evict(): void {
+    this.#evict(this.#bytes / 2);
   }
 
   /** The result metadata as a PREPARED of this protocol version had it last; null where there was none. */
@@ -255,18 +264,19 @@ export class PreparedRegistry {
   }
 
   #account(entry: Entry): void {
-    let bytes = ENTRY_OVERHEAD_BYTES + 2 * entry.text.length;
-    for (const shape of entry.shapes.values()) {
-      bytes += shape.bindMetadata.length + shape.resultMetadata.length;
-    }
+    const { key, id, text, statement, bindNames, pkIndexes } = entry;
+    let bytes = ENTRY_OVERHEAD_BYTES + stringBytes(text);
+    bytes += footprintOf([key, id, statement, bindNames, pkIndexes]);
+    for (const shape of entry.shapes.values()) bytes += footprintOf(shape);
+    this.#charged.add(bytes - entry.bytes);
     this.#bytes += bytes - entry.bytes;
     entry.bytes = bytes;
   }
 
-  #evict(): void {
+  #evict(mostBytes: number): void {
     // A Map iterates over what is added on the way, so an entry with a second chance comes again.
     for (const entry of this.#entries.values()) {
-      if (this.#bytes <= this.#maxBytes || this.#entries.size === 1) return;
+      if (this.#bytes <= mostBytes || this.#entries.size === 1) return;
       if (entry.used) {
         entry.used = false;
         this.#entries.delete(entry.key);
@@ -277,6 +287,7 @@ export class PreparedRegistry {
 
   #drop(entry: Entry): void {
     this.#entries.delete(entry.key);
+    this.#charged.add(-entry.bytes);
     this.#bytes -= entry.bytes;
     this.#unhash(entry);
   }

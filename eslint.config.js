@@ -43,7 +43,7 @@ export default tseslint.config(
       // Short-lived commands: an error ends the command, and is its answer.
       'src/main.ts',
       'src/commands/{analyse,login,policy-suggest,provision}.ts',
-      'src/sidecar/**',
+      // Of the sidecar's own command; what its clients send is handled in src/sidecar.
       'src/commands/sidecar.ts',
     ],
     plugins: { cqlgate: { rules: { 'guarded-entries': guardedEntries } } },

@@ -26,6 +26,7 @@ export type FaultPlace =
   | 'sidecar'
   | 'process'
   | 'memory'
+  | 'queue'
   | 'flush';
 
 export type FaultReport = (place: FaultPlace, error: unknown) => void;

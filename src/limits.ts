@@ -264,6 +264,12 @@ export const CQL = {
   textsSeen: 65_536,
   /** Heap of that thread: the tokens of the longest text take a tenth of it. */
   workerHeapMib: 256,
+  /** Requests with long texts that wait for that thread; sessions wait for one each. */
+  analysesWaiting: 1024,
+  /** Drivers give up a request after 10 to 12 s. */
+  analysisWaitMs: 10_000,
+  /** The texts of one request take 2 s at the most; so one that hangs delays others by less than they wait. */
+  analysisMs: 4_000,
 } as const;
 
 /**
@@ -301,6 +307,11 @@ export const TOKENS = {
   maxLength: 32 * KIB,
   /** Signature checks and key look-ups at once. */
   checksUnderWay: 512,
+  /** Of those, at most so many that need the keys of one issuer: it may be slow. */
+  checksPerIssuer: 256,
+  /** Further checks wait in a line that is fair by issuer and source, for so long: drivers give up a connection after 5 s. */
+  checksWaiting: 1024,
+  checkWaitMs: 4_000,
   /** Tokens whose verification is remembered until they expire. */
   verifiedKept: 10_000,
   /** What their claims may hold together. */
@@ -378,10 +389,12 @@ export const OUTBOUND = {
 export const VCS = {
   /** Pipeline runs whose answer is kept. */
   runsKept: 10_000,
-  /** Pipeline runs asked for at once, most of them waiting for their turn. */
-  runsUnderWay: 1024,
+  /** Pipeline runs that wait for their turn, in a line that is fair by role. */
+  runsWaiting: 1024,
   /** Requests to Bitbucket at once. */
   requestsAtOnce: 16,
+  /** Of those, at most so many of one role: one that asks for many runs leaves room. */
+  requestsPerRole: 12,
   /** From the first request for a run to the last repeat. */
   lookUpMs: 20_000,
   /** A login waits for the answer at most this long: drivers give up a connection after 5 s. */
@@ -600,7 +613,7 @@ export const LIMITS = {
     default: 256,
     unit: 'count',
     reason:
-      'Schema changes of one keyspace that may wait for their turn; further ones get OVERLOADED.',
+      'Schema changes of one keyspace that may wait for their turn; beyond it those of the role with the most get OVERLOADED.',
     isDivided: true,
   },
   ddlLaneWaitMs: {

@@ -27,7 +27,7 @@ export function adminControl(
       }
       checking++;
       try {
-        return await gate.verifier.verify(token);
+        return await gate.verifier.verify(token, 'admin port');
       } finally {
         checking--;
       }

@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
 import { AuthFault } from '../errors.ts';
+import { FairSlots, QueueFault } from '../fair-queue.ts';
+import { guarded, unattended } from '../guard.ts';
 import { JWKS, MEMORY, TOKENS } from '../limits.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf } from '../memory/footprint.ts';
@@ -39,7 +41,13 @@ export class TokenVerifier {
   readonly #verified = new Map<string, Principal>();
   /** Hashes of tokens that were good here, and whose signature has to be seen again. */
   readonly #seenBefore = new Set<string>();
-  #checking = 0;
+  /** By the issuer whose keys a token needs, since one may be slow, and within it by where tokens come from. */
+  readonly #checks = new FairSlots({
+    slots: TOKENS.checksUnderWay,
+    perKey: TOKENS.checksPerIssuer,
+    waiting: TOKENS.checksWaiting,
+    waitMs: TOKENS.checkWaitMs,
+  });
   readonly #account: Account;
   /** What the verified tokens hold. */
   #verifiedBytes = 0;
@@ -86,9 +94,10 @@ export class TokenVerifier {
 
   /** From here on keys are fetched anew in time, so that one that is withdrawn ends what rests on it. */
   keepKeysFresh(lookMs: number = JWKS.lookMs): void {
-    this.#refreshing ??= setInterval(() => {
-      for (const { keys } of this.#issuers.values()) void keys.keepFresh();
-    }, lookMs).unref();
+    const look = (): void => {
+      for (const { keys } of this.#issuers.values()) unattended('keys', keys.keepFresh());
+    };
+    this.#refreshing ??= setInterval(guarded('keys', look), lookMs).unref();
   }
 
   close(): void {
@@ -146,8 +155,8 @@ export class TokenVerifier {
    * For a login: as `verify`, but a token that was good here before it expired is one still, if a role
    * forgives that. Its signature is checked all the same.
    */
-  async verifyOrRecall(token: string): Promise<Principal> {
-    return this.recall(token) ?? this.#checked(token, true);
+  async verifyOrRecall(token: string, source = ''): Promise<Principal> {
+    return this.recall(token) ?? this.#checked(token, true, source);
   }
 
   /** How a user of this principal's issuer comes by a fresh token. */
@@ -156,11 +165,11 @@ export class TokenVerifier {
   }
 
   /** Rejects with AuthFault. */
-  async verify(token: string): Promise<Principal> {
-    return this.#checked(token, false);
+  async verify(token: string, source = ''): Promise<Principal> {
+    return this.#checked(token, false, source);
   }
 
-  async #checked(token: string, forgivesExpiry: boolean): Promise<Principal> {
+  async #checked(token: string, forgivesExpiry: boolean, source: string): Promise<Principal> {
     const known = this.verifyCached(token);
     if (known !== null) return known;
     if (token.length > TOKENS.maxLength) {
@@ -169,18 +178,22 @@ export class TokenVerifier {
         `The password has ${token.length} characters; a token has at most ${TOKENS.maxLength}. Send the OIDC token alone.`,
       );
     }
-    if (this.#checking >= TOKENS.checksUnderWay) {
-      throw new AuthFault('busy', 'cqlgate is checking too many tokens at once; connect again.');
-    }
-    this.#checking++;
     try {
-      return await this.#verify(token, forgivesExpiry && this.#seenBefore.has(sha256(token)));
-    } finally {
-      this.#checking--;
+      return await this.#verify(
+        token,
+        forgivesExpiry && this.#seenBefore.has(sha256(token)),
+        source,
+      );
+    } catch (error) {
+      if (!(error instanceof QueueFault)) throw error;
+      throw new AuthFault(
+        'busy',
+        `cqlgate is checking too many tokens at once (${error.message}); connect again.`,
+      );
     }
   }
 
-  async #verify(token: string, forgivesExpiry: boolean): Promise<Principal> {
+  async #verify(token: string, forgivesExpiry: boolean, source: string): Promise<Principal> {
     const { algorithm, kid } = headerOf(token);
     const unverified = claimsOf(token);
     const named = unverified['iss'];
@@ -200,8 +213,12 @@ export class TokenVerifier {
         `Tokens of ${issuer.name} must be signed with ${issuer.algorithms.join(' or ')}.`,
       );
     }
-    const { published, key } = await keyOf(keys, kid, algorithm, issuer);
-    const claims = await signedClaims(token, key, algorithm);
+    const turn = { key: issuer.name, owner: source };
+    const { published, claims } = await this.#checks.run(turn, async () => {
+      const found = await keyOf(keys, kid, algorithm, issuer);
+      const signed = await signedClaims(token, found.key, algorithm);
+      return { published: found.published, claims: signed };
+    });
     // It may have been taken back while the signature was checked.
     if (published.isWithdrawn) throw unknownKey(issuer);
     const expiresAtMs = this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);

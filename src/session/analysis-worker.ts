@@ -5,7 +5,7 @@ import { redact } from '../audit/redact.ts';
 import { analyse, isStatement } from '../cql/analyse.ts';
 import type { AnalysisJob, AnalysisResult } from './analyst.ts';
 
-parentPort?.on('message', ({ id, texts, keyspace }: AnalysisJob) => {
+parentPort?.on('message', ({ texts, keyspace }: AnalysisJob) => {
   const found = texts.map((text) => {
     const result = analyse(text, keyspace);
     const redacted =
@@ -14,5 +14,5 @@ parentPort?.on('message', ({ id, texts, keyspace }: AnalysisJob) => {
         : null;
     return { result, redacted };
   });
-  parentPort?.postMessage({ id, found } satisfies AnalysisResult);
+  parentPort?.postMessage({ found } satisfies AnalysisResult);
 });

@@ -1,20 +1,20 @@
-// Long texts are analysed in a worker thread, started when the first one comes. One session waits for
-// one job at a time, so that the queue is bounded by the sessions.
+// Long texts are analysed in a worker thread, started when the first one comes. It has the texts of one request
+// at a time, so that what kills it or takes too long is known and refused alone; the others wait in a line that
+// is fair by role.
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { rememberRedacted, type RedactedText } from '../audit/redact.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
+import { FairLine, QueueFault, type Turn } from '../fair-queue.ts';
 import { guarded } from '../guard.ts';
 import { CQL } from '../limits.ts';
 
 export interface AnalysisJob {
-  readonly id: number;
   readonly texts: readonly string[];
   readonly keyspace: string | null;
 }
 
 export interface AnalysisResult {
-  readonly id: number;
   readonly found: readonly {
     readonly result: Statement | Unanalysable;
     readonly redacted: RedactedText | null;
@@ -33,32 +33,75 @@ const SCRIPT = new URL(
 interface Pending {
   readonly job: AnalysisJob;
   readonly resolve: (analysed: Analysed) => void;
+  readonly reject: (fault: QueueFault) => void;
+  timer: NodeJS.Timeout | null;
+}
+
+export interface AnalystOptions {
+  readonly script?: URL;
+  /** For the texts of one request, once they are looked at. */
+  readonly jobMs?: number;
+  readonly waiting?: number;
 }
 
 export class Analyst {
+  readonly #script: URL;
+  readonly #jobMs: number;
   #worker: Worker | null = null;
-  #nextId = 0;
-  readonly #pending = new Map<number, Pending>();
+  readonly #line: FairLine<Pending>;
+  #atWork: Pending | null = null;
+  #closed = false;
 
-  async analyse(texts: readonly string[], keyspace: string | null): Promise<Analysed> {
-    const job = { id: this.#nextId++, texts, keyspace };
-    return new Promise((resolve) => {
-      this.#pending.set(job.id, { job, resolve });
-      this.#running().postMessage(job);
+  constructor(options: AnalystOptions = {}) {
+    this.#script = options.script ?? SCRIPT;
+    this.#jobMs = options.jobMs ?? CQL.analysisMs;
+    this.#line = new FairLine<Pending>(options.waiting ?? CQL.analysesWaiting, (pending) =>
+      refuse(pending, 'full'),
+    );
+  }
+
+  /** Rejects with QueueFault where the texts were not looked at. */
+  async analyse(texts: readonly string[], keyspace: string | null, turn: Turn): Promise<Analysed> {
+    return new Promise((resolve, reject) => {
+      const pending: Pending = { job: { texts, keyspace }, resolve, reject, timer: null };
+      const late = (): void => {
+        if (this.#line.delete(pending)) refuse(pending, 'late');
+      };
+      pending.timer = setTimeout(guarded('analyst', late), CQL.analysisWaitMs).unref();
+      if (this.#closed || !this.#line.add(pending, turn)) refuse(pending, 'full');
+      else this.#next();
     });
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    for (const pending of this.#line.drop(() => true)) refuse(pending, 'late');
     await this.#worker?.terminate();
+  }
+
+  #next(): void {
+    const pending = this.#line.first;
+    if (this.#atWork !== null || pending === null || this.#closed) return;
+    this.#line.served(pending);
+    this.#atWork = pending;
+    stopTimer(pending);
+    const worker = this.#running();
+    // One that does not come back ends with its thread; `#lost` refuses it.
+    const slow = (): void => void worker.terminate();
+    pending.timer = setTimeout(guarded('analyst', slow), this.#jobMs).unref();
+    worker.postMessage(pending.job);
   }
 
   #running(): Worker {
     if (this.#worker !== null) return this.#worker;
-    const worker = new Worker(SCRIPT, {
+    const worker = new Worker(this.#script, {
       resourceLimits: { maxOldGenerationSizeMb: CQL.workerHeapMib },
     });
     worker.unref();
-    const settle = (result: AnalysisResult): void => this.#settle(result);
+    const settle = (result: AnalysisResult): void => {
+      // Of a thread that was given up nothing is taken any more.
+      if (this.#worker === worker) this.#settle(result);
+    };
     worker.on(
       'message',
       guarded('analyst', settle, () => void worker.terminate()),
@@ -72,25 +115,41 @@ export class Analyst {
     return worker;
   }
 
-  #settle({ id, found }: AnalysisResult): void {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
+  #settle({ found }: AnalysisResult): void {
+    const pending = this.#atWork;
+    if (pending === null) return;
     const analysed = new Map<string, Statement | Unanalysable>();
     found.forEach(({ result, redacted }, i) => {
       if (redacted !== null) rememberRedacted(result, redacted);
-      analysed.set(pending?.job.texts[i] ?? '', result);
+      analysed.set(pending.job.texts[i] ?? '', result);
     });
-    pending?.resolve(analysed);
+    this.#ended(pending, analysed);
   }
 
-  /** A text that brings the worker down is refused, and the next one gets a new worker. */
+  /** Texts that bring the worker down, or take too long, are refused; the next ones get a new worker. */
   #lost(worker: Worker): void {
-    if (this.#worker === worker) this.#worker = null;
-    for (const [id, { job, resolve }] of this.#pending) {
-      this.#pending.delete(id);
-      resolve(new Map(job.texts.map((text) => [text, NOT_ANALYSED])));
-    }
+    if (this.#worker !== worker) return;
+    this.#worker = null;
+    const pending = this.#atWork;
+    if (pending === null) return;
+    this.#ended(pending, new Map(pending.job.texts.map((text) => [text, NOT_ANALYSED])));
   }
+
+  #ended(pending: Pending, analysed: Analysed): void {
+    this.#atWork = null;
+    stopTimer(pending);
+    pending.resolve(analysed);
+    this.#next();
+  }
+}
+
+function stopTimer({ timer }: Pending): void {
+  if (timer !== null) clearTimeout(timer);
+}
+
+function refuse(pending: Pending, why: 'full' | 'late'): void {
+  stopTimer(pending);
+  pending.reject(new QueueFault(why));
 }
 
 const NOT_ANALYSED: Unanalysable = {

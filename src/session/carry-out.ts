@@ -142,7 +142,7 @@ async function forConnection(exchange: Exchange, route: Route): Promise<Outcome>
       throw new UpstreamFault('busy', 'no connection became free in time');
     }
     const want = exchange.isUse ? { ...ANYWHERE, keyspace: request.statement.keyspace } : exchange;
-    exchange.offered = await route.whenAvailable(want, exchange.isUse);
+    exchange.offered = await route.whenAvailable(want, exchange.isUse, exchange.session.turn);
   } catch (error) {
     const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
     recordOutcome(exchange, 'unsent');

@@ -93,9 +93,9 @@ async function verify(
 ): Promise<Outcome> {
   try {
     const { gate } = session;
-    const principal = await gate.verifier.verifyOrRecall(password);
+    const principal = await gate.verifier.verifyOrRecall(password, session.source);
     const lookUp = gate.policy.asksForTarget(principal, username)
-      ? await gate.commits.lookUp(principal, VCS.loginWaitMs)
+      ? await gate.commits.lookUp(principal, VCS.loginWaitMs, session.turn)
       : null;
     return logIn(session, to, principal, username, lookUp);
   } catch (error) {

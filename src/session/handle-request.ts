@@ -13,11 +13,13 @@ import { decodeExecute } from '../protocol/messages/execute.ts';
 import { QueryFlag } from '../protocol/messages/parameters.ts';
 import { decodePrepare } from '../protocol/messages/prepare.ts';
 import { decodeQuery } from '../protocol/messages/query.ts';
+import { QueueFault } from '../fair-queue.ts';
 import { CQL } from '../limits.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
+import type { Analysed } from './analyst.ts';
 import { carryOut, foreignOf } from './carry-out.ts';
 import { Exchange, type BatchPart, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
@@ -239,19 +241,25 @@ function later(
 ): Outcome {
   const fit = texts.filter((text) => text.length <= session.gate.limits.statementBytes);
   const charge = session.charge(frame);
+  const handle = (analysed: Analysed): Outcome => {
+    session.analysed = analysed;
+    try {
+      return session.isClosed ? close(null, 'client gone') : handler(session, frame);
+    } catch (error) {
+      return failedRequest(session, frame, error);
+    } finally {
+      session.analysed = null;
+    }
+  };
+  const refuse = (error: unknown): Outcome => {
+    if (!(error instanceof QueueFault)) throw error;
+    const text = `long texts are analysed one after the other: ${error.message}. Nothing was executed`;
+    return reply(replies.overloaded(to(session, frame), text));
+  };
   const outcome = session.gate.analyst
-    .analyse(fit, keyspace ?? session.keyspace)
-    .then((analysed) => {
-      session.analysed = analysed;
-      try {
-        return session.isClosed ? close(null, 'client gone') : handler(session, frame);
-      } catch (error) {
-        return failedRequest(session, frame, error);
-      } finally {
-        session.analysed = null;
-        charge.release();
-      }
-    });
+    .analyse(fit, keyspace ?? session.keyspace, session.turn)
+    .then(handle, refuse)
+    .finally(() => charge.release());
   return wait(outcome, null, true);
 }
 

@@ -63,7 +63,7 @@ async function connectionIn(
   if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
   const route = exchange.session.route();
   const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true };
-  return route.pick(want) ?? (await route.whenAvailable(want));
+  return route.pick(want) ?? (await route.whenAvailable(want, false, exchange.session.turn));
 }
 
 function nodeOf({ session }: Exchange, { node }: Connection): ClusterNode | null {

@@ -36,7 +36,7 @@ async function lookUp(
   waitMs: number,
 ): Promise<void> {
   const { session } = exchange;
-  const found = await session.gate.commits.lookUp(principal, waitMs);
+  const found = await session.gate.commits.lookUp(principal, waitMs, session.turn);
   exchange.commitLookUp = found;
   if ('facts' in found) session.learned(found.facts);
 }

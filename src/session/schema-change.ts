@@ -31,7 +31,7 @@ export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Out
   const { gate } = session;
   const startedAtMs = performance.now();
   const keyspace = keyspaceOf(exchange.request.statement);
-  const entered = await gate.lane.enter(keyspace, mode, () => session.isClosed);
+  const entered = await gate.lane.enter(keyspace, mode, () => session.isClosed, session.turn);
   const waitedMs = performance.now() - startedAtMs;
   gate.metrics.histogram('ddl_lane_wait_seconds').observe(waitedMs / 1000);
   if (entered instanceof LaneTicket) {

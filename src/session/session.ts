@@ -4,6 +4,7 @@ import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
+import type { Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SESSION } from '../limits.ts';
 import type { AccountOwner, SessionAccount } from '../memory/budget.ts';
@@ -135,6 +136,15 @@ export class Session implements AccountOwner {
 
   get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** How it stands in lines that sessions share: by its role, before the login by where it comes from. */
+  get turn(): Turn {
+    return { key: this.#standing.role ?? this.source, owner: this };
+  }
+
+  get source(): string {
+    return this.#socket.remoteAddress ?? '';
   }
 
   get isLoggedIn(): boolean {

@@ -69,6 +69,11 @@ export class Standing {
     this.#client = { ...from, driver: null, driver_version: null, protocol: null };
   }
 
+  /** Name of its role; null before the login. */
+  get role(): string | null {
+    return this.#authority?.role.name ?? null;
+  }
+
   get isLoggedIn(): boolean {
     return this.#authority !== null;
   }

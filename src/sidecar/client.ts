@@ -4,6 +4,7 @@
 import type net from 'node:net';
 import { AuthFault, CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { decodePlain } from '../identity/sasl-plain.ts';
+import { guarded, unattended } from '../guard.ts';
 import { SIDECAR } from '../limits.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { encodeFrame, Frame } from '../protocol/frame.ts';
@@ -64,8 +65,14 @@ export class SidecarClient {
   /** Bytes pass both ways. */
   #joined = false;
   readonly #timer: NodeJS.Timeout;
-  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
-  readonly #onGateData = (chunk: Buffer): void => void this.#socket.write(chunk);
+  readonly #end = (): void => this.close();
+  readonly #onEnd = guarded('sidecar', this.#end);
+  readonly #onData = guarded('sidecar', (chunk: Buffer) => this.#read(chunk), this.#end);
+  readonly #onGateData = guarded(
+    'sidecar',
+    (chunk: Buffer) => void this.#socket.write(chunk),
+    this.#end,
+  );
 
   constructor(options: ClientOptions) {
     this.#settings = options;
@@ -76,9 +83,9 @@ export class SidecarClient {
       maxFrameBytes: SIDECAR.handshakeFrameBytes,
     });
     this.#socket.on('data', this.#onData);
-    this.#socket.on('error', () => this.close());
-    this.#socket.on('close', () => this.close());
-    this.#timer = setTimeout(() => this.close(), SIDECAR.handshakeMs);
+    this.#socket.on('error', this.#onEnd);
+    this.#socket.on('close', this.#onEnd);
+    this.#timer = setTimeout(this.#onEnd, SIDECAR.handshakeMs);
   }
 
   close(): void {
@@ -107,7 +114,7 @@ export class SidecarClient {
     else if (frame.opcode === Opcode.STARTUP && this.#expects === 'startup') this.#started(frame);
     else if (frame.opcode === Opcode.AUTH_RESPONSE && this.#expects === 'password') {
       this.#expects = 'nothing';
-      void this.#checkPassword(frame);
+      unattended('sidecar', this.#checkPassword(frame), this.#end);
     } else
       throw new ProtocolFault(`opcode ${frame.opcode} is not expected at this point of a login`);
   }
@@ -126,7 +133,7 @@ export class SidecarClient {
     this.#login = frame;
     if (this.#settings.password === null) {
       this.#expects = 'nothing';
-      void this.#logIn(frame);
+      unattended('sidecar', this.#logIn(frame), this.#end);
       return;
     }
     const options = decodeStartup(frame);
@@ -143,12 +150,12 @@ export class SidecarClient {
     const gate = this.#settings.connect();
     this.#gate = gate;
     gate.setNoDelay(true);
-    gate.on('error', (error) =>
-      this.#failed(CqlErrorCode.SERVER_ERROR, `the gate can not be reached: ${error.message}`),
-    );
-    gate.on('close', () =>
-      this.#failed(CqlErrorCode.SERVER_ERROR, 'the gate closed the connection'),
-    );
+    const failed = (error: Error): void =>
+      this.#failed(CqlErrorCode.SERVER_ERROR, `the gate can not be reached: ${error.message}`);
+    const closed = (): void =>
+      this.#failed(CqlErrorCode.SERVER_ERROR, 'the gate closed the connection');
+    gate.on('error', guarded('sidecar', failed, this.#end));
+    gate.on('close', guarded('sidecar', closed, this.#end));
     gate.on('data', this.#onGateData);
     return gate;
   }
@@ -161,7 +168,7 @@ export class SidecarClient {
       const gate = this.#gateNow();
       gate.off('data', this.#onGateData);
       const steps = new GateLoginSteps(login);
-      const onData = (chunk: Buffer): void => {
+      const read = (chunk: Buffer): void => {
         for (const step of steps.read(chunk)) {
           if (step.type === 'send') for (const bytes of step.bytes) gate.write(bytes);
           else {
@@ -172,6 +179,7 @@ export class SidecarClient {
           }
         }
       };
+      const onData = guarded('sidecar', read, this.#end);
       gate.on('data', onData);
       gate.write(startupFrame(login));
     } catch (error) {

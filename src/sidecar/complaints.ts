@@ -1,5 +1,6 @@
 // What is said of connections that were refused: a line each, up to a number a minute, and then how many more there
 // were. A neighbour who connects without end must not fill the log of the step.
+import { guarded } from '../guard.ts';
 import { SIDECAR } from '../limits.ts';
 
 export class Complaints {
@@ -10,7 +11,10 @@ export class Complaints {
 
   constructor(tell: (message: string) => void) {
     this.#tell = tell;
-    this.#timer = setInterval(() => this.#flush(), SIDECAR.complaintsIntervalMs);
+    this.#timer = setInterval(
+      guarded('sidecar', () => this.#flush()),
+      SIDECAR.complaintsIntervalMs,
+    );
     this.#timer.unref();
   }
 

@@ -2,6 +2,7 @@
 // each connection as one client.
 import net from 'node:net';
 import { Admission } from '../identity/admission.ts';
+import { guarded } from '../guard.ts';
 import { SIDECAR } from '../limits.ts';
 import { SidecarClient, type ClientOptions, type PasswordCheck } from './client.ts';
 import { Complaints } from './complaints.ts';
@@ -37,18 +38,24 @@ export class SidecarServer {
     this.#options = options;
     this.#complaints = new Complaints(options.refused);
     this.#guard = 'password' in options.admits ? new PasswordGuard(options.admits.password) : null;
-    this.#server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = net.createServer({ noDelay: true });
+    const accept = (socket: net.Socket): void => this.#accept(socket);
+    const drop = (socket: net.Socket): void => void socket.destroy();
+    this.#server.on('connection', guarded('sidecar', accept, drop));
   }
 
   /** Resolves with the port. */
   async listen(): Promise<number> {
     const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () =>
-        resolve((this.#server.address() as net.AddressInfo).port),
-      );
+      this.#server.listen({ host, port }, resolve);
     });
+    this.#server.removeAllListeners('error');
+    const failed = (error: Error): void =>
+      this.#complaints.add(`a connection could not be accepted: ${error.message}`);
+    this.#server.on('error', guarded('sidecar', failed));
+    return (this.#server.address() as net.AddressInfo).port;
   }
 
   async close(): Promise<void> {
@@ -83,14 +90,18 @@ export class SidecarServer {
       refused: (message) => this.#complaints.add(message),
     });
     this.#clients.add(client);
-    socket.once('close', () => this.#clients.delete(client));
+    const closed = (): void => void this.#clients.delete(client);
+    socket.once('close', guarded('sidecar', closed));
   }
 
   /** The password, asked of this connection; until it is given the connection counts as a stranger's. */
   #asks(guard: PasswordGuard, socket: net.Socket, owner: PeerOwner | null): PasswordCheck {
     const source = nameOf(owner);
     const ticket = this.#admission.admit(source, () => socket.destroy());
-    socket.once('close', () => ticket.release());
+    socket.once(
+      'close',
+      guarded('sidecar', () => ticket.release()),
+    );
     return async (given) => {
       const verdict = await guard.check(source, given);
       if (verdict === 'right') ticket.succeeded();

@@ -1,6 +1,7 @@
 // One schema change at a time for each keyspace: parallel changes through different nodes are how tables
 // come to have two ids ("Column family ID mismatch"). In order of arrival within this gate; between the
 // gates of a fleet by a lock that all of them share (fleet-lock.ts), where there is one.
+import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits.ts';
 
@@ -90,9 +91,10 @@ export class DdlLane {
     keyspace: string,
     mode: LaneMode,
     isGone: () => boolean,
+    turn: Turn,
   ): Promise<LaneTicket | LaneRefusal> {
     const lane = this.#lanes.get(keyspace) ?? this.#open(keyspace);
-    return lane.enter(mode, isGone);
+    return lane.enter(mode, isGone, turn);
   }
 
   /**
@@ -123,7 +125,8 @@ class Lane {
   readonly #name: string;
   readonly #options: LaneOptions;
   readonly #emptied: () => void;
-  #waiters: Waiter[] = [];
+  /** Fair by role: who asks for many changes waits behind itself. */
+  readonly #waiters: FairLine<Waiter>;
   /** Let in and waiting for the fleet's lock. */
   #entering: Waiter | null = null;
   /** How many are in it: several only where all of them are shared. */
@@ -138,11 +141,14 @@ class Lane {
   constructor(keyspace: string, options: LaneOptions, emptied: () => void) {
     this.#name = `ddl ${keyspace}`;
     this.#options = options;
+    this.#waiters = new FairLine<Waiter>(options.queue, (waiter) =>
+      waiter.settle({ why: 'full', waiting: options.queue }),
+    );
     this.#emptied = emptied;
   }
 
   get waiting(): number {
-    const here = this.#waiters.filter((waiter) => !waiter.isGone());
+    const here = this.#waiters.inTurn().filter((waiter) => !waiter.isGone());
     return here.length + (this.#entering === null ? 0 : 1);
   }
 
@@ -151,10 +157,13 @@ class Lane {
     if (this.#inside === 0) await this.#unlock();
   }
 
-  async enter(mode: LaneMode, isGone: () => boolean): Promise<LaneTicket | LaneRefusal> {
+  async enter(
+    mode: LaneMode,
+    isGone: () => boolean,
+    turn: Turn,
+  ): Promise<LaneTicket | LaneRefusal> {
     const { queue, waitMs } = this.#options;
-    if (this.#waiters.length >= queue) this.#dropGone();
-    if (this.#waiters.length >= queue) return { why: 'full', waiting: this.#waiters.length };
+    if (this.#waiters.size >= queue) this.#dropGone();
     return new Promise((resolve) => {
       const waiter: Waiter = {
         mode,
@@ -172,43 +181,41 @@ class Lane {
         guarded('lane', () => this.#late(waiter)),
         waitMs,
       );
-      this.#waiters.push(waiter);
-      this.#next();
+      if (this.#waiters.add(waiter, turn)) this.#next();
+      else waiter.settle({ why: 'full', waiting: this.#waiters.size });
     });
   }
 
   #late(waiter: Waiter): void {
     this.#dropGone();
-    const ahead = this.#waiters.indexOf(waiter);
+    const ahead = this.#waiters.inTurn().indexOf(waiter);
     if (ahead < 0) {
       // Its turn came; of one that is gone nobody hears this.
       waiter.settle({ why: 'lock', message: "the fleet's lock did not come in time" });
       return;
     }
-    this.#waiters.splice(ahead, 1);
+    this.#waiters.delete(waiter);
     const others = this.#inside + (this.#entering === null ? 0 : 1);
     waiter.settle({ why: 'timeout', ahead: ahead + others });
   }
 
   #dropGone(): void {
-    this.#waiters = this.#waiters.filter((waiter) => {
-      if (!waiter.isGone()) return true;
+    for (const waiter of this.#waiters.drop(({ isGone }) => isGone())) {
       waiter.settle({ why: 'timeout', ahead: 0 });
-      return false;
-    });
+    }
   }
 
-  /** Lets in whoever waits longest, where the lane is free for it. */
+  /** Lets in whose turn it is, where the lane is free for it. */
   #next(): void {
     if (this.#entering !== null) return;
     this.#dropGone();
-    const [waiter] = this.#waiters;
-    if (waiter === undefined) {
+    const waiter = this.#waiters.first;
+    if (waiter === null) {
       if (this.#inside === 0) this.#rest();
       return;
     }
     if (this.#inside > 0 && !this.#mayJoin(waiter)) return;
-    this.#waiters.shift();
+    this.#waiters.served(waiter);
     unattended('lane', this.#let(waiter));
   }
 
@@ -258,7 +265,7 @@ class Lane {
     const isEmpty = (): boolean =>
       this.#inside === 0 &&
       this.#entering === null &&
-      this.#waiters.length === 0 &&
+      this.#waiters.size === 0 &&
       this.#unlocking === null;
     const rested = this.#unlock().then(() => {
       if (isEmpty()) this.#emptied();

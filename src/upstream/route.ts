@@ -2,6 +2,7 @@
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
+import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
@@ -45,6 +46,7 @@ interface Waiter {
   readonly want: Want;
   /** Wants a connection on which it will itself send a USE. */
   readonly forUse: boolean;
+  readonly turn: Turn;
   readonly deadlineAtMs: number;
   readonly resolve: (connection: Connection) => void;
   readonly reject: (fault: UpstreamFault) => void;
@@ -56,7 +58,7 @@ export class Route {
   #tiers: readonly (readonly Pool[])[] = [];
   /** Of nodes that left: what is in flight finishes, until this time. */
   readonly #leaving = new Map<Pool, number>();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new FairLine<Waiter>(UPSTREAM.waitersPerRoute, refuse);
   #lastFault: UpstreamFault | null = null;
   /** A refused login asks for a fresh secret once, until it is let in again. */
   #freshSecret: 'not asked' | 'being asked' | 'asked' = 'not asked';
@@ -77,7 +79,7 @@ export class Route {
   }
 
   get waiting(): number {
-    return this.#waiters.length;
+    return this.#waiters.size;
   }
 
   /** Of all nodes, those that left included. */
@@ -99,7 +101,7 @@ export class Route {
   }
 
   get isIdle(): boolean {
-    return this.#waiters.length === 0 && this.pools.every((pool) => pool.isIdle);
+    return this.#waiters.size === 0 && this.pools.every((pool) => pool.isIdle);
   }
 
   /** Pools for new nodes; those of nodes that are no longer among them drain. */
@@ -171,19 +173,16 @@ export class Route {
   }
 
   /** Waits for a connection; rejects when the wait gets too long or the login is refused. */
-  async whenAvailable(want: Want, forUse = false): Promise<Connection> {
+  async whenAvailable(want: Want, forUse = false, turn: Turn = OWN_TURN): Promise<Connection> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(closedFault());
         return;
       }
-      if (this.#waiters.length >= UPSTREAM.waitersPerRoute) {
-        reject(new UpstreamFault('busy', 'too many requests wait for a connection'));
-        return;
-      }
       const deadlineAtMs = Date.now() + UPSTREAM.acquireTimeoutMs;
-      this.#waiters.push({ want, forUse, deadlineAtMs, resolve, reject });
-      this.#serveWaiters();
+      const waiter = { want, forUse, turn, deadlineAtMs, resolve, reject };
+      if (this.#waiters.add(waiter, turn)) this.#serveWaiters();
+      else refuse(waiter);
     });
   }
 
@@ -215,7 +214,7 @@ export class Route {
   /** Deadlines, heartbeats, lost connections, connections grown beyond the configured number. */
   tick(nowMs: number): void {
     const wanted = new Set<string>();
-    for (const { want } of this.#waiters) {
+    for (const { want } of this.#waiters.inTurn()) {
       if (typeof want.keyspace === 'string') wanted.add(want.keyspace);
     }
     guardedEach('route', this.pools, (pool) => pool.tick(nowMs, wanted));
@@ -224,14 +223,11 @@ export class Route {
       this.#leaving.delete(pool);
       pool.close(closedFault());
     }
-    const late = this.#waiters.filter((waiter) => waiter.deadlineAtMs <= nowMs);
-    if (late.length > 0) {
-      this.#waiters = this.#waiters.filter((waiter) => waiter.deadlineAtMs > nowMs);
-      const fault =
-        this.#lastFault ?? new UpstreamFault('busy', 'no connection became free in time');
-      for (const waiter of late) waiter.reject(fault);
+    const fault = this.#lastFault ?? new UpstreamFault('busy', 'no connection became free in time');
+    for (const waiter of this.#waiters.drop(({ deadlineAtMs }) => deadlineAtMs <= nowMs)) {
+      waiter.reject(fault);
     }
-    if (this.#waiters.length > 0) this.#serveWaiters();
+    if (this.#waiters.size > 0) this.#serveWaiters();
     else if (!this.#retired && !hasEnded(this.login, nowMs)) this.warm();
   }
 
@@ -240,8 +236,7 @@ export class Route {
     this.#retired = true;
     for (const pool of this.pools) pool.retire();
     if (successor === null) return;
-    successor.#waiters.push(...this.#waiters);
-    this.#waiters = [];
+    this.#waiters.moveTo(successor.#waiters);
     successor.#serveWaiters();
   }
 
@@ -249,8 +244,7 @@ export class Route {
     this.#closed = true;
     const fault = closedFault();
     for (const pool of this.pools) pool.close(fault);
-    for (const waiter of this.#waiters) waiter.reject(fault);
-    this.#waiters = [];
+    for (const waiter of this.#waiters.drop(() => true)) waiter.reject(fault);
   }
 
   #poolOf(node: ClusterNode, tier: number): Pool {
@@ -258,7 +252,7 @@ export class Route {
     if (pool === undefined) {
       pool = new Pool(node, this.#options, {
         available: () => {
-          if (this.#waiters.length > 0) this.#serveWaiters();
+          if (this.#waiters.size > 0) this.#serveWaiters();
         },
         opened: () => {
           this.#lastFault = null;
@@ -365,10 +359,9 @@ export class Route {
   }
 
   #serveWaiters(): void {
-    const waiting = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiting) {
-      if (!this.#serve(waiter)) this.#waiters.push(waiter);
+    if (this.#waiters.size === 0) return;
+    for (const waiter of this.#waiters.inTurn()) {
+      if (this.#serve(waiter)) this.#waiters.served(waiter);
     }
   }
 
@@ -421,7 +414,7 @@ export class Route {
         const fault = asFault(error);
         // Its connection is gone; another may serve before its deadline.
         if (fault.code === 'keyspace' || this.#closed) waiter.reject(fault);
-        else this.#waiters.push(waiter);
+        else if (!this.#waiters.add(waiter, waiter.turn)) refuse(waiter);
         this.#serveWaiters();
       },
     );
@@ -452,7 +445,7 @@ export class Route {
     connection.promised = true;
     const kept = (): void => {
       connection.promised = false;
-      if (this.#waiters.length > 0) this.#serveWaiters();
+      if (this.#waiters.size > 0) this.#serveWaiters();
     };
     setImmediate(guarded('route', kept));
   }
@@ -477,12 +470,23 @@ export class Route {
   #giveUp(fault: UpstreamFault): void {
     if (this.ready > 0) return;
     const plain = new UpstreamFault(fault.code, `${fault.message}; its secret was read anew`);
-    for (const waiter of this.#waiters) waiter.reject(plain);
-    this.#waiters = [];
+    for (const waiter of this.#waiters.drop(() => true)) waiter.reject(plain);
   }
 }
 
 const NO_POOLS: readonly Pool[] = [];
+
+/** Of what the gate itself asks for. */
+const OWN_TURN: Turn = { key: '', owner: null };
+
+function refuse({ reject }: Waiter): void {
+  reject(
+    new UpstreamFault(
+      'busy',
+      'too many requests wait for a connection, most of them of this role; send fewer at once',
+    ),
+  );
+}
 
 function closedFault(): UpstreamFault {
   return new UpstreamFault('unreachable', 'the pool is closed');

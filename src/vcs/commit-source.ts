@@ -2,13 +2,13 @@
 // for a run, answers kept, failures kept briefly. What is not verified is told as a reason.
 import { setTimeout as delay } from 'node:timers/promises';
 import { compoundKey } from '../compound-key.ts';
+import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
 import type { Principal } from '../identity/principal.ts';
 import { VCS } from '../limits.ts';
 import type { CommitMode } from '../policy/role.ts';
 import type { AskPipeline } from './bitbucket.ts';
 import { checked, runOf, type LookUp, type PipelineRun, type VcsFacts } from './facts.ts';
 import { Pause, type PauseOptions } from './pause.ts';
-import { Slots } from './slots.ts';
 
 /** How a look-up ended, for metrics. */
 export type LookUpResult = 'verified' | 'unverified' | 'unavailable';
@@ -36,7 +36,12 @@ export class CommitSource {
   readonly #options: CommitSourceOptions;
   readonly #nowMs: () => number;
   readonly #pause: Pause;
-  readonly #slots = new Slots(VCS.requestsAtOnce);
+  readonly #slots = new FairSlots({
+    slots: VCS.requestsAtOnce,
+    perKey: VCS.requestsPerRole,
+    waiting: VCS.runsWaiting,
+    waitMs: VCS.lookUpMs,
+  });
   /** In order of arrival; the oldest goes. */
   readonly #known = new Map<string, Known>();
   readonly #underWay = new Map<string, Promise<LookUp>>();
@@ -62,7 +67,7 @@ export class CommitSource {
   }
 
   /** Never rejects. After `waitMs` the caller is told to come again; the look-up itself goes on. */
-  async lookUp(principal: Principal, waitMs: number): Promise<LookUp> {
+  async lookUp(principal: Principal, waitMs: number, turn: Turn): Promise<LookUp> {
     const run = this.#runOf(principal);
     if (run === null) return none(`tokens of ${principal.issuerName} name no Bitbucket pipeline`);
     const { ask } = this.#options;
@@ -71,10 +76,7 @@ export class CommitSource {
     const known = this.#known.get(key);
     if (known !== undefined && known.freshUntilMs > this.#nowMs()) return known.lookUp;
     let answer = this.#underWay.get(key);
-    if (answer === undefined) {
-      if (this.#underWay.size >= VCS.runsUnderWay) return unavailable('too many look-ups at once');
-      answer = this.#begin(key, run, ask);
-    }
+    answer ??= this.#begin(key, run, ask, turn);
     return within(answer, waitMs);
   }
 
@@ -83,11 +85,15 @@ export class CommitSource {
     return this.#options.issuers.has(principal.issuerName) ? runOf(principal) : null;
   }
 
-  #begin(key: string, run: PipelineRun, ask: AskPipeline): Promise<LookUp> {
+  #begin(key: string, run: PipelineRun, ask: AskPipeline, turn: Turn): Promise<LookUp> {
     const deadlineMs = this.#nowMs() + VCS.lookUpMs;
     const answer = this.#slots
-      .run(async () => this.#ask(run, ask, deadlineMs))
-      .then((lookUp) => this.#keep(key, lookUp))
+      .run(turn, async () => this.#ask(run, ask, deadlineMs))
+      .then(
+        (lookUp) => this.#keep(key, lookUp),
+        // One that had no turn is not kept: the next may have one.
+        (error: unknown) => notLookedUp(error),
+      )
       .finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, answer);
     return answer;
@@ -164,6 +170,11 @@ async function within(answer: Promise<LookUp>, waitMs: number): Promise<LookUp> 
   } finally {
     waited.abort();
   }
+}
+
+function notLookedUp(error: unknown): LookUp {
+  if (!(error instanceof QueueFault)) throw error;
+  return unavailable(`too many look-ups at once: ${error.message}`);
 }
 
 function none(reason: string): LookUp {

@@ -10,6 +10,7 @@ import {
   type LaneRefusal,
 } from '../../src/upstream/ddl-lane.ts';
 
+const TURN = { key: 'role', owner: null };
 const HERE = (): boolean => false;
 const NO_LOCK: FleetLock = { acquire: async () => Promise.resolve(null) };
 
@@ -30,7 +31,7 @@ const settle = async (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 function enterAll(lane: DdlLane, keyspaces: readonly string[]) {
   const entered: (LaneTicket | LaneRefusal | null)[] = keyspaces.map(() => null);
   keyspaces.forEach((keyspace, i) => {
-    void lane.enter(keyspace, 'exclusive', HERE).then((got) => {
+    void lane.enter(keyspace, 'exclusive', HERE, TURN).then((got) => {
       entered[i] = got;
     });
   });
@@ -83,14 +84,14 @@ describe('the lane', () => {
 
   it('passes over who is gone, and who is gone takes no room', async () => {
     const lane = laneOf(NO_LOCK, 1);
-    const first = (await lane.enter('ks', 'exclusive', HERE)) as LaneTicket;
+    const first = (await lane.enter('ks', 'exclusive', HERE, TURN)) as LaneTicket;
     let isGone = false;
-    const gone = lane.enter('ks', 'exclusive', () => isGone);
-    expect(await lane.enter('ks', 'exclusive', HERE)).toMatchObject({ why: 'full' });
+    const gone = lane.enter('ks', 'exclusive', () => isGone, TURN);
+    expect(await lane.enter('ks', 'exclusive', HERE, TURN)).toMatchObject({ why: 'full' });
     expect(lane.waiting).toBe(1);
     isGone = true;
     expect(lane.waiting).toBe(0);
-    const third = lane.enter('ks', 'exclusive', HERE);
+    const third = lane.enter('ks', 'exclusive', HERE, TURN);
     expect(await gone).toMatchObject({ why: 'timeout' });
     first.leave();
     expect(await third).toBeInstanceOf(LaneTicket);
@@ -101,7 +102,7 @@ describe('TRUNCATE', () => {
   const enter = (lane: DdlLane, modes: readonly LaneMode[]) =>
     modes.map((mode) => {
       const seen: { ticket: LaneTicket | null } = { ticket: null };
-      void lane.enter('ks', mode, HERE).then((got) => {
+      void lane.enter('ks', mode, HERE, TURN).then((got) => {
         if (got instanceof LaneTicket) seen.ticket = got;
       });
       return seen;
@@ -196,7 +197,7 @@ describe('the lock of the fleet', () => {
         return Promise.resolve(locks.at(-1)!);
       },
     });
-    const first = (await lane.enter('ks', 'exclusive', HERE)) as LaneTicket;
+    const first = (await lane.enter('ks', 'exclusive', HERE, TURN)) as LaneTicket;
     await vi.advanceTimersByTimeAsync(LANE.turnMs);
     const [second] = [enterAll(lane, ['ks'])];
     first.leave();
@@ -216,7 +217,7 @@ describe('the lock of the fleet', () => {
         return Promise.resolve(locks.at(-1)!);
       },
     });
-    const first = (await lane.enter('ks', 'exclusive', HERE)) as LaneTicket;
+    const first = (await lane.enter('ks', 'exclusive', HERE, TURN)) as LaneTicket;
     locks[0]!.isHeld = false;
     expect(first.isHeld).toBe(false);
     const entered = enterAll(lane, ['ks']);
@@ -260,7 +261,7 @@ describe('the lock of the fleet', () => {
 
   it('is asked for again only when it was given back: a gate never meets its own', async () => {
     const { lane, taken, giveBack } = slowToRelease();
-    ((await lane.enter('ks', 'exclusive', HERE)) as LaneTicket).leave();
+    ((await lane.enter('ks', 'exclusive', HERE, TURN)) as LaneTicket).leave();
     const entered = enterAll(lane, ['ks', 'ks']);
     await settle();
     expect(taken).toHaveLength(1);
@@ -303,8 +304,8 @@ describe('the lock of the fleet', () => {
       },
     });
     const [done, underWay] = (await Promise.all([
-      lane.enter('one', 'exclusive', HERE),
-      lane.enter('two', 'exclusive', HERE),
+      lane.enter('one', 'exclusive', HERE, TURN),
+      lane.enter('two', 'exclusive', HERE, TURN),
     ])) as [LaneTicket, LaneTicket];
     done.leave();
     await lane.close();
@@ -314,7 +315,7 @@ describe('the lock of the fleet', () => {
 
   it('that can not be given back does not keep the gate from ending', async () => {
     const { lane } = slowToRelease();
-    ((await lane.enter('ks', 'exclusive', HERE)) as LaneTicket).leave();
+    ((await lane.enter('ks', 'exclusive', HERE, TURN)) as LaneTicket).leave();
     let isClosed = false;
     void lane.close().then(() => (isClosed = true));
     await vi.advanceTimersByTimeAsync(LANE.closeMs - 1);

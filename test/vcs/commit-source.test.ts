@@ -8,7 +8,6 @@ import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bit
 import { CommitSource, type LookUpResult } from '../../src/vcs/commit-source.ts';
 import { runOf } from '../../src/vcs/facts.ts';
 import { Pause } from '../../src/vcs/pause.ts';
-import { Slots } from '../../src/vcs/slots.ts';
 import { API_TOKEN, COMMIT, pipelineDocument, startBitbucket } from '../support/bitbucket.ts';
 import type { BitbucketFault, LocalBitbucket } from '../support/bitbucket.ts';
 import { PIPELINE_UUID, REPOSITORY_UUID, WORKSPACE_UUID } from '../support/issuer.ts';
@@ -56,7 +55,8 @@ function sourceWith(authorization: string | null): CommitSource {
 }
 
 /** Looked up by a caller that waits as long as it takes. */
-const lookUp = async (principal = job(), waitMs = 60_000) => source.lookUp(principal, waitMs);
+const lookUp = async (principal = job(), waitMs = 60_000) =>
+  source.lookUp(principal, waitMs, { key: 'role', owner: null });
 
 const found = (commit = COMMIT) =>
   expect.objectContaining({ facts: expect.objectContaining({ commit }) }) as unknown;
@@ -268,24 +268,5 @@ describe('the pause after failures', () => {
     expect(pause.leftMs).toBe(60_000);
     pause.failed(nowMs, 'limit', 1e12);
     expect(pause.leftMs).toBe(VCS.retryAfterMaxMs);
-  });
-});
-
-describe('slots', () => {
-  it('are never more than there are, and come back from failures', async () => {
-    const slots = new Slots(2);
-    let running = 0;
-    let most = 0;
-    const work = async (index: number): Promise<number> =>
-      slots.run(async () => {
-        most = Math.max(most, ++running);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        running--;
-        if (index % 3 === 0) throw new Error('failed');
-        return index;
-      });
-    const all = await Promise.allSettled(Array.from({ length: 20 }, async (_none, i) => work(i)));
-    expect(most).toBe(2);
-    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(13);
   });
 });

@@ -62,6 +62,32 @@ describe('the registry', () => {
     expect(known(20)).toBe(text(20));
   });
 
+  it('keeps neither of two statements that came with one id', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const [one, other] = ['a', 'b'].map((column) => source(`SELECT ${column} FROM ks.t`));
+    expect(registry.learn(shape(1), 4, one!, {})).toBe(true);
+    expect(registry.learn(shape(1), 5, one!, {})).toBe(true);
+    const { bytes } = registry;
+    expect(registry.learn(shape(2), 4, one!, {})).toBe(true);
+    for (const second of [other!, { ...one!, keyspace: 'ks' }]) {
+      expect(registry.learn(shape(2), 4, second, {})).toBe(false);
+      expect(find(registry, 2)).toBeNull();
+      expect(registry.bytes).toBe(bytes);
+      expect(registry.learn(shape(2), 4, one!, {})).toBe(true);
+    }
+    expect(find(registry, 1)?.text).toBe(one!.text);
+  });
+
+  it('knows who prepared a statement himself', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const [one, other] = [{}, {}];
+    registry.learn(shape(1), 4, source(), one);
+    registry.invalidateAll();
+    registry.learn(shape(1, 'k,v,w'), 4, source(), {});
+    expect(registry.wasPreparedBy(find(registry, 1)!, one)).toBe(true);
+    expect(registry.wasPreparedBy(find(registry, 1)!, other)).toBe(false);
+  });
+
   it('takes ids of any length', () => {
     const registry = new PreparedRegistry({ maxBytes: 1e6 });
     registry.learn({ ...shape(1), id: Buffer.from([1]) }, 4, source('SELECT a FROM ks.t'), {});

@@ -290,6 +290,8 @@ export const PARSING = {
   assignmentUs: 0.006,
   /** The same for those that Cassandra refuses when the column comes again, with an error for each pair. */
   plainAssignmentUs: 0.02,
+  /** For each square of the conditions of one WHERE or IF. */
+  conditionUs: 0.012,
   /** For each square of the fields of a user type's literal, whose names may be of one hash. */
   fieldUs: 0.01,
   /** For each square of the names that are not the first of their hash. */

@@ -85,6 +85,11 @@ const COSTLY: readonly (readonly [what: string, text: string, reason: string])[]
     'set fewer',
   ],
   [
+    'conditions',
+    `SELECT a FROM shop.t WHERE ${Array.from({ length: 8192 }, (_, i) => `m[${i}]=1`).join(' AND ')} ALLOW FILTERING`,
+    'ask for fewer',
+  ],
+  [
     'fields of one hash',
     insert(`{${Array.from({ length: 8192 }, (_, i) => `${sameHash(i)}:1`).join(',')}}`),
     'too many fields',

@@ -2,7 +2,7 @@
 import { PARSING } from '../../limits.ts';
 import type { TableName } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
-import { comparison, contained, inValues, whereClause } from './select.ts';
+import { chargeConditions, comparison, contained, inValues, whereClause } from './select.ts';
 import { integerOrMarker, isPlainColumn, term, termBeforeColumn } from './terms.ts';
 import { Kind } from '../lexer.ts';
 
@@ -177,8 +177,12 @@ function conditions(p: Parser): boolean {
     p.advance();
     return true;
   }
-  do condition(p);
-  while (p.accept('and'));
+  let count = 0;
+  do {
+    condition(p);
+    count++;
+  } while (p.accept('and'));
+  chargeConditions(p, count);
   return true;
 }
 

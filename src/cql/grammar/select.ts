@@ -255,7 +255,9 @@ export function comparison(p: Parser): void {
 }
 
 export function whereClause(p: Parser): void {
+  let count = 0;
   do {
+    count++;
     if (p.acceptKind(Kind.EXPR_OPEN)) {
       p.skipName('an index');
       p.expect(',');
@@ -263,7 +265,16 @@ export function whereClause(p: Parser): void {
       p.expect(')');
     } else relation(p);
   } while (p.accept('and'));
+  chargeConditions(p, count);
 }
+
+/** Cassandra copies those of a column that it has for each one more, when it prepares the statement. */
+export function chargeConditions(p: Parser, count: number): void {
+  p.charge(count * count * PARSING.conditionUs, CONDITIONS);
+}
+
+const CONDITIONS =
+  'the time for conditions grows with the square of their number; ask for fewer at once';
 
 function relation(p: Parser): void {
   if (p.is('token')) {

@@ -169,6 +169,16 @@ export const MEMORY = {
   keptBytes: 256,
 } as const;
 
+/** Load balancers that tell by the PROXY protocol whose connections they pass on. */
+export const PROXY = {
+  /** 52 for the longest addresses, the rest for TLVs; what the protocol's authors reckon with. */
+  headerBytes: 536,
+  /** A balancer sends it with the first packet. `limits.handshakeTimeoutMs` goes before where it is shorter. */
+  headerTimeoutMs: 5_000,
+  /** Headers that were not taken are told no more often; those in between are counted. */
+  warnIntervalMs: 60_000,
+} as const;
+
 export const COMPRESSION = {
   /** Smaller bodies are left alone: the work costs more than the bytes. */
   minBytes: 1 * KIB,

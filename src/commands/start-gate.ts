@@ -23,6 +23,7 @@ import type { Exchange } from '../session/exchange.ts';
 import type { Gate, Log } from '../session/gate.ts';
 import { Analyst } from '../session/analyst.ts';
 import { Listener } from '../session/listener.ts';
+import { ProxySources } from '../session/proxy-sources.ts';
 import { Revocations } from '../revocation/revocations.ts';
 import { RequestCounts } from '../session/request-counts.ts';
 import { activitySource } from '../session/recording.ts';
@@ -260,7 +261,8 @@ export async function startGate(
     await logins.start();
     await cluster.start();
     await Promise.all([feed.start(), cluster.warmed()]);
-    listener = new Listener(gate, certificates.door);
+    const proxies = new ProxySources(config.listen.proxyProtocol ?? []);
+    listener = new Listener(gate, certificates.door, proxies);
     const port = await listener.listen(config.listen.host, config.listen.port);
     readiness.started();
     team.up();

@@ -16,6 +16,7 @@ import {
 } from '../tls/certificates.ts';
 import type { CommitMode } from '../policy/role.ts';
 import type { LocalSecretSpec, LoginSpec } from '../secrets/login.ts';
+import { coversAll } from './cidr.ts';
 import { durationMs } from './duration.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { parseYaml, readText, type TextFile, type YamlFile } from './yaml-file.ts';
@@ -247,6 +248,18 @@ function warningsOf(yaml: YamlFile<Config>): string[] {
     warnings.push('listen.allowPlaintext means nothing where listen.tls is set: remove it');
   } else if (config.listen.allowPlaintext) {
     warnings.push('listen.allowPlaintext: tokens cross the network unencrypted');
+  }
+  for (const range of config.listen.proxyProtocol ?? []) {
+    if (coversAll(range)) {
+      warnings.push(
+        `listen.proxyProtocol lists ${range}: whoever reaches the port may say that it is any address`,
+      );
+    }
+    if (config.listen.tls === undefined && /^(127\.|::1(\/|$))/.test(range)) {
+      warnings.push(
+        `listen.proxyProtocol lists ${range}: without listen.tls tokens are taken in plaintext from whoever comes by a balancer on this machine`,
+      );
+    }
   }
   const { token, commit } = config.bitbucket ?? {};
   if (token === undefined && (commit === 'required' || commit === 'best-effort')) {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
 import { CLOCK, LIMITS, WORKERS, type LimitName } from '../limits.ts';
+import { cidrProblem } from './cidr.ts';
 import { durationBound, durationPattern, isBoundedDuration } from './duration.ts';
 import { COMMIT_MODES } from '../policy/role.ts';
 import { urlProblem } from '../outbound/url.ts';
@@ -181,6 +182,11 @@ const limitShape = Object.fromEntries(
   ]),
 ) as Record<LimitName, z.ZodOptional<z.ZodInt>>;
 
+const cidr = z.string().superRefine((text, context) => {
+  const problem = cidrProblem(text);
+  if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+});
+
 const hostPattern = z
   .string()
   .toLowerCase()
@@ -211,6 +217,10 @@ export const configSchema = z.strictObject({
       allowPlaintext: z.boolean().default(false).meta({
         description:
           'Take tokens over plaintext from other machines too. Only where the network itself is trusted.',
+      }),
+      proxyProtocol: z.array(cidr).min(1).optional().meta({
+        description:
+          'Load balancers in front of the gate, as ranges of addresses: connections from these must begin with a header of the PROXY protocol (version 2), before TLS, and the address in it is the client; from all other addresses such a header is refused.',
       }),
     })
     .prefault({}),
@@ -362,4 +372,4 @@ export const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>;
 
 /** Keys of the design that this version does not enforce yet: named, so that the error can say so. */
-export const NOT_YET: ReadonlySet<string> = new Set(['listen.proxyProtocol', 'audit.signingKey']);
+export const NOT_YET: ReadonlySet<string> = new Set(['audit.signingKey']);

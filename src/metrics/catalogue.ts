@@ -21,6 +21,10 @@ export const COUNTERS = {
     labels: ['code'],
     isOpen: true,
   },
+  proxy_header_failures_total: {
+    help: 'Connections from addresses under `listen.proxyProtocol` that were refused, by what was wrong with the PROXY header.',
+    labels: ['problem'],
+  },
   certificate_reloads_total: {
     help: 'Changes of certificate files, by result.',
     labels: ['which', 'result'],

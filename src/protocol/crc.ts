@@ -1,5 +1,5 @@
 // The checksums of v5 segments: CRC24 over the header, CRC32 over the payload (section 2.2 of the v5
-// specification; Cassandra's org.apache.cassandra.net.Crc).
+// specification; Cassandra's org.apache.cassandra.net.Crc). And CRC32C, for the header of the PROXY protocol.
 import { crc32 as zlibCrc32 } from 'node:zlib';
 
 const CRC24_INIT = 0x875060;
@@ -39,5 +39,19 @@ export function crc32(buffer: Buffer, start: number, end: number, before = CRC32
   if (end - start >= NATIVE_FROM_BYTES) return zlibCrc32(buffer.subarray(start, end), before);
   let crc = ~before;
   for (let i = start; i < end; i++) crc = TABLE[(crc ^ buffer[i]!) & 0xff]! ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+const CRC32C_POLYNOMIAL = 0x82f63b78;
+
+/** Bit by bit: it is asked for once in a connection, of a few hundred bytes at most. */
+export function crc32c(bytes: Buffer): number {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) {
+      crc = (crc & 1) !== 0 ? (crc >>> 1) ^ CRC32C_POLYNOMIAL : crc >>> 1;
+    }
+  }
   return ~crc >>> 0;
 }

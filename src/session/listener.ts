@@ -3,32 +3,38 @@
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { guarded, guardedEach } from '../guard.ts';
-import { SESSION } from '../limits.ts';
+import { PROXY, SESSION } from '../limits.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import type { TlsDoor } from '../tls/door.ts';
 import type { Gate } from './gate.ts';
+import { readProxyHeader } from './proxy-door.ts';
+import { ProxySources } from './proxy-sources.ts';
+import { Seldom } from './seldom.ts';
 import { Session } from './session.ts';
 import type { SessionInfo } from './standing.ts';
-import { plaintextProblem } from './transport.ts';
+import { peerOf, plaintextProblem, type ClientAddress } from './transport.ts';
 
-/** A connection on its way through the TLS handshake. */
+/** A connection on its way through a PROXY header or the TLS handshake. Times are of the monotonic clock. */
 interface Entering {
   readonly socket: net.Socket;
-  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 export class Listener {
   readonly #gate: Gate;
   readonly #server: net.Server;
   readonly #door: TlsDoor | null;
+  readonly #proxies: ProxySources;
+  readonly #headerWarning = new Seldom(PROXY.warnIntervalMs);
   readonly #entering = new Set<Entering>();
   readonly #sessions = new Set<Session>();
   #timer: NodeJS.Timeout | null = null;
 
   /** Without a door the port speaks plaintext. */
-  constructor(gate: Gate, door: TlsDoor | null) {
+  constructor(gate: Gate, door: TlsDoor | null, proxies = new ProxySources([])) {
     this.#gate = gate;
     this.#door = door;
+    this.#proxies = proxies;
     this.#server = net.createServer({ noDelay: true });
     const accept = (socket: net.Socket): void => this.#accept(socket);
     const drop = (socket: net.Socket): void => void socket.destroy();
@@ -110,12 +116,53 @@ export class Listener {
       return;
     }
     metrics.counter('connections_total', 'accepted').value++;
+    const untilMs = performance.now() + limits.handshakeTimeoutMs;
+    if (this.#proxies.has(socket.remoteAddress)) this.#readHeader(socket, untilMs);
+    else this.#admit(socket, peerOf(socket), untilMs);
+  }
+
+  /** A load balancer's: whose it is has to be said first. Until then it counts as the balancer's own. */
+  #readHeader(socket: net.Socket, untilMs: number): void {
+    const { admission, metrics, log } = this.#gate;
+    const balancer = peerOf(socket);
+    const ticket = admission.admit(balancer.address, () => socket.destroy());
+    const entering: Entering = {
+      socket,
+      untilMs: Math.min(untilMs, performance.now() + PROXY.headerTimeoutMs),
+    };
+    this.#entering.add(entering);
+    socket.on('error', () => undefined);
+    const done = (): void => {
+      this.#entering.delete(entering);
+      ticket.release();
+    };
+    readProxyHeader(socket, {
+      named: (client) => {
+        done();
+        this.#admit(socket, client, untilMs);
+      },
+      refused: (problem) => {
+        done();
+        metrics.counter('proxy_header_failures_total', problem).value++;
+        this.#headerWarning.tell((untold) =>
+          log.warn(
+            { from: balancer.address, problem, untold },
+            'a connection from an address under listen.proxyProtocol was closed: its PROXY header was not taken',
+          ),
+        );
+      },
+      gone: done,
+    });
+  }
+
+  #admit(socket: net.Socket, client: ClientAddress, untilMs: number): void {
     let evict = (): void => void socket.destroy();
-    const ticket = this.#gate.admission.admit(socket.remoteAddress ?? '', () => evict());
+    const ticket = this.#gate.admission.admit(client.address, () => evict());
     const begin = (ready: net.Socket): void => {
       const session = new Session({
         gate: this.#gate,
         socket: ready,
+        client,
         ticket,
         plaintextProblem: this.#plaintextProblem(ready),
         onClosed: (closed) => this.#sessions.delete(closed),
@@ -125,16 +172,16 @@ export class Listener {
       ready.resume();
     };
     if (this.#door === null) begin(socket);
-    else this.#enter(this.#door, socket, begin, () => ticket.release());
+    else this.#enter(this.#door, { socket, untilMs }, begin, () => ticket.release());
   }
 
   #enter(
     door: TlsDoor,
-    socket: net.Socket,
+    entering: Entering,
     begin: (ready: net.Socket) => void,
     gone: () => void,
   ): void {
-    const entering: Entering = { socket, sinceMs: Date.now() };
+    const { socket } = entering;
     this.#entering.add(entering);
     socket.on('error', () => undefined);
     const through = (ready: net.Socket): void => {
@@ -150,6 +197,8 @@ export class Listener {
         gone();
       },
     });
+    // It was paused where a header was taken off it.
+    socket.resume();
   }
 
   #plaintextProblem(socket: net.Socket): string | null {
@@ -162,8 +211,9 @@ export class Listener {
     const nowMs = Date.now();
     this.#gate.memory.tick();
     guardedEach('session', this.#sessions, (session) => session.tick(nowMs), cutOff);
-    for (const { socket, sinceMs } of this.#entering) {
-      if (nowMs - sinceMs > this.#gate.limits.handshakeTimeoutMs) socket.destroy();
+    const monotonicMs = performance.now();
+    for (const { socket, untilMs } of this.#entering) {
+      if (monotonicMs > untilMs) socket.destroy();
     }
   }
 }

@@ -40,7 +40,7 @@ import { Outbox } from './outbox.ts';
 import { replies } from './replies.ts';
 import { Standing, type AuditBase, type SessionInfo } from './standing.ts';
 import { callerOf, type TraceContext } from './trace-context.ts';
-import { transportOf } from './transport.ts';
+import { transportOf, type ClientAddress } from './transport.ts';
 
 /** Version of answers to bytes that came before any version was agreed on. */
 const DEFAULT_VERSION = 4;
@@ -48,6 +48,8 @@ const DEFAULT_VERSION = 4;
 export interface SessionOptions {
   readonly gate: Gate;
   readonly socket: net.Socket;
+  /** Who it is: the other end of the socket, or whom a load balancer named in its place. */
+  readonly client: ClientAddress;
   readonly ticket: Ticket;
   /** Why no token is taken over this socket; null where one is. */
   readonly plaintextProblem: string | null;
@@ -63,6 +65,8 @@ export class Session implements AccountOwner {
   /** The trace that its process stands in, where a sidecar said so; a request's own wins. */
   caller: TraceContext | null = null;
   readonly #socket: net.Socket;
+  /** The client's address: what its failures are counted by. */
+  readonly #source: string;
   readonly #ticket: Ticket;
   readonly #onClosed: (session: Session) => void;
   readonly #outbox: Outbox;
@@ -97,19 +101,19 @@ export class Session implements AccountOwner {
   /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
   keyspace: string | null = null;
 
-  constructor({ gate, socket, ticket, plaintextProblem, onClosed }: SessionOptions) {
+  constructor({ gate, socket, client, ticket, plaintextProblem, onClosed }: SessionOptions) {
     this.gate = gate;
     this.#socket = socket;
+    this.#source = client.address;
     this.#ticket = ticket;
     this.#onClosed = onClosed;
-    const address = socket.remoteAddress ?? '';
     this.plaintextProblem = plaintextProblem;
     this.advertised = gate.advertising.self(
       socket.localAddress ?? '127.0.0.1',
       socket.localPort ?? 0,
     );
     this.#standing = new Standing(gate, this.id, {
-      address: `${address}:${socket.remotePort ?? 0}`,
+      address: `${client.address}:${client.port}`,
       ...transportOf(socket),
     });
     this.#account = gate.memory.open(this);
@@ -233,7 +237,7 @@ export class Session implements AccountOwner {
   loginFailed(reason: string): void {
     this.gate.metrics.counter('auth_failures_total', reason).value++;
     this.gate.telemetry?.loginFailed(this.id, this.#standing.client, reason);
-    this.gate.refusals.failedLogin(this.#socket.remoteAddress ?? '', {
+    this.gate.refusals.failedLogin(this.#source, {
       kind: 'auth',
       session: this.id,
       client: this.#standing.client,

@@ -9,7 +9,20 @@ const FROM_ELSEWHERE =
 const TLS_ONLY =
   'cqlgate speaks TLS only on this port. Turn TLS on in the driver (cqlsh: --ssl), with the CA that your operators name.';
 
-/** Why a token is not taken over a plaintext socket; null where it is. */
+/** The other end of a connection. */
+export interface ClientAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export function peerOf({ remoteAddress, remotePort }: net.Socket): ClientAddress {
+  return { address: remoteAddress ?? '', port: remotePort ?? 0 };
+}
+
+/**
+ * Why a token is not taken over a plaintext socket; null where it is. What counts as this machine is told by the socket alone:
+ * an address that a load balancer names opens nothing.
+ */
 export function plaintextProblem(
   socket: net.Socket,
   rules: { readonly isTlsOn: boolean; readonly allowPlaintext: boolean },

@@ -39,8 +39,8 @@ export function readProxyHeader(socket: net.Socket, entering: ProxyEntering): vo
     } catch (error) {
       stop();
       socket.destroy();
+      entering.refused(error instanceof ProxyHeaderFault ? error.problem : 'internal');
       if (!(error instanceof ProxyHeaderFault)) throw error;
-      entering.refused(error.problem);
     }
   };
   const data = guarded('listener', onData, () => void socket.destroy());

@@ -54,9 +54,19 @@ describe('the configuration', () => {
       'audit.signingKey is not enforced by this version',
     ],
     [
-      'a nested one',
+      'a list of load balancers that is empty',
       CONFIG.replace('port: 9042', 'port: 9042, proxyProtocol: []'),
-      'listen.proxyProtocol is not enforced',
+      'listen.proxyProtocol: ',
+    ],
+    [
+      'a load balancer by name',
+      CONFIG.replace('port: 9042', 'port: 9042, proxyProtocol: [lb.example.com]'),
+      'write a range of addresses',
+    ],
+    [
+      'a misspelt key within another',
+      CONFIG.replace('port: 9042', 'port: 9042, proxyProtocoll: ["10.0.0.0/8"]'),
+      'did you mean proxyProtocol?',
     ],
     ['a duplicate key', `${CONFIG}policy: other.yaml\n`, 'Map keys must be unique'],
     ['YAML that is none', `${CONFIG}  : [`, 'cqlgate.yaml:'],

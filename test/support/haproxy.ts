@@ -20,6 +20,55 @@ export interface Backend {
   readonly adminPort: number;
 }
 
+/** HAProxy in front of one port of this machine; `options` of its server line. */
+export async function passOn(
+  port: number,
+  to: number,
+  options: string,
+): Promise<{ close(): Promise<void> }> {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-haproxy-'));
+  const file = path.join(dir, 'haproxy.cfg');
+  await writeFile(
+    file,
+    `global
+  nbthread 1
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1m
+  timeout server 1m
+listen cql
+  bind 127.0.0.1:${port}
+  server gate 127.0.0.1:${to} ${options}
+`,
+  );
+  const child = spawn(haproxyCommand()!, ['-db', '-q', '-f', file], { stdio: 'inherit' });
+  for (let i = 0; i < 100 && !(await isOpen(port)); i++) await delay(50);
+  return {
+    close: async () => {
+      await ended(child);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await exit;
+}
+
 export class Balancer {
   readonly #dir: string;
   readonly #child: ChildProcess;
@@ -53,11 +102,7 @@ export class Balancer {
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-      this.#child.kill('SIGTERM');
-      await ended;
-    }
+    await ended(this.#child);
     await rm(this.#dir, { recursive: true, force: true });
   }
 

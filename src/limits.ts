@@ -28,6 +28,11 @@ export const CLOCK = {
 export const UPSTREAM = {
   /** Requests in flight per connection. Cassandra takes 32,768; more than this is a queue there. */
   streamsPerConnection: 4096,
+  /** Of those, kept for sessions of roles that have little in flight: a flood of others finds no room in them. */
+  streamsKeptFree: 1024,
+  /** More than this in flight is much: of a session, and of a role's sessions together. */
+  muchPerSession: 256,
+  muchPerRole: 2048,
   /** A node that leaves this many requests unanswered past their deadline is not answering at all. */
   quarantinedStreams: 256,
   /** Responses are not limited by Cassandra; Java's driver stops at 256 MiB. */

@@ -22,6 +22,7 @@ import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Gate, Log } from '../session/gate.ts';
 import { Analyst } from '../session/analyst.ts';
+import { RoleLoads } from '../session/in-flight.ts';
 import { Listener } from '../session/listener.ts';
 import { ProxySources } from '../session/proxy-sources.ts';
 import { Revocations } from '../revocation/revocations.ts';
@@ -163,6 +164,7 @@ export async function startGate(
     metrics,
     telemetry: running?.telemetry ?? null,
     requestCounts: new RequestCounts(metrics),
+    roleLoads: new RoleLoads(),
     policy,
     memory,
   };

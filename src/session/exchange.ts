@@ -161,6 +161,10 @@ export class Exchange implements ClientRequest, Want {
     return this.request.keyspace;
   }
 
+  get givesWay(): boolean {
+    return this.session.hasMuchInFlight;
+  }
+
   /** Paxos rounds of one row at several coordinators get in each other's way. */
   get inOrder(): boolean {
     return this.request.statement.lwt;

@@ -16,6 +16,7 @@ import type { DdlLane } from '../upstream/ddl-lane.ts';
 import type { CommitSource } from '../vcs/commit-source.ts';
 import type { Analyst } from './analyst.ts';
 import type { Exchange } from './exchange.ts';
+import type { RoleLoads } from './in-flight.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { RequestCounts } from './request-counts.ts';
 
@@ -58,6 +59,7 @@ export interface Gate {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly requestCounts: RequestCounts;
+  readonly roleLoads: RoleLoads;
   /** null: nobody asked for spans. */
   readonly telemetry: Telemetry | null;
   /** Swapped whole when a new policy is taken; read anew for each statement. */

@@ -1,7 +1,7 @@
 // The requests of one session that wait for an answer: how many, and what their views pin. A view of
 // 100 bytes keeps its whole read buffer alive, so it is the buffer that is charged, once, until the
 // last view of it is let go.
-import { MEMORY, type Limits } from '../limits.ts';
+import { MEMORY, UPSTREAM, type Limits } from '../limits.ts';
 import type { MemoryBudget, SessionAccount } from '../memory/budget.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { Exchange } from './exchange.ts';
@@ -25,12 +25,29 @@ export class BufferCharge {
   }
 }
 
+/** Requests in flight of all sessions of one role. */
+export interface RoleLoad {
+  inFlight: number;
+}
+
+/** By role of the policy, which bounds them. */
+export class RoleLoads {
+  readonly #loads = new Map<string, RoleLoad>();
+
+  of(role: string): RoleLoad {
+    let load = this.#loads.get(role);
+    if (load === undefined) this.#loads.set(role, (load = { inFlight: 0 }));
+    return load;
+  }
+}
+
 export class InFlightRequests {
   readonly #budget: MemoryBudget;
   readonly #account: SessionAccount;
   readonly #limits: Limits;
   #charge: BufferCharge | null = null;
   #chargedBuffer: Buffer | null = null;
+  #role: RoleLoad = { inFlight: 0 };
   count = 0;
 
   constructor(budget: MemoryBudget, account: SessionAccount, limits: Limits) {
@@ -45,6 +62,16 @@ export class InFlightRequests {
       this.count >= limits.inFlightPerSession ||
       this.#account.requests >= limits.inFlightBytesPerSession
     );
+  }
+
+  /** Nothing is in flight before the login. */
+  loggedIn(role: RoleLoad): void {
+    this.#role = role;
+  }
+
+  /** Its session or its role has so much in flight that others go first where there is little room. */
+  get isMuch(): boolean {
+    return this.count > UPSTREAM.muchPerSession || this.#role.inFlight > UPSTREAM.muchPerRole;
   }
 
   /** Charges what a request pins before it is an exchange; to be released by whoever asked. */
@@ -63,6 +90,7 @@ export class InFlightRequests {
       this.#chargedBuffer = buffer;
     }
     this.count++;
+    this.#role.inFlight++;
     this.#budget.exchanges.add(MEMORY.exchangeBytes);
     exchange.charge = this.#charge;
     exchange.charge.take();
@@ -73,6 +101,7 @@ export class InFlightRequests {
     if (exchange.charge === null || exchange.isDone) return false;
     exchange.isDone = true;
     this.count--;
+    this.#role.inFlight--;
     this.#budget.exchanges.add(-MEMORY.exchangeBytes);
     exchange.charge.release();
     if (this.count === 0) {

@@ -151,6 +151,11 @@ export class Session implements AccountOwner {
     return this.#socket.remoteAddress ?? '';
   }
 
+  /** It, or its role, has much in flight. */
+  get hasMuchInFlight(): boolean {
+    return this.#inFlight.isMuch;
+  }
+
   get isLoggedIn(): boolean {
     return this.#standing.isLoggedIn;
   }
@@ -215,6 +220,7 @@ export class Session implements AccountOwner {
     if (this.#state !== 'authenticating') return;
     this.#standing.loggedIn(authority, facts);
     this.#account.loggedIn(authority.role.name);
+    this.#inFlight.loggedIn(this.gate.roleLoads.of(authority.role.name));
     this.#ticket.succeeded();
     this.#state = 'ready';
     this.#inbox.loggedIn();

@@ -215,6 +215,11 @@ export class Connection implements Flushable {
     return this.#streams.available > 0 && this.#state === 'ready';
   }
 
+  /** More than what is kept for those who have little in flight. */
+  get hasMuchRoom(): boolean {
+    return this.#streams.available > UPSTREAM.streamsKeptFree && this.#state === 'ready';
+  }
+
   /**
    * Sends a client's frame. The stream id is patched in place and the bytes go out as they are.
    * Returns false when no stream id is free or the connection is gone; nothing has left then. Throws PermitFault
@@ -343,7 +348,8 @@ export class Connection implements Flushable {
 
   /** Asks for a sign of life: a hung node keeps its sockets open, and so does a network that drops packets. */
   probe(): void {
-    if (this.#state !== 'ready' || this.#heartbeatUnderWay) return;
+    // Without a free stream nothing can be asked; deadlines tell then whether it answers.
+    if (!this.hasRoom || this.#heartbeatUnderWay) return;
     this.#heartbeatUnderWay = true;
     const probed = this.request(Opcode.OPTIONS, null, UPSTREAM.probeTimeoutMs).then(
       (answer) => {

@@ -138,10 +138,11 @@ export class Pool {
    * The connection with the least to do that serves now, or null. What leaves in one turn leaves by one
    * connection: frames that were read side by side go out as one view, in one write.
    */
-  pick(keyspace: string | null): Connection | null {
+  pick(keyspace: string | null, givesWay = false): Connection | null {
     let best: Connection | null = null;
     for (const one of this.#connections) {
-      if (one.switchingTo !== null || one.reservedFor !== null || !one.hasRoom) continue;
+      if (one.switchingTo !== null || one.reservedFor !== null) continue;
+      if (!(givesWay ? one.hasMuchRoom : one.hasRoom)) continue;
       if (keyspace !== null && one.keyspace !== keyspace) continue;
       if (one.isGathering) return one;
       if (best === null || one.load < best.load) best = one;

@@ -23,6 +23,8 @@ export interface Want {
   readonly only: boolean;
   /** Name of a node that failed it; taken again only where there is no other. */
   readonly avoid: string | null;
+  /** Its role or session has much in flight: the last stream ids of a connection are for others. */
+  readonly givesWay: boolean;
 }
 
 export const ANYWHERE: Want = {
@@ -31,6 +33,7 @@ export const ANYWHERE: Want = {
   inOrder: false,
   only: false,
   avoid: null,
+  givesWay: false,
 };
 
 export interface RouteOptions extends PoolOptions {
@@ -279,19 +282,19 @@ export class Route {
   }
 
   #pick(want: Want, avoid: string | null): Connection | null {
-    const { preferred, inOrder } = want;
+    const { preferred, inOrder, givesWay } = want;
     const keyspace = want.keyspace as string | null;
     let best: Connection | null = null;
     const tier = this.#tierInUse();
     for (const node of preferred) {
       const pool = this.#byNode.get(node);
       if (pool === undefined || node.name === avoid || pool.tier !== tier) continue;
-      const one = pool.pick(keyspace);
+      const one = pool.pick(keyspace, givesWay);
       if (one === null || (best !== null && best.load <= one.load)) continue;
       best = one;
       if (inOrder && !one.isSuspect) break;
     }
-    return best ?? this.#leastLoaded(this.#poolsFor(want), keyspace, avoid);
+    return best ?? this.#leastLoaded(this.#poolsFor(want), keyspace, avoid, givesWay);
   }
 
   /** From another start each time, and not all of a large cluster: some of it is as good as the best. */
@@ -299,6 +302,7 @@ export class Route {
     pools: readonly Pool[],
     keyspace: string | null,
     avoid: string | null,
+    givesWay: boolean,
   ): Connection | null {
     let best: Connection | null = null;
     let seen = 0;
@@ -306,7 +310,7 @@ export class Route {
     for (let i = 0; i < pools.length && seen < UPSTREAM.poolsCompared; i++) {
       const pool = pools[(start + i) % pools.length]!;
       if (pool.node.name === avoid) continue;
-      const one = pool.pick(keyspace);
+      const one = pool.pick(keyspace, givesWay);
       if (one === null) continue;
       seen++;
       if (best === null || one.load < best.load) best = one;

@@ -168,6 +168,8 @@ export class MemoryBudget {
   #lowestBytes = Infinity;
   #lowestAtMs = 0;
   #pausedCount = 0;
+  /** Somebody may be above their share, or was at the last look. */
+  #isCompared = false;
 
   constructor(options: BudgetOptions) {
     this.#options = options;
@@ -279,8 +281,11 @@ export class MemoryBudget {
       bytes > softBytes ||
       this.requests.bytes > this.#options.requestBytes ||
       heap.bytes > heap.softBytes;
-    const uses = this.#uses();
-    const worst = this.#compare(uses, isShort);
+    // With most of it free nobody's share matters, and a look costs nothing however many sessions there are.
+    const isCompared = isShort || bytes > softBytes / 2;
+    if (!isCompared && !this.#isCompared) return;
+    this.#isCompared = isCompared;
+    const worst = this.#compare(this.#uses(), isShort, isCompared);
     if (!isShort) {
       this.#lowestBytes = Infinity;
       return;
@@ -332,7 +337,11 @@ export class MemoryBudget {
    * Pauses and resumes, and gives the sessions above their share, the furthest first. Roles have equal
    * shares, and in a role its sessions that hold anything: many sessions of one role take nothing from another.
    */
-  #compare(uses: ReadonlyMap<string, RoleUse>, isShort: boolean): SessionAccount[] {
+  #compare(
+    uses: ReadonlyMap<string, RoleUse>,
+    isShort: boolean,
+    isCompared: boolean,
+  ): SessionAccount[] {
     const { softBytes } = this.#buffers;
     const forAll = Math.max(0, softBytes - this.#strangersBytes - this.answers.bytes);
     const forRole = Math.min(forAll, this.#options.requestBytes) / Math.max(1, uses.size);
@@ -341,7 +350,7 @@ export class MemoryBudget {
       const use = account.role === null ? undefined : uses.get(account.role);
       const share = use === undefined ? Infinity : forRole / use.sessions;
       const excess = account.bytes - share;
-      account.isAboveShare = excess > 0;
+      account.isAboveShare = isCompared && excess > 0;
       if (account.isAboveShare && !account.isClosing) above.push([account, excess]);
       this.#pause(account, isShort && account.isAboveShare);
     }

@@ -1,5 +1,5 @@
-// The schema as `system_schema` has it, read over the control connection. Decisions hang on it, so that
-// a table counts as empty only where a served release lacks it.
+// The schema as `system_schema` has it, read over the control connection. Tables that a release lacks are
+// empty: INVALID says so. Anything else that is no rows is a fault.
 import { CqlErrorCode } from '../errors.ts';
 import { UpstreamFault } from './faults.ts';
 import { refusalOf, rowsOf, type Query } from './own-query.ts';
@@ -7,15 +7,12 @@ import type { FunctionRow, SchemaRows } from './schema.ts';
 
 type Row = readonly (Buffer | null)[];
 
-/** New in 5.0. */
-const LACKING: ReadonlySet<string> = new Set(['column_masks']);
-
 export async function readSchema(query: Query, version: number): Promise<SchemaRows> {
   const select = async (columns: string, table: string): Promise<readonly Row[]> => {
     const response = await query(`SELECT ${columns} FROM system_schema.${table}`);
     const refusal = refusalOf(response);
     if (refusal === null) return rowsOf(response, version).rows;
-    if (refusal.code === CqlErrorCode.INVALID && LACKING.has(table)) return [];
+    if (refusal.code === CqlErrorCode.INVALID) return [];
     throw new UpstreamFault('protocol', `the gate could not read the schema: ${refusal.message}`);
   };
   const [views, indexes, keyspaces, functions, aggregates, types, masks] = await Promise.all([

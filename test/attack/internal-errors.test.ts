@@ -245,11 +245,6 @@ const OWN: Record<
     opcode: Opcode.RESULT,
     body: VOID,
   },
-  'the views as an unknown table': {
-    asked: ({ text }) => text.includes('system_schema.views'),
-    opcode: Opcode.ERROR,
-    body: new Writer().writeInt(CqlErrorCode.INVALID).writeString('no table').toBuffer(),
-  },
   'its node without a row': {
     // The first time it is asked what kind of cluster it is.
     asked: after(1, is('SELECT * FROM system.local')),

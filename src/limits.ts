@@ -207,6 +207,10 @@ export const LEDGER = {
   heldFactor: 2,
   /** Requests of one role that may wait for room. */
   waitersPerShare: 1024,
+  /** What its place in the chain adds to a record. */
+  linkBytes: 320,
+  /** Room that is kept for a record of a statement, besides what its text takes. */
+  entryBytes: 4 * KIB,
   /** A record as a whole; what clients can make longer is cut, with a count and a hash. */
   recordBytes: 64 * KIB,
   /** Of a statement's text, at most this is recorded. */
@@ -243,18 +247,25 @@ export const LEDGER = {
 export const ACTIVITY = {
   /** One record per session, statement and interval. */
   intervalMs: 60_000,
-  /** Shapes of statements counted per session at a time; beyond it they are written early. */
+  /** Shapes of statements counted per session and interval; others are counted together. */
   shapesPerSession: 1024,
+  /** Of the records of one session and interval; others are counted together. */
+  bytesPerSession: 512 * KIB,
   /** Statements of a session whose shape is not worked out again. */
   statementsPerSession: 1024,
 } as const;
 
 export const REFUSALS = {
   intervalMs: 60_000,
-  /** Refusals of one session or source that get a record of their own in an interval. */
+  /** Refusals of one principal in a role, or one source, that get a record of their own in an interval. */
   singlyPerScope: 50,
-  /** Sessions and sources kept apart; beyond it the counts are written early. */
-  scopes: 10_000,
+  /** The same of all in a role, or of all sources, and bytes of these records. */
+  singlyPerGroup: 500,
+  bytesPerGroup: 1 * MIB,
+  /** Principals of a role, and sources, that are counted apart. */
+  scopes: 1_000,
+  /** Room that one needs to be recorded singly. */
+  recordBytes: 8 * KIB,
 } as const;
 
 /** What drivers are told of this gate and its siblings. */
@@ -599,6 +610,19 @@ export const LIMITS = {
     unit: 'count',
     reason: 'Connections to the cluster, all pools together.',
     isDivided: true,
+  },
+  activityBytesPerRole: {
+    default: 8 * MIB,
+    unit: 'bytes',
+    reason:
+      'Records of permitted rows of one role and minute under `dml: activity`; further statements are counted together.',
+    isDivided: true,
+  },
+  auditWaitMs: {
+    default: 5_000,
+    unit: 'ms',
+    reason:
+      'What must be recorded waits this long while the ledger has no room or the disk refuses; then it is refused.',
   },
   machineSessionMs: {
     default: 24 * 3_600_000,

@@ -1,13 +1,16 @@
 // Counts of permitted requests: one record per session, statement and minute (`audit.dml:
 // activity`). A hit is two map look-ups and two increments, and for a text that came once its shape; the
-// record is described once a minute.
+// record is described once a minute. What may be written in a minute is bounded for a session and for a role:
+// statements past that are counted as others of the role, in one record. While the ledger has no room, counts go on.
 import type { Statement } from '../cql/statement.ts';
 import { guarded } from '../guard.ts';
-import { ACTIVITY } from '../limits.ts';
+import { ACTIVITY, LEDGER } from '../limits.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { isoTime } from '../wall-clock.ts';
+import { bounded } from './bound.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
+import type { Share } from './room.ts';
 
 /** What is asked of who did something with a statement. */
 export interface ActivitySource<Source> {
@@ -18,6 +21,10 @@ export interface ActivitySource<Source> {
   readonly shape: (source: Source, statement: Statement, index: number) => string | null;
   /** The record but for its counts. */
   readonly describe: (source: Source, statement: Statement, index: number) => AuditEntry;
+  /** The role's share of the ledger. */
+  readonly share: (source: Source) => Share;
+  /** The record of a role's other statements. */
+  readonly others: (source: Source) => AuditEntry;
 }
 
 interface Count {
@@ -26,28 +33,59 @@ interface Count {
   readonly sinceMs: number;
   /** Taken at the first hit: later ones say the same. */
   readonly entry: AuditEntry;
+  readonly share: Share;
+  /** Of its record. */
+  readonly bytes: number;
+  /** Of the heap. */
+  readonly heapBytes: number;
 }
 
 /** Of a session. Texts that differ in their values only are counted as one; the first one is recorded. */
 class Counts {
-  /** What its entries hold. */
+  /** Of the records that its counts make. */
   bytes = 0;
   readonly byShape = new Map<string | Statement, Count>();
   /** The same, for statements that come again as they are. */
   readonly byStatement = new Map<Statement, Count>();
 }
 
+class RoleCounts {
+  /** Of records that the minute's counts make. */
+  bytes = 0;
+  others: Count | null = null;
+}
+
 export class ActivityLog<Source = never> {
   readonly #audit: AuditLog;
   readonly #source: ActivitySource<Source>;
+  readonly #onOther: () => void;
+  readonly #bytesPerRole: number;
   readonly #sessions = new Map<object, Counts>();
   readonly #account: Account;
+  readonly #roles = new Map<Share, RoleCounts>();
+  /** Of sessions that ended, and that there was no room for. */
+  #unwritten: Count[] = [];
   readonly #timer: NodeJS.Timeout;
+  #isClosing = false;
 
-  constructor(audit: AuditLog, source: ActivitySource<Source>, account: Account = UNCOUNTED) {
+  constructor(
+    audit: AuditLog,
+    source: ActivitySource<Source>,
+    {
+      account = UNCOUNTED,
+      bytesPerRole = Infinity,
+      onOther = () => undefined,
+    }: {
+      readonly account?: Account;
+      readonly bytesPerRole?: number;
+      readonly onOther?: () => void;
+    } = {},
+  ) {
     this.#account = account;
     this.#audit = audit;
     this.#source = source;
+    this.#bytesPerRole = bytesPerRole;
+    this.#onOther = onOther;
     this.#timer = setInterval(
       guarded('audit', () => this.flush()),
       ACTIVITY.intervalMs,
@@ -64,21 +102,8 @@ export class ActivityLog<Source = never> {
 
   #countOf(session: object, statement: Statement, source: Source, index: number): Count {
     const shape = this.#source.shape(source, statement, index) ?? statement;
-    let counts = this.#sessions.get(session) ?? new Counts();
-    let count = counts.byShape.get(shape);
-    if (count === undefined) {
-      // Many in a minute: they are written early, so memory stays bounded.
-      if (counts.byShape.size >= ACTIVITY.shapesPerSession) {
-        this.flushSession(session);
-        counts = new Counts();
-      }
-      const entry = this.#source.describe(source, statement, index);
-      const bytes = footprintOf(entry) + 2 * MAP_ENTRY_BYTES;
-      counts.bytes += bytes;
-      this.#account.add(bytes);
-      count = { count: 0, errors: 0, sinceMs: Date.now(), entry };
-      counts.byShape.set(shape, count);
-    }
+    const counts = this.#sessions.get(session) ?? new Counts();
+    const count = counts.byShape.get(shape) ?? this.#begin(counts, shape, statement, source, index);
     if (statement.isKept && counts.byStatement.size < ACTIVITY.statementsPerSession) {
       counts.byStatement.set(statement, count);
     }
@@ -86,22 +111,87 @@ export class ActivityLog<Source = never> {
     return count;
   }
 
+  #begin(
+    counts: Counts,
+    shape: string | Statement,
+    statement: Statement,
+    source: Source,
+    index: number,
+  ): Count {
+    const share = this.#source.share(source);
+    let role = this.#roles.get(share);
+    if (role === undefined) this.#roles.set(share, (role = new RoleCounts()));
+    const isFull =
+      counts.byShape.size >= ACTIVITY.shapesPerSession ||
+      counts.bytes >= ACTIVITY.bytesPerSession ||
+      role.bytes >= this.#bytesPerRole;
+    if (isFull) {
+      this.#onOther();
+      role.others ??= this.#count(this.#source.others(source), share);
+      return role.others;
+    }
+    const count = this.#count(this.#source.describe(source, statement, index), share);
+    counts.byShape.set(shape, count);
+    counts.bytes += count.bytes;
+    role.bytes += count.bytes;
+    return count;
+  }
+
+  #count(entry: AuditEntry, share: Share): Count {
+    const kept = bounded(entry);
+    const bytes = JSON.stringify(kept).length + LEDGER.linkBytes;
+    const heapBytes = footprintOf(kept) + 2 * MAP_ENTRY_BYTES;
+    this.#account.add(heapBytes);
+    return { count: 0, errors: 0, sinceMs: Date.now(), entry: kept, share, bytes, heapBytes };
+  }
+
+  /** At its end. */
   flushSession(session: object): void {
     const counts = this.#sessions.get(session);
     if (counts === undefined) return;
     this.#sessions.delete(session);
-    this.#account.add(-counts.bytes);
-    for (const { count, errors, sinceMs, entry } of counts.byShape.values()) {
-      this.#audit.append({ ...entry, count, errors, since: isoTime(sinceMs) });
+    for (const count of counts.byShape.values()) {
+      if (!this.#write(count)) this.#unwritten.push(count);
     }
   }
 
+  /** Writes the minute's counts where there is room for them; the others go on. */
   flush(): void {
-    for (const session of [...this.#sessions.keys()]) this.flushSession(session);
+    this.#unwritten = this.#unwritten.filter((count) => !this.#write(count));
+    const left = new Map<Share, number>();
+    const keep = ({ share, bytes }: Count): void =>
+      void left.set(share, (left.get(share) ?? 0) + bytes);
+    this.#unwritten.forEach(keep);
+    for (const [session, counts] of this.#sessions) {
+      const rest = new Counts();
+      for (const [shape, count] of counts.byShape) {
+        if (this.#write(count)) continue;
+        rest.byShape.set(shape, count);
+        rest.bytes += count.bytes;
+        keep(count);
+      }
+      if (rest.byShape.size > 0) this.#sessions.set(session, rest);
+      else this.#sessions.delete(session);
+    }
+    for (const [share, role] of this.#roles) {
+      if (role.others !== null && this.#write(role.others)) role.others = null;
+      role.bytes = left.get(share) ?? 0;
+      if (role.others === null && role.bytes === 0) this.#roles.delete(share);
+    }
   }
 
+  /** What there is no room for any more is lost, and counted so by the ledger. */
   close(): void {
     clearInterval(this.#timer);
+    this.#isClosing = true;
     this.flush();
+  }
+
+  #write({ count, errors, sinceMs, entry, share, bytes, heapBytes }: Count): boolean {
+    if (!this.#isClosing && !this.#audit.room.has(share, bytes)) return false;
+    this.#account.add(-heapBytes);
+    const since = isoTime(sinceMs);
+    this.#audit.append({ ...entry, count, errors, since }, share);
+    return true;
   }
 }

@@ -24,7 +24,8 @@ export interface LinkFields {
 /** The line of a record, without line feed, and its hash. */
 export function link(fields: LinkFields, entry: AuditEntry): { line: string; hash: string } {
   const { seq, prev, time, id } = fields;
-  const open = encode({ v: 1, seq, prev, time, id, ...entry });
+  const linked = { v: 1, seq, prev, time, id, ...entry };
+  const open = encode(linked);
   const hash = sha256(open);
   return { line: `${open.slice(0, -1)}${HASH_MARK}${hash}"}`, hash };
 }

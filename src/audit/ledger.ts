@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { guarded } from '../guard.ts';
 import { LEDGER } from '../limits.ts';
 import { GENESIS, link } from './chain.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
@@ -20,7 +21,7 @@ export interface LedgerOptions {
   readonly clock?: () => Date;
   readonly onError?: (error: Error) => void;
   /** A record could be neither written nor kept. */
-  readonly onLost?: () => void;
+  readonly onLost?: (isFirst: boolean) => void;
   /** For tests that take the disk away, or what was not synced. */
   readonly openFile?: (file: string) => Promise<LedgerFile>;
   readonly syncDirectory?: (dir: string) => Promise<void>;
@@ -52,7 +53,7 @@ export class Ledger implements AuditLog {
   readonly #rotateBytes: number;
   readonly #clock: () => Date;
   readonly #onError: (error: Error) => void;
-  readonly #onLost: () => void;
+  readonly #onLost: (isFirst: boolean) => void;
   readonly #openFile: (file: string) => Promise<LedgerFile>;
   readonly #syncDirectory: (dir: string) => Promise<void>;
   readonly #lock: DirectoryLock;
@@ -92,7 +93,7 @@ export class Ledger implements AuditLog {
     const maxQueueBytes = options.maxQueueBytes ?? LEDGER.queueBytes;
     this.#maxHeldBytes = maxQueueBytes * LEDGER.heldFactor;
     this.room = new Room(maxQueueBytes, () => this.#isDiskFine);
-    this.#own = this.room.share('');
+    this.#own = this.room.newShare();
     this.#clock = options.clock ?? (() => new Date());
     this.#onError = options.onError ?? (() => undefined);
     this.#onLost = options.onLost ?? (() => undefined);
@@ -132,7 +133,7 @@ export class Ledger implements AuditLog {
   append(entry: AuditEntry, share: Share = this.#own): string | null {
     if (this.#closed || this.#queueBytes >= this.#maxHeldBytes) {
       if (this.#lost++ === 0) this.#lostSince = this.#clock().toISOString();
-      this.#onLost();
+      this.#onLost(this.#lost === 1);
       return null;
     }
     if (this.#lost > 0) this.#recordLoss();
@@ -157,10 +158,10 @@ export class Ledger implements AuditLog {
   async #onDisk(waitMs: number | null): Promise<void> {
     const seq = this.#seq;
     return new Promise((resolve, reject) => {
-      const expire = (): void => {
+      const expire = guarded('audit', () => {
         this.#waiters = this.#waiters.filter((one) => one !== waiter);
         reject(this.#failing ?? new Error('the disk is too slow'));
-      };
+      });
       const timer = waitMs === null ? null : setTimeout(expire, waitMs);
       const waiter: Waiter = { seq, resolve, reject, timer };
       this.#waiters.push(waiter);
@@ -191,7 +192,7 @@ export class Ledger implements AuditLog {
     await this.flush().catch((error: unknown) => this.#onError(asError(error)));
     this.#closed = true;
     this.room.close();
-    for (let i = this.#queue.length; i > 0; i--) this.#onLost();
+    for (const line of this.#queue) this.#onLost(line === this.#queue[0]);
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#file?.close();
     await this.#lock.release();

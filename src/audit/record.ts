@@ -1,7 +1,7 @@
 // The audit record: names are a contract (docs/AUDIT.md); one JSON object, one line.
 import type { PrincipalRecord } from '../identity/principal.ts';
 import type { Cuts } from './bound.ts';
-import type { Share } from './room.ts';
+import type { Room, Share } from './room.ts';
 
 export type RecordKind =
   | 'session_start'
@@ -113,13 +113,17 @@ export interface AuditEntry {
 
 /** What the data path needs of a ledger. */
 export interface AuditLog {
+  /** Who may put how much into its queue: to be asked before what is to be recorded is done or answered. */
+  readonly room: Room;
   /**
-   * Queues a record and returns its id at once. Returns null when the log can't take it (disk
-   * error, queue full): mutations are then refused, see `writable`.
+   * Queues a record, of this share of the queue, and returns its id at once. Past a last bound the record is lost,
+   * which is counted, logged and recorded as soon as that can be: then it returns null.
    */
   append(entry: AuditEntry, share?: Share): string | null;
   /** Like append, and resolves with the id once the record is on disk (fsync); rejects when it can't be. */
   appendDurably(entry: AuditEntry): Promise<string>;
-  /** False while the log can't be written: mutations get OVERLOADED. */
+  /** Whether all that was appended so far reached the disk in time. */
+  durable(waitMs: number): Promise<boolean>;
+  /** False while the disk refuses, or the queue is full. */
   readonly writable: boolean;
 }

@@ -2,6 +2,7 @@
 // for all others, so that while the disk is slow a flood of one role ends at half of the queue, of two at a
 // third each, and the changes of the rest go on. Room is kept for what must be recorded before it is known
 // what: an outcome, once its request was let through, always fits.
+import { guarded } from '../guard.ts';
 import { LEDGER } from '../limits.ts';
 
 /** Of a role, or of those that have none yet. */
@@ -21,7 +22,8 @@ interface Waiter {
 export class Room {
   readonly #maxBytes: number;
   readonly #isDiskFine: () => boolean;
-  readonly #shares = new Map<string, Share>();
+  readonly #byName = new Map<string, Share>();
+  readonly #shares: Share[] = [];
   #used = 0;
   #waiting = 0;
 
@@ -44,11 +46,14 @@ export class Room {
 
   /** Names are those of the policy's roles; a session keeps its share. */
   share(name: string): Share {
-    let share = this.#shares.get(name);
-    if (share === undefined) {
-      share = new Share();
-      this.#shares.set(name, share);
-    }
+    let share = this.#byName.get(name);
+    if (share === undefined) this.#byName.set(name, (share = this.newShare()));
+    return share;
+  }
+
+  newShare(): Share {
+    const share = new Share();
+    this.#shares.push(share);
     return share;
   }
 
@@ -84,11 +89,12 @@ export class Room {
     if (this.keep(share, bytes, needsDisk)) return true;
     if (waitMs <= 0 || share.waiting.length >= LEDGER.waitersPerShare) return false;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const expire = guarded('audit', () => {
         share.waiting.splice(share.waiting.indexOf(waiter), 1);
         this.#waiting--;
         resolve(false);
-      }, waitMs);
+      });
+      const timer = setTimeout(expire, waitMs);
       const waiter: Waiter = { bytes, needsDisk, timer, resolve };
       share.waiting.push(waiter);
       this.#waiting++;
@@ -99,7 +105,7 @@ export class Room {
   serve(): void {
     for (let isServed = true; isServed && this.#waiting > 0;) {
       isServed = false;
-      for (const share of this.#shares.values()) {
+      for (const share of this.#shares) {
         const first = share.waiting[0];
         if (first === undefined || !this.#fits(share, first.bytes, first.needsDisk)) continue;
         this.take(share, first.bytes);
@@ -110,7 +116,7 @@ export class Room {
   }
 
   close(): void {
-    for (const share of this.#shares.values()) {
+    for (const share of this.#shares) {
       while (share.waiting.length > 0) this.#end(share, false);
     }
   }

@@ -69,6 +69,8 @@ export function readGauges(
   );
   metrics.gauge('control_connected', () => Number(cluster.control.isConnected));
   metrics.gauge('prepared_statements', () => cluster.prepared.size);
+  metrics.gauge('audit_waiting', () => ledger.room.waiting);
+  metrics.gauge('audit_kept_bytes', () => ledger.room.usedBytes);
   metrics.gauge('audit_queue_bytes', () => ledger.queuedBytes);
   metrics.gauge('audit_writable', () => Number(ledger.writable));
   metrics.gauge('policy_info', () => [[[gate.policy.version], 1]]);

@@ -85,9 +85,23 @@ export async function startGate(
       metrics.counter('audit_write_failures_total').value++;
       log.error({ err: error }, 'the ledger cannot be written');
     },
+    onLost: (isFirst) => {
+      metrics.counter('audit_lost_total').value++;
+      if (isFirst)
+        log.error({}, 'records of the ledger are lost: it is full, and its disk refuses');
+    },
   });
-  const activity = new ActivityLog<Exchange>(ledger, activitySource, memory.heapKind('activity'));
-  const refusals = new RefusalLog(ledger, memory.heapKind('refusals'));
+  const others = metrics.counter('audit_counted_total', 'other_rows');
+  const activity = new ActivityLog<Exchange>(ledger, activitySource, {
+    account: memory.heapKind('activity'),
+    bytesPerRole: limits.activityBytesPerRole,
+    onOther: () => others.value++,
+  });
+  const counted = metrics.counter('audit_counted_total', 'refusal');
+  const refusals = new RefusalLog(ledger, {
+    account: memory.heapKind('refusals'),
+    onCounted: () => counted.value++,
+  });
   let listener: Listener | null = null;
   let whole: Whole | null = null;
   const certificates = gateTls(loaded, metrics, log);

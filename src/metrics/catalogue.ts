@@ -121,6 +121,22 @@ export const COUNTERS = {
     help: "Renewals of the gate's token for Vault that failed.",
     labels: [],
   },
+  audit_waits_total: {
+    help: 'Requests and logins that waited for room in the ledger.',
+    labels: [],
+  },
+  audit_refusals_total: {
+    help: 'Statements and logins that were refused because they could not be recorded.',
+    labels: ['what'],
+  },
+  audit_counted_total: {
+    help: 'Statements that got no record of their own, past a bound: refusals, and rows counted as others.',
+    labels: ['what'],
+  },
+  audit_lost_total: {
+    help: 'Records that were lost: the disk did not take them, and there was no room to keep them.',
+    labels: [],
+  },
   audit_write_failures_total: { help: 'Writes of the ledger that failed.', labels: [] },
   worker_restarts_total: { help: 'Workers that ended and were replaced.', labels: [] },
   policy_reloads_total: {
@@ -227,6 +243,11 @@ export const GAUGES = {
     ofWorkers: 'min',
   },
   prepared_statements: { help: 'Prepared statements in the registry.', labels: [] },
+  audit_waiting: { help: 'Requests and logins that wait for room in the ledger.', labels: [] },
+  audit_kept_bytes: {
+    help: 'Of the queue of the ledger: records that wait, and room kept for those to come.',
+    labels: [],
+  },
   audit_queue_bytes: { help: 'Records waiting for the disk.', labels: [] },
   audit_writable: { help: '1 while the ledger can be written.', labels: [], ofWorkers: 'min' },
   policy_file_usable: {

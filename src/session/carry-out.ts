@@ -14,7 +14,8 @@ import { ANYWHERE, type Route } from '../upstream/route.ts';
 import { answerTopology, bound } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
-import { decisionEntry, recordDenial, recordOutcome } from './recording.ts';
+import { decisionEntry, recordDenial, recordGivenUp, recordOutcome } from './recording.ts';
+import { afterRoom, auditWaitMs, forRoom, hasRoom, unrecordable } from './audit-room.ts';
 import { commitAsked } from './require-commit.ts';
 import { superuserAsked } from './require-superuser.ts';
 import { replies, replyToFault } from './replies.ts';
@@ -22,7 +23,17 @@ import type { Session } from './session.ts';
 import { enterLane, laneMode, lockLost } from './schema-change.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 
+/** Throws on an error of ours; what was kept for the request is given back then. */
 export function carryOut(exchange: Exchange): Outcome {
+  try {
+    return decideAndSend(exchange);
+  } catch (error) {
+    if (exchange.charge === null) recordGivenUp(exchange);
+    throw error;
+  }
+}
+
+function decideAndSend(exchange: Exchange): Outcome {
   const { session, request } = exchange;
   const { gate } = session;
 
@@ -51,15 +62,7 @@ export function carryOut(exchange: Exchange): Outcome {
     return wait(answerTopology(exchange, table), exchange);
   }
 
-  if (exchange.isMutation && !gate.audit.writable) {
-    gate.telemetry?.ended(exchange, 'refused');
-    return reply(
-      replies.overloaded(
-        exchange.to,
-        'the audit log of cqlgate cannot be written, so nothing may be changed now; try again later',
-      ),
-    );
-  }
+  if (!hasRoom(exchange)) return wait(forRoom(exchange), exchange);
   if (isWrittenAhead(exchange) && exchange.recordId === null) {
     const commit = commitAsked(exchange, authority);
     if (commit instanceof Promise)
@@ -112,25 +115,15 @@ function isWrittenAhead({ request }: Exchange): boolean {
 }
 
 async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> {
-  const { gate } = exchange.session;
-  const { family } = exchange.request.statement;
-  try {
-    const [id, before] = await Promise.all([
-      gate.audit.appendDurably(decisionEntry(exchange, permit)),
-      family === 'schema' ? gate.cluster.control.schemaVersion() : null,
-    ]);
-    exchange.recordId = id;
-    exchange.schemaVersionBefore = before;
-  } catch {
-    gate.telemetry?.ended(exchange, 'refused');
-    return reply(
-      replies.overloaded(
-        exchange.to,
-        'the audit log of cqlgate could not record this change, so it was not made; try again later',
-      ),
-    );
-  }
-  return exchange.again();
+  const { session } = exchange;
+  const { audit, cluster } = session.gate;
+  const isSchema = exchange.request.statement.family === 'schema';
+  // Room for it and for the outcome was kept: from here on each end of it is recorded.
+  exchange.recordId = audit.append(decisionEntry(exchange, permit), session.auditShare);
+  const before = isSchema ? cluster.control.schemaVersion().catch(() => null) : null;
+  const isOnDisk = exchange.recordId !== null && (await audit.durable(auditWaitMs(exchange)));
+  exchange.schemaVersionBefore = await before;
+  return isOnDisk ? exchange.again() : unrecordable(exchange);
 }
 
 async function forConnection(exchange: Exchange, route: Route): Promise<Outcome> {
@@ -151,22 +144,18 @@ async function forConnection(exchange: Exchange, route: Route): Promise<Outcome>
   return exchange.again();
 }
 
-/** It ends and was not sent: where the decision is on disk, it stands there what came of it. */
-export function recordGivenUp(exchange: Exchange): void {
-  if (exchange.recordId !== null) recordOutcome(exchange, 'unsent');
-  else exchange.session.gate.telemetry?.ended(exchange, 'refused');
-}
-
 function deny(exchange: Exchange, denial: Denial): Outcome {
   recordGivenUp(exchange);
-  const { telemetry } = exchange.session.gate;
-  if (telemetry !== null) exchange.span = telemetry.denied(exchange, denial);
-  recordDenial(exchange, denial);
-  const { session, request, to } = exchange;
-  const foreign = foreignOf(session, request.prepared);
-  if (foreign === undefined) return reply(replies.unauthorized(to, denial.message));
-  session.gate.metrics.counter('unprepared_total').value++;
-  return reply(replies.unprepared(to, foreign.id));
+  return afterRoom(exchange.session, exchange.to, exchange, () => {
+    const { session, request, to } = exchange;
+    const { telemetry, metrics } = session.gate;
+    if (telemetry !== null) exchange.span = telemetry.denied(exchange, denial);
+    recordDenial(exchange, denial);
+    const foreign = foreignOf(session, request.prepared);
+    if (foreign === undefined) return reply(replies.unauthorized(to, denial.message));
+    metrics.counter('unprepared_total').value++;
+    return reply(replies.unprepared(to, foreign.id));
+  });
 }
 
 /**

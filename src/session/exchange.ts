@@ -24,9 +24,9 @@ import type { LaneTicket } from '../upstream/ddl-lane.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
-import { carryOut, recordGivenUp } from './carry-out.ts';
+import { carryOut } from './carry-out.ts';
 import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
-import { recordOutcome } from './recording.ts';
+import { recordGivenUp, recordOutcome } from './recording.ts';
 import { INTERNAL, replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
 import { reportFault, type FaultPlace } from './internal-fault.ts';
@@ -105,6 +105,12 @@ export class Exchange implements ClientRequest, Want {
   repreparedAt: ClusterNode | null = null;
   /** The bytes of `frame` were handed to a socket: they are never patched again. */
   handedOver = false;
+  /** What became of it is recorded, and the room that was kept for that given back. */
+  isEnded = false;
+  /** Bytes of the ledger's queue that are kept for its records. */
+  roomKept = 0;
+  /** Until when it may wait for room in the ledger; 0: it did not wait yet. */
+  auditUntilMs = 0;
   /** Its one answer was given, and what it held let go. */
   isDone = false;
   /** What the look-up of its commit ended with, where one was asked for. */
@@ -220,7 +226,7 @@ export class Exchange implements ClientRequest, Want {
     const response = scrubbed(this, answer);
     if (this.request.skipsMetadata && !failed && !this.#mayDecode()) {
       // The columns changed under way: rows that would be read by older metadata are not given out.
-      this.session.gate.telemetry?.ended(this, response);
+      recordOutcome(this, response);
       this.session.settle(this, reply(replies.unprepared(this.to, this.request.prepared[0]!.id)));
       return;
     }

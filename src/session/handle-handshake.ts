@@ -4,7 +4,8 @@ import { AuthFault } from '../errors.ts';
 import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/oauthbearer.ts';
 import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
-import { VCS } from '../limits.ts';
+import type { Share } from '../audit/room.ts';
+import { LEDGER, VCS } from '../limits.ts';
 import { ANY_ROLE, isAuthority, type Authority } from '../policy/policy.ts';
 import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -14,6 +15,7 @@ import { decodeStartup } from '../protocol/messages/startup.ts';
 import { checkOptions } from '../protocol/messages/supported.ts';
 import { hasBodyCompression } from '../protocol/versions.ts';
 import type { LookUp } from '../vcs/facts.ts';
+import { UNRECORDABLE } from './audit-room.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
@@ -71,7 +73,7 @@ export function handleAuthResponse(session: Session, frame: Frame): Outcome {
     const { verifier } = session.gate;
     const known = verifier.verifyCached(password) ?? verifier.recall(password);
     if (known !== null && !session.gate.policy.asksForTarget(known, username)) {
-      return logIn(session, to, known, username, null);
+      return orRefuse(session, to, logIn(session, to, known, username, null), bearer);
     }
     return wait(verify(session, to, username, password, bearer), null, true);
   } catch (error) {
@@ -97,7 +99,7 @@ async function verify(
     const lookUp = gate.policy.asksForTarget(principal, username)
       ? await gate.commits.lookUp(principal, VCS.loginWaitMs, session.turn)
       : null;
-    return logIn(session, to, principal, username, lookUp);
+    return orRefuse(session, to, logIn(session, to, principal, username, lookUp), bearer);
   } catch (error) {
     return refuse(session, to, error, bearer);
   }
@@ -113,6 +115,7 @@ function logIn(
   token: Principal,
   wantedRole: string,
   lookUp: LookUp | null,
+  hasRoom = false,
 ): Outcome {
   const facts = lookUp !== null && 'facts' in lookUp ? lookUp.facts : null;
   const principal = facts === null ? token : { ...token, pipelineTarget: facts.target };
@@ -130,8 +133,47 @@ function logIn(
     );
   }
   checkStanding(session, authority);
+  const { room } = session.gate.audit;
+  const share = room.share(authority.role.name);
+  if (!hasRoom && !room.keep(share, LEDGER.entryBytes, false)) {
+    return wait(
+      roomForLogin(session, share).then((isKept) => {
+        if (!isKept) return unrecordable(session, to);
+        try {
+          // Decided anew: policy, expiry and revocations may have changed.
+          return logIn(session, to, token, wantedRole, lookUp, true);
+        } finally {
+          room.give(share, LEDGER.entryBytes);
+        }
+      }),
+      null,
+      true,
+    );
+  }
   session.loggedIn(authority, facts);
+  if (!hasRoom) room.give(share, LEDGER.entryBytes);
   return reply(replies.authSuccess(to));
+}
+
+/** What a login that had to wait for the ledger ends with where it fails then. */
+function orRefuse(session: Session, to: To, outcome: Outcome, bearer: boolean): Outcome {
+  if (outcome.type !== 'wait') return outcome;
+  const settled = outcome.outcome.catch(async (error: unknown) =>
+    refuse(session, to, error, bearer),
+  );
+  return { ...outcome, outcome: settled };
+}
+
+/** A login is on record, or is none. */
+async function roomForLogin({ gate }: Session, share: Share): Promise<boolean> {
+  gate.metrics.counter('audit_waits_total').value++;
+  return gate.audit.room.keepWithin(share, LEDGER.entryBytes, false, gate.limits.auditWaitMs);
+}
+
+/** No fault of its client: it is neither slowed nor counted as a failure. */
+function unrecordable({ gate }: Session, to: To): Outcome {
+  gate.metrics.counter('audit_refusals_total', 'login').value++;
+  return close(replies.authError(to, UNRECORDABLE), 'audit_unwritable');
 }
 
 /** Throws AuthFault for a token that was revoked, or expired beyond the grace of its role. */
@@ -155,6 +197,11 @@ async function refuse(session: Session, to: To, error: unknown, bearer: boolean)
       : new AuthFault('internal', 'cqlgate could not check the token; tell its operators');
   if (!(error instanceof AuthFault)) {
     session.gate.log.error({ session: session.id, err: error }, 'token check failed');
+  }
+  if (session.gate.refusals.mustWaitForLogin(session.source)) {
+    const { strangers } = session.gate.refusals;
+    if (!(await roomForLogin(session, strangers))) return unrecordable(session, to);
+    session.gate.audit.room.give(strangers, LEDGER.entryBytes);
   }
   session.loginFailed(fault.reason);
   const delayMs = session.failureDelayMs();

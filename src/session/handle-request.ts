@@ -25,6 +25,7 @@ import { Exchange, type BatchPart, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
+import { afterRoom } from './audit-room.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
 import { traceContextOf } from './trace-context.ts';
@@ -293,8 +294,14 @@ function unprepared(session: Session, frame: Frame, id: Buffer): Outcome {
 function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
   const target = to(session, frame);
   const caller = traceContextOf(customPayload(frame)) ?? session.caller;
-  recordUnanalysable(session, text, why, caller);
-  return reply(REFUSED[why.rule](target, why.reason));
+  const outcome = afterRoom(session, target, null, () => {
+    recordUnanalysable(session, text, why, caller);
+    return reply(REFUSED[why.rule](target, why.reason));
+  });
+  if (outcome.type !== 'wait') return outcome;
+  // Its text is kept while it waits.
+  const charge = session.charge(frame);
+  return { ...outcome, outcome: outcome.outcome.finally(() => charge.release()) };
 }
 
 const REFUSED: Readonly<Record<RefusalRule, (target: To, reason: string) => Buffer>> = {

@@ -52,7 +52,7 @@ export function decisionEntry(exchange: Exchange, permit: Permit): AuditEntry {
 export function recordDenial(exchange: Exchange, denial: Denial): void {
   const { session, request } = exchange;
   session.gate.metrics.counter('denied_total', denial.reason, request.statement.kind).value++;
-  session.gate.refusals.refused(session, {
+  session.gate.refusals.refused(session.refused(), () => ({
     kind: 'decision',
     ...session.auditBase(),
     ...traceRecord(exchange),
@@ -64,7 +64,7 @@ export function recordDenial(exchange: Exchange, denial: Denial): void {
       reason: denial.reason,
       missing: denial.missing,
     },
-  });
+  }));
 }
 
 /** A text that was refused before anything could be decided on it. */
@@ -74,11 +74,10 @@ export function recordUnanalysable(
   why: Unanalysable,
   caller: TraceContext | null,
 ): void {
-  const redacted = why.lexes ? redactOnce(text, why) : UNREDACTED;
   const { rule } = why;
   session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
   session.gate.telemetry?.refused(session, caller, rule);
-  session.gate.refusals.refused(session, {
+  session.gate.refusals.refused(session.refused(), () => ({
     kind: 'decision',
     ...session.auditBase(),
     ...(caller === null ? UNTRACED : { trace_id: caller.traceId, span_id: caller.spanId }),
@@ -86,7 +85,7 @@ export function recordUnanalysable(
       kind: null,
       keyspace: null,
       resources: [],
-      ...redacted,
+      ...(why.lexes ? redactOnce(text, why) : UNREDACTED),
       lwt: false,
       ...(why.lexes ? {} : { unlexed: { length: text.length, position: why.position } }),
     },
@@ -97,22 +96,63 @@ export function recordUnanalysable(
       reason: rule,
       missing: [],
     },
-  });
+  }));
 }
 
-export function recordOutcome(
+/**
+ * The one end of a request that was let through: whichever way it ends, this is called, directly or by the
+ * two below, and what it says counts once. Room for the record was kept when it was let through.
+ */
+export function recordOutcome(exchange: Exchange, ending: Ending, schema?: MadeChange): void {
+  if (exchange.isEnded) return;
+  // Throws where the answer can't be read; it ends otherwise then.
+  count(exchange, ending);
+  exchange.isEnded = true;
+  try {
+    const traced = traceRecord(exchange);
+    exchange.session.gate.telemetry?.ended(exchange, ending);
+    if (exchange.request.opcode !== Opcode.PREPARE) append(exchange, ending, traced, schema);
+  } finally {
+    giveRoom(exchange);
+  }
+}
+
+/** It ends and was not sent: where the decision is on disk, it stands there what came of it. */
+export function recordGivenUp(exchange: Exchange): void {
+  if (exchange.recordId !== null) recordOutcome(exchange, 'unsent');
+  if (exchange.isEnded) return;
+  exchange.isEnded = true;
+  exchange.session.gate.telemetry?.ended(exchange, 'refused');
+  giveRoom(exchange);
+}
+
+/** It ends, and nobody said how: once it was sent, what came of it is not known. */
+export function recordAbandoned(exchange: Exchange): void {
+  if (exchange.handedOver) recordOutcome(exchange, 'unknown');
+  else recordGivenUp(exchange);
+}
+
+function giveRoom(exchange: Exchange): void {
+  if (exchange.roomKept === 0) return;
+  exchange.session.gate.audit.room.give(exchange.session.auditShare, exchange.roomKept);
+  exchange.roomKept = 0;
+}
+
+interface MadeChange {
+  readonly change: SchemaChange;
+  readonly agreement: Agreement;
+}
+
+function append(
   exchange: Exchange,
   ending: Ending,
-  schema?: { readonly change: SchemaChange; readonly agreement: Agreement },
+  traced: TraceRecord,
+  schema: MadeChange | undefined,
 ): void {
   const { request, session } = exchange;
-  count(exchange, ending);
-  const traced = traceRecord(exchange);
-  session.gate.telemetry?.ended(exchange, ending);
-  if (request.opcode === Opcode.PREPARE) return;
   const { family } = request.statement;
   if (family === 'schema' || family === 'role') {
-    session.gate.audit.append({
+    const entry: AuditEntry = {
       kind: 'outcome',
       ...session.auditBase(),
       ...traced,
@@ -122,7 +162,8 @@ export function recordOutcome(
       ...(exchange.node === null
         ? {}
         : { upstream: { node: exchange.node, cassandra_role: exchange.cassandraRole } }),
-    });
+    };
+    session.gate.audit.append(entry, session.auditShare);
     return;
   }
   const rows = family === 'read' || family === 'write';
@@ -171,8 +212,10 @@ function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): vo
     decision,
     outcome,
   } as const;
+  const { audit } = session.gate;
+  const share = session.auditShare;
   if (request.parts === null) {
-    session.gate.audit.append({ ...base, statement: statementRecord(exchange) });
+    audit.append({ ...base, statement: statementRecord(exchange) }, share);
     return;
   }
   const { type, statements } = request.parts;
@@ -183,19 +226,16 @@ function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): vo
     const { statement, text, preparedId } = statements[index]!;
     const child = recordOf(statement, text, preparedId, session.gate.cluster.schema);
     const batch = { type, index, size };
-    session.gate.audit.append({ ...base, statement: { ...child, consistency, batch } });
+    audit.append({ ...base, statement: { ...child, consistency, batch } }, share);
   }
   if (singly === size) return;
-  session.gate.audit.append({
+  const rest: AuditEntry = {
     ...base,
-    statement: {
-      ...statementRecord(exchange),
-      kind: null,
-      batch: { type, index: singly, size },
-    },
+    statement: { ...statementRecord(exchange), kind: null, batch: { type, index: singly, size } },
     count: size - singly,
     detail: { children_sha256: hashOf(statements.slice(singly)) },
-  });
+  };
+  audit.append(rest, share);
 }
 
 /**
@@ -214,6 +254,13 @@ function hashOf(children: readonly BatchPart[]): string {
 
 /** What activity is counted by, and what its record says: that is asked once a minute, not per request. */
 export const activitySource: ActivitySource<Exchange> = {
+  share: ({ session }) => session.auditShare,
+  others: ({ session }) => ({
+    kind: 'activity',
+    session: null,
+    role: session.auditBase().role ?? null,
+    detail: { statements: 'others' },
+  }),
   shape: ({ request }, statement, index) => {
     const { text, preparedId } = partOf(request, index);
     const shape = fingerprintOf(text, statement);

@@ -14,12 +14,13 @@ import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Want } from '../upstream/route.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Outcome } from './outcome.ts';
+import { recordGivenUp } from './recording.ts';
 import { replies } from './replies.ts';
 
 export async function reprepare(exchange: Exchange, connection: Connection): Promise<Outcome> {
   for (const prepared of new Set(exchange.request.prepared)) {
     if (!(await prepareAgain(exchange, prepared, connection).catch(() => false))) {
-      exchange.session.gate.telemetry?.ended(exchange, 'refused');
+      recordGivenUp(exchange);
       return reply(replies.unprepared(exchange.to, prepared.id));
     }
   }

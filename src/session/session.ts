@@ -2,6 +2,8 @@
 // flight. It feeds bytes in, hands frames to their handlers, and acts on the one outcome of each.
 import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
+import type { Refused } from '../audit/refusals.ts';
+import type { Share } from '../audit/room.ts';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
 import type { Turn } from '../fair-queue.ts';
@@ -37,6 +39,7 @@ import { reportFault } from './internal-fault.ts';
 import { InFlightRequests, type BufferCharge } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
+import { recordAbandoned } from './recording.ts';
 import { replies } from './replies.ts';
 import { Standing, type AuditBase, type SessionInfo } from './standing.ts';
 import { callerOf, type TraceContext } from './trace-context.ts';
@@ -148,7 +151,7 @@ export class Session implements AccountOwner {
   }
 
   get source(): string {
-    return this.#socket.remoteAddress ?? '';
+    return this.#source;
   }
 
   /** It, or its role, has much in flight. */
@@ -195,6 +198,15 @@ export class Session implements AccountOwner {
     return this.#standing.auditBase();
   }
 
+  /** Once it is logged in. */
+  refused(): Refused {
+    return this.#standing.refused();
+  }
+
+  get auditShare(): Share {
+    return this.#standing.refused().share;
+  }
+
   started(
     version: number,
     options: ReadonlyMap<string, string>,
@@ -233,7 +245,7 @@ export class Session implements AccountOwner {
     metrics.counter('drivers_total', ...driverLabels(driver, driver_version)).value++;
     metrics.counter('client_protocol_version_total', `v${this.version}`).value++;
     this.gate.telemetry?.loggedIn(this, authority);
-    this.gate.audit.append({ kind: 'session_start', ...this.auditBase() });
+    this.gate.audit.append({ kind: 'session_start', ...this.auditBase() }, this.auditShare);
   }
 
   learned(facts: VcsFacts): void {
@@ -243,7 +255,7 @@ export class Session implements AccountOwner {
   loginFailed(reason: string): void {
     this.gate.metrics.counter('auth_failures_total', reason).value++;
     this.gate.telemetry?.loginFailed(this.id, this.#standing.client, reason);
-    this.gate.refusals.failedLogin(this.#source, {
+    this.gate.refusals.failedLogin(this.source, {
       kind: 'auth',
       session: this.id,
       client: this.#standing.client,
@@ -462,6 +474,8 @@ export class Session implements AccountOwner {
   }
 
   #release(exchange: Exchange): void {
+    // Whatever way it came to its end, the ledger says what became of it.
+    if (!exchange.isEnded) recordAbandoned(exchange);
     exchange.ticket?.leave();
     if (!this.#inFlight.release(exchange)) return;
     if (exchange.isUse) this.#blocked = false;
@@ -581,11 +595,11 @@ export class Session implements AccountOwner {
         this.gate.metrics.counter('token_expired_closes_total').value++;
       }
       this.gate.activity.flushSession(this);
-      this.gate.audit.append({
-        kind: 'session_end',
-        ...this.auditBase(),
-        reason: this.#closeReason,
-      });
+      // No room is asked for: sessions are bounded, and none begins while there is none.
+      this.gate.audit.append(
+        { kind: 'session_end', ...this.auditBase(), reason: this.#closeReason },
+        this.auditShare,
+      );
     }
   }
 }

@@ -3,13 +3,21 @@ import { describe, expect, it, vi } from 'vitest';
 import { ActivityLog, type ActivitySource } from '../../src/audit/activity.ts';
 import type { AuditEntry, AuditLog } from '../../src/audit/record.ts';
 import { RefusalLog } from '../../src/audit/refusals.ts';
+import { Room, Share } from '../../src/audit/room.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
-import { ACTIVITY, REFUSALS } from '../../src/limits.ts';
+import { ACTIVITY, LEDGER, REFUSALS } from '../../src/limits.ts';
 
 class Written implements AuditLog {
   readonly entries: AuditEntry[] = [];
   readonly writable = true;
+  readonly room: Room;
+  constructor(maxBytes = Infinity) {
+    this.room = new Room(maxBytes, () => true);
+  }
+  async durable(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
   append(entry: AuditEntry): string {
     this.entries.push(entry);
     return 'id';
@@ -25,8 +33,12 @@ function statement(text: string): Statement {
   return found;
 }
 
+const SHARE = new Share();
+
 /** Statements of one table are alike. */
 const source: ActivitySource<string> = {
+  share: () => SHARE,
+  others: () => ({ kind: 'activity', session: null, reason: 'others' }),
   shape: (_said, { tables }) => tables[0]?.table ?? null,
   describe: (said, _statement, index) => ({
     kind: 'activity',
@@ -70,18 +82,52 @@ describe('activity', () => {
     activity.close();
   });
 
-  it('writes early what grows beyond its bound', () => {
+  it('counts what is past the bound of a session or of a role as others', () => {
+    const others = vi.fn();
     const log = new Written();
-    const activity = new ActivityLog<string>(log, source);
-    const session = {};
-    for (let i = 0; i <= ACTIVITY.shapesPerSession; i++) {
-      const one = statement(`SELECT * FROM k.t${i}`);
-      one.isKept = true;
-      activity.hit(session, one, false, `${i}`, -1);
+    const activity = new ActivityLog<string>(log, source, {
+      bytesPerRole: 20_000,
+      onOther: others,
+    });
+    for (const session of [{}, {}, {}]) {
+      for (let i = 0; i < ACTIVITY.shapesPerSession; i++) {
+        activity.hit(session, statement(`SELECT * FROM k.t${i}`), i % 2 === 0, `${i}`, -1);
+      }
+      // Its end begins no new count.
+      activity.flushSession(session);
     }
-    expect(log.entries).toHaveLength(ACTIVITY.shapesPerSession);
     activity.close();
-    expect(log.entries).toHaveLength(ACTIVITY.shapesPerSession + 1);
+    const bytes = log.entries.reduce((sum, one) => sum + JSON.stringify(one).length, 0);
+    expect(bytes).toBeLessThan(60_000);
+    const all = log.entries.reduce((sum, { count }) => sum + (count ?? 0), 0);
+    expect(all).toBe(3 * ACTIVITY.shapesPerSession);
+    const rest = log.entries.filter(({ reason }) => reason === 'others');
+    expect(rest).toHaveLength(1);
+    expect(rest[0]!.count).toBe(others.mock.calls.length);
+    expect(rest[0]!.errors).toBeGreaterThan(0);
+  });
+
+  it('goes on counting while there is no room, and writes it all in the end', () => {
+    const log = new Written(100_000);
+    const activity = new ActivityLog<string>(log, source);
+    const blocker = log.room.newShare();
+    log.room.take(blocker, 100_000);
+    const [stays, leaves] = [{}, {}];
+    const one = statement('SELECT * FROM k.a');
+    for (let minute = 0; minute < 3; minute++) {
+      activity.hit(stays, one, false, 'stays', -1);
+      activity.hit(leaves, one, true, 'leaves', -1);
+      activity.flush();
+    }
+    activity.flushSession(leaves);
+    expect(log.entries).toEqual([]);
+    log.room.give(blocker, 100_000);
+    activity.flush();
+    expect(log.entries.map(({ reason, count }) => [reason, count])).toEqual([
+      ['leaves', 3],
+      ['stays', 3],
+    ]);
+    activity.close();
   });
 
   it('does not grow with texts that differ in values only', () => {
@@ -97,17 +143,90 @@ describe('activity', () => {
 });
 
 describe('refusals', () => {
+  const refused = (share: Share, subject = 'job') => ({ share, issuer: 'https://issuer', subject });
+
   it('are recorded singly up to a limit, then counted', () => {
     const log = new Written();
-    const refusals = new RefusalLog(log);
-    const session = {};
+    const counted = vi.fn();
+    const refusals = new RefusalLog(log, { onCounted: counted });
     for (let i = 0; i < REFUSALS.singlyPerScope + 1_000; i++) {
-      refusals.refused(session, { kind: 'decision', session: 's', reason: `${i}` });
+      refusals.refused(refused(SHARE), () => ({ kind: 'decision', session: 's', reason: `${i}` }));
     }
     refusals.failedLogin('10.0.0.1', { kind: 'auth', session: null });
     expect(log.entries).toHaveLength(REFUSALS.singlyPerScope + 1);
+    expect(counted).toHaveBeenCalledTimes(1_000);
     refusals.flush();
     expect(log.entries.at(-1)).toMatchObject({ kind: 'decision', count: 1_000 });
     refusals.close();
+  });
+
+  it('have a limit for all of a role and for all sources, and leave other roles theirs', () => {
+    const log = new Written();
+    const refusals = new RefusalLog(log);
+    const [flooding, quiet] = [new Share(), new Share()];
+    for (let i = 0; i < 20_000; i++) {
+      refusals.refused(refused(flooding, `job ${i}`), () => ({ kind: 'decision', session: null }));
+      refusals.failedLogin(`10.0.${i >> 8}.${i & 255}`, { kind: 'auth', session: null });
+    }
+    expect(log.entries).toHaveLength(2 * REFUSALS.singlyPerGroup);
+    refusals.refused(refused(quiet), () => ({ kind: 'decision', session: 'quiet' }));
+    expect(log.entries.at(-1)).toMatchObject({ session: 'quiet' });
+    refusals.close();
+    const count = log.entries.reduce((sum, one) => sum + (one.count ?? 1), 0);
+    expect(count).toBe(2 * 20_000 + 1);
+    expect(log.entries.length).toBeLessThan(2 * REFUSALS.singlyPerGroup + 2 * REFUSALS.scopes + 4);
+  });
+
+  it('wait for room only where they would have a record of their own', () => {
+    const log = new Written(REFUSALS.recordBytes * 4);
+    const refusals = new RefusalLog(log);
+    const who = refused(log.room.newShare());
+    expect(refusals.mustWait(who)).toBe(false);
+    log.room.take(log.room.newShare(), REFUSALS.recordBytes * 4);
+    expect(refusals.mustWait(who)).toBe(true);
+    for (let i = 0; i < REFUSALS.singlyPerScope; i++) {
+      refusals.refused(who, () => ({ kind: 'decision', session: null }));
+    }
+    expect(refusals.mustWait(who)).toBe(false);
+    refusals.close();
+  });
+});
+
+describe('room in the queue', () => {
+  it('is left by one role for the others, and served to them in turn', async () => {
+    const room = new Room(1_000, () => true);
+    const [a, b] = [room.share('a'), room.share('b')];
+    let kept = 0;
+    while (room.keep(a, 10, false)) kept += 10;
+    expect(kept).toBe(500);
+    expect(room.keep(b, 100, false)).toBe(true);
+    const order: string[] = [];
+    const waits = [a, a, a, b].map(async (share) =>
+      room.keepWithin(share, 200, false, 60_000).then(() => order.push(share === a ? 'a' : 'b')),
+    );
+    // The last needs no wait.
+    await waits[3];
+    expect(order).toEqual(['b']);
+    room.give(a, 500);
+    room.serve();
+    await waits[0];
+    expect(order).toEqual(['b', 'a', 'a']);
+    room.close();
+    await Promise.all(waits);
+  });
+
+  it('is not had past its time, nor by more than may wait', async () => {
+    let isDiskFine = false;
+    const room = new Room(1_000, () => isDiskFine);
+    const share = room.share('a');
+    expect(await room.keepWithin(share, 1, true, 5)).toBe(false);
+    expect(room.waiting).toBe(0);
+    const waits = Array.from({ length: LEDGER.waitersPerShare }, async () =>
+      room.keepWithin(share, 0, true, 60_000),
+    );
+    expect(await room.keepWithin(share, 0, true, 60_000)).toBe(false);
+    isDiskFine = true;
+    room.serve();
+    expect(await Promise.all(waits)).not.toContain(false);
   });
 });

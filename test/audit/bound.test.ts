@@ -18,6 +18,8 @@ const statement = {
 };
 const ENTRY: AuditEntry = { kind: 'decision', session: 's', statement };
 
+const encodeEntry = (entry: AuditEntry): string => encode(entry);
+
 function sizeOf(entry: object): number {
   const json = encode(entry);
   JSON.parse(json);
@@ -35,7 +37,7 @@ describe('a record', () => {
   it('says of a long value how long it was, and its hash', () => {
     const keyspace = 'k'.repeat(1_000_000);
     const made = bounded({ ...ENTRY, statement: { ...statement, keyspace } });
-    expect(made.statement!.keyspace!.length).toBeLessThan(1_100);
+    expect(made.statement.keyspace.length).toBeLessThan(1_100);
     expect(made.cut).toEqual({
       'statement.keyspace': { bytes: 1_000_000, sha256: sha256(keyspace) },
     });
@@ -44,7 +46,7 @@ describe('a record', () => {
   it('says of a long list how many there were, and the hash of all', () => {
     const resources = Array.from({ length: 60_000 }, (_unused, i) => `TABLE ks.table_${i}`);
     const made = bounded({ ...ENTRY, statement: { ...statement, resources } });
-    const kept = made.statement!.resources;
+    const kept = made.statement.resources;
     expect(kept.length).toBeGreaterThan(100);
     expect(kept).toEqual(resources.slice(0, kept.length));
     expect(made.cut!['statement.resources']).toEqual({
@@ -97,7 +99,7 @@ describe('a record', () => {
     const risky =
       '\u0000\u0007\n\t\u001b\u007f\u0085\u009f\u061c\u200b\u200e\u200f\u202a\u202e\u2066\u2069\u2028\u2029\ufeff\ud800';
     const made = JSON.parse(
-      encode({
+      encodeEntry({
         ...ENTRY,
         role: `a${risky}`,
         statement: { ...statement, resources: [`TABLE ${risky}`] },
@@ -112,6 +114,6 @@ describe('a record', () => {
     expect(made.statement!.resources).toEqual([`TABLE ${shown}`]);
     expect(made.detail).toEqual({ by: shown });
     expect(made.client!.driver_version).toBe('\\udc00');
-    expect(encode({ ...ENTRY, role: 'a \u{1f600} b' })).toContain('\u{1f600}');
+    expect(encodeEntry({ ...ENTRY, role: 'a \u{1f600} b' })).toContain('\u{1f600}');
   });
 });

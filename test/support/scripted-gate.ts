@@ -18,6 +18,7 @@ export class ScriptedGate {
   readonly cluster: ScriptedCluster;
   readonly files: TestGate;
   readonly #gate: RunningGate;
+  #stopped: Promise<void> | null = null;
   readonly log: readonly LogLine[];
 
   private constructor(
@@ -95,8 +96,14 @@ export class ScriptedGate {
     return found === undefined ? 0 : Number(found.slice(start.length));
   }
 
+  /** Ends the gate; its files stay until `close`. */
+  async stop(): Promise<void> {
+    this.#stopped ??= this.#gate.close();
+    return this.#stopped;
+  }
+
   async close(): Promise<void> {
-    await this.#gate.close();
+    await this.stop();
     await this.files.close();
     await this.cluster.close();
   }

@@ -7,6 +7,7 @@ import net from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
+import { exposure } from '../config/exposed-files.ts';
 import { ConfigFault } from '../errors.ts';
 import { SIDECAR } from '../limits.ts';
 import { inetBytes } from '../protocol/inet.ts';
@@ -56,6 +57,13 @@ export async function sidecar(
       : { password: await passwordOf(options.passwordFile) };
   if (options.dropToken === true && command.length === 0) {
     throw new ConfigFault(['--drop-token is for the command behind --, and there is none']);
+  }
+  for (const [name, file] of [
+    ['--password-file', options.passwordFile],
+    ['--token-file', options.tokenFile],
+  ] as const) {
+    const warning = file === undefined ? null : await exposure(name, file);
+    if (warning !== null) tell(`warning: ${warning}`);
   }
   const server = new SidecarServer({
     ...listen,

@@ -17,6 +17,7 @@ import {
 import type { CommitMode } from '../policy/role.ts';
 import type { LocalSecretSpec, LoginSpec } from '../secrets/login.ts';
 import { coversAll } from './cidr.ts';
+import { exposedSecrets } from './exposed-files.ts';
 import { durationMs } from './duration.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { parseYaml, readText, type TextFile, type YamlFile } from './yaml-file.ts';
@@ -90,6 +91,7 @@ export async function configOf(text: TextFile): Promise<LoadedConfig> {
   }
   const warnings = warningsOf(yaml);
   const tls = await loadTls(yaml, base, problems, warnings);
+  warnings.push(...(await exposedSecrets(config, base)));
   checkIssuers(yaml, problems);
   const issuers = await issuersOf(yaml, base, problems);
   if (problems.length > 0) throw new ConfigFault(problems);

@@ -48,7 +48,8 @@ export class Files {
   }
 
   async write(name: string, content: string): Promise<void> {
-    await writeFile(path.join(this.dir, name), content);
+    // As secrets are kept: for nobody else, which is no matter for the others.
+    await writeFile(path.join(this.dir, name), content, { mode: 0o600 });
   }
 
   async remove(): Promise<void> {

@@ -310,8 +310,8 @@ export const PARSING = {
   tokenUs: 0.07,
   /** For each square of a number's digits. */
   digitUs: 0.000_04,
-  /** An exponent of a number below what a double holds counts as so many digits: it is divided by. */
-  exponentDigits: 5,
+  /** An exponent below what a double holds counts as so many digits: decimals are divided, and their logarithm taken. */
+  exponentDigits: 50,
   /** For each square of the assignments of an UPDATE: each is compared with all before it. */
   assignmentUs: 0.006,
   /** The same for those that Cassandra refuses when the column comes again, with an error for each pair. */

@@ -78,7 +78,9 @@ const COSTLY: readonly (readonly [what: string, text: string, reason: string])[]
   ['digits', insert('7'.repeat(128 * 1024)), 'too many digits'],
   ['digits of a slice', select(`m[${'7'.repeat(128 * 1024)}..1]`), 'too many digits'],
   ['digits behind the point', insert(`0.${'7'.repeat(128 * 1024)}`), 'too many digits'],
-  ['an exponent', insert('1/1e-1000000'), 'too small an exponent'],
+  ['an exponent', insert('1/1e-100000'), 'too small an exponent'],
+  ['an exponent of zero', insert('0e999999999'), 'too small an exponent'],
+  ['an exponent within a call', insert('log(1e-1000)'), 'too small an exponent'],
   [
     'assignments',
     `UPDATE shop.t SET ${Array.from({ length: 4096 }, () => 'a=1').join(',')} WHERE k=1`,

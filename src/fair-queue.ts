@@ -47,7 +47,7 @@ export class FairLine<Item extends object> {
   add(item: Item, turn: Turn): boolean {
     if (this.#turns.size >= this.#max && !this.#makeRoom(turn)) return false;
     let owners = this.#keys.get(turn.key);
-    if (owners === undefined) this.#keys.set(turn.key, (owners = new Map()));
+    if (owners === undefined) this.#keys.set(turn.key, (owners = new Map<unknown, Set<Item>>()));
     let items = owners.get(turn.owner);
     if (items === undefined) owners.set(turn.owner, (items = new Set()));
     items.add(item);
@@ -239,13 +239,19 @@ export class FairSlots {
     const left = (this.#atWork.get(key) ?? 1) - 1;
     if (left === 0) this.#atWork.delete(key);
     else this.#atWork.set(key, left);
-    if (this.#line.size === 0) return;
-    for (const waiting of this.#line.inTurn()) {
-      if (this.#taken >= this.#options.slots) return;
-      if (!this.#mayBegin(waiting.key)) continue;
-      this.#line.served(waiting);
-      this.#take(waiting.key);
-      waiting.begin();
+    const { first } = this.#line;
+    if (first === null) return;
+    if (this.#mayBegin(first.key)) this.#begin(first);
+    else {
+      // Its key has all that it may have: the next one whose key has not.
+      const next = this.#line.inTurn().find((waiting) => this.#mayBegin(waiting.key));
+      if (next !== undefined) this.#begin(next);
     }
+  }
+
+  #begin(waiting: Waiting): void {
+    this.#line.served(waiting);
+    this.#take(waiting.key);
+    waiting.begin();
   }
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FairLine, FairSlots, type QueueFault, type Turn } from '../../src/fair-queue.ts';
+import type { AuthFault } from '../../src/errors.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
@@ -142,7 +143,7 @@ describe('the thread that analyses long texts', () => {
   const reasonOf = async (analyst: Analyst, text: string, at: Turn): Promise<string> =>
     analyst.analyse([text], null, at).then(
       (analysed) => (analysed.get(text) as { reason: string }).reason,
-      (fault: QueueFault) => fault.why,
+      (fault: unknown) => (fault as QueueFault).why,
     );
 
   it.each(['dies', 'throws'])('is lost by a text that %s, which alone is refused', async (text) => {
@@ -253,7 +254,7 @@ describe('checks of tokens', () => {
   };
   const row = (name: string, { issuer }: OidcIssuer, jwksUri: string): IssuerConfig => {
     const algorithms = ['RS256'];
-    return { name, type: 'oidc', issuer, jwksUri, audience: 'gate', algorithms } as IssuerConfig;
+    return { name, type: 'oidc', issuer, jwksUri, audience: 'gate', algorithms };
   };
 
   /** Takes connections and never answers. */
@@ -280,7 +281,7 @@ describe('checks of tokens', () => {
     const check = async (i: number, source: string): Promise<void> =>
       verifier.verify(`${token.slice(0, -6)}${String(i).padStart(6, 'A')}`, source).then(
         () => void reasons.push('verified'),
-        (error: { reason: string }) => void reasons.push(error.reason),
+        (error: unknown) => void reasons.push((error as AuthFault).reason),
       );
     const { checksUnderWay, checksWaiting } = TOKENS;
     for (let i = 0; i < checksUnderWay + checksWaiting; i++) void check(i, `10.0.0.${i % 2}`);

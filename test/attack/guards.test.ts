@@ -23,7 +23,9 @@ const fail = (): never => {
 describe('a guard', () => {
   it('ends what the handler belongs to, with what it was called with', () => {
     const socket = new EventEmitter();
-    const read = (_chunk: string): void => fail();
+    const read = (chunk: string): void => {
+      throw new Error(chunk === 'bytes' ? 'ours' : 'another');
+    };
     socket.on(
       'data',
       guarded('session', read, (chunk) => ends.push(chunk)),

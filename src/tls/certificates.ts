@@ -2,6 +2,7 @@
 // so that none ends a gate that runs. What is not valid is told and not taken.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { guarded, unattended } from '../guard.ts';
 import { CERTIFICATES } from '../limits.ts';
 import { isoTime, timeOfText } from '../wall-clock.ts';
@@ -61,6 +62,7 @@ export async function readCertificates(
   if (expiresAtMs !== null && expiresAtMs <= nowMs) {
     problems.push(`${files.cert ?? ''} expired on ${isoTime(expiresAtMs)}`);
   }
+  if (problems.length === 0) problems.push(...contextProblems(files, { cert, key, ca }));
   if (problems.length > 0) return { problems };
   return {
     ...(cert === undefined ? {} : { cert }),
@@ -68,6 +70,22 @@ export async function readCertificates(
     ...(ca === undefined ? {} : { ca }),
     expiresAtMs,
   };
+}
+
+/** What only OpenSSL finds when it is given all of it: a broken intermediate, a key that is too small. */
+function contextProblems(
+  files: CertificateFiles,
+  texts: { readonly [name in keyof CertificateFiles]: string | undefined },
+): string[] {
+  const given = Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined));
+  try {
+    createSecureContext(given);
+    return [];
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const names = Object.values(files).filter((file) => file !== undefined);
+    return [`${names.join(', ')} can't be used for TLS (${code})`];
+  }
 }
 
 export function areCertificates(

@@ -62,6 +62,15 @@ describe('certificates', () => {
     expect(JSON.stringify(found)).not.toContain('PRIVATE KEY');
   });
 
+  it('with a broken intermediate behind them are a problem, which OpenSSL alone sees', async () => {
+    const { cert, key } = authority.issue();
+    const block = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const found = await read(`${cert}${block}`, key);
+    expect(areCertificates(found) ? [] : found.problems).toEqual([
+      expect.stringMatching(/can't be used for TLS/),
+    ]);
+  });
+
   it('that are not there are a problem each', async () => {
     const found = await readCertificates({ cert: '/no/cert', key: '/no/key', ca: '/no/ca' });
     expect(found).toEqual({

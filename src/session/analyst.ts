@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { rememberRedacted, type RedactedText } from '../audit/redact.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import { FairLine, QueueFault, type Turn } from '../fair-queue.ts';
-import { guarded } from '../guard.ts';
+import { guarded, unattended } from '../guard.ts';
 import { CQL } from '../limits.ts';
 
 export interface AnalysisJob {
@@ -87,7 +87,7 @@ export class Analyst {
     stopTimer(pending);
     const worker = this.#running();
     // One that does not come back ends with its thread; `#lost` refuses it.
-    const slow = (): void => void worker.terminate();
+    const slow = (): void => unattended('analyst', worker.terminate());
     pending.timer = setTimeout(guarded('analyst', slow), this.#jobMs).unref();
     worker.postMessage(pending.job);
   }
@@ -104,7 +104,7 @@ export class Analyst {
     };
     worker.on(
       'message',
-      guarded('analyst', settle, () => void worker.terminate()),
+      guarded('analyst', settle, () => unattended('analyst', worker.terminate())),
     );
     worker.on('error', () => undefined);
     worker.on(

@@ -369,9 +369,12 @@ export class ControlConnection {
         new UpstreamFault('internal', `an event could not be handled: ${text}`),
       );
       this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyDebounceMs;
-      this.refreshSchema().then(
-        () => this.#options.listener.resynchronised(),
-        (failure: unknown) => this.#connection?.destroy(asFault(failure)),
+      unattended(
+        'cluster',
+        this.refreshSchema().then(
+          () => this.#options.listener.resynchronised(),
+          (failure: unknown) => this.#connection?.destroy(asFault(failure)),
+        ),
       );
     }
   }

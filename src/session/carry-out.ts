@@ -14,7 +14,13 @@ import { ANYWHERE, type Route } from '../upstream/route.ts';
 import { answerTopology, bound } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
-import { decisionEntry, recordDenial, recordGivenUp, recordOutcome } from './recording.ts';
+import {
+  decisionEntry,
+  recordDenial,
+  recordGivenUp,
+  recordOutcome,
+  recordSuperseded,
+} from './recording.ts';
 import { afterRoom, auditWaitMs, forRoom, hasRoom, unrecordable } from './audit-room.ts';
 import { commitAsked } from './require-commit.ts';
 import { superuserAsked } from './require-superuser.ts';
@@ -46,6 +52,7 @@ function decideAndSend(exchange: Exchange): Outcome {
   if (!isPermit(decision)) return deny(exchange, decision);
   exchange.grant = decision.grant;
   exchange.cassandraRole = decision.cassandraRole;
+  exchange.decidedUnder = decision.policyVersion;
   if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
   const refusal = addressRefusal(request.statement);
@@ -62,8 +69,11 @@ function decideAndSend(exchange: Exchange): Outcome {
     return wait(answerTopology(exchange, table), exchange);
   }
 
+  // What is on disk is what is sent: a policy that came in between makes another decision of it.
+  if (exchange.recorded !== null && !isSame(exchange.recorded, decision))
+    recordSuperseded(exchange);
   if (!hasRoom(exchange)) return wait(forRoom(exchange), exchange);
-  if (isWrittenAhead(exchange) && exchange.recordId === null) {
+  if (isWrittenAhead(exchange)) {
     const commit = commitAsked(exchange, authority);
     if (commit instanceof Promise)
       return wait(
@@ -78,10 +88,12 @@ function decideAndSend(exchange: Exchange): Outcome {
         exchange,
       );
     if (superuser !== null) return deny(exchange, superuser);
-    // Before it is recorded: what is decided then is sent at once.
-    const mode = exchange.ticket === null ? laneMode(exchange) : null;
-    if (mode !== null) return wait(enterLane(exchange, mode), exchange);
-    return wait(writeAhead(exchange, decision), exchange);
+    if (exchange.recordId === null) {
+      // Before it is recorded: what is decided then is sent at once.
+      const mode = exchange.ticket === null ? laneMode(exchange) : null;
+      if (mode !== null) return wait(enterLane(exchange, mode), exchange);
+      return wait(writeAhead(exchange, decision), exchange);
+    }
   }
 
   if (exchange.ticket?.isHeld === false) return lockLost(exchange);
@@ -114,12 +126,22 @@ function isWrittenAhead({ request }: Exchange): boolean {
   return (family === 'schema' || family === 'role') && request.opcode !== Opcode.PREPARE;
 }
 
+/** Whether a record of the one says what the other permits. */
+function isSame(recorded: Permit, { policyVersion, cassandraRole, grant }: Permit): boolean {
+  return (
+    recorded.policyVersion === policyVersion &&
+    recorded.cassandraRole === cassandraRole &&
+    recorded.grant === grant
+  );
+}
+
 async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> {
   const { session } = exchange;
   const { audit, cluster } = session.gate;
   const isSchema = exchange.request.statement.family === 'schema';
   // Room for it and for the outcome was kept: from here on each end of it is recorded.
   exchange.recordId = audit.append(decisionEntry(exchange, permit), session.auditShare);
+  exchange.recorded = permit;
   const before = isSchema ? cluster.control.schemaVersion().catch(() => null) : null;
   const isOnDisk = exchange.recordId !== null && (await audit.durable(auditWaitMs(exchange)));
   exchange.schemaVersionBefore = await before;

@@ -15,6 +15,7 @@ import {
   ResultKind,
 } from '../protocol/messages/result.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
+import type { Login } from '../secrets/login.ts';
 import type { ClientRequest, Connection } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -115,18 +116,22 @@ export class Exchange implements ClientRequest, Want {
   isDone = false;
   /** What the look-up of its commit ended with, where one was asked for. */
   commitLookUp: LookUp | null = null;
-  /** What the cluster said of the role that it is about, where it was asked. */
-  target: TargetFacts | null = null;
+  /** What the cluster said of the role that it is about, where it was asked, and for which login. */
+  target: { readonly facts: TargetFacts; readonly login: Login } | null = null;
   /** Its turn to change the schema. */
   ticket: LaneTicket | null = null;
   /** Id of the write-ahead decision record, once it is on disk. */
   recordId: string | null = null;
+  /** What that record says was permitted. */
+  recorded: Permit | null = null;
   schemaVersionBefore: string | null = null;
   /** Until when it may wait for a connection. */
   waitUntilMs = 0;
   /** The grant that allowed it, and the login that it goes by, for the record. */
   grant: string | null = null;
   cassandraRole = '';
+  /** Version of the policy that it was last decided by. */
+  decidedUnder = '';
 
   readonly forward: Forward = { type: 'forward', exchange: this };
 

@@ -126,6 +126,17 @@ export function recordGivenUp(exchange: Exchange): void {
   giveRoom(exchange);
 }
 
+/**
+ * The decision on disk is not what will be sent: its record ends here, and the request goes on to a record
+ * of its own with room of its own.
+ */
+export function recordSuperseded(exchange: Exchange): void {
+  if (exchange.recordId !== null) append(exchange, 'unsent', traceRecord(exchange), undefined);
+  exchange.recordId = null;
+  exchange.recorded = null;
+  giveRoom(exchange);
+}
+
 /** It ends, and nobody said how: once it was sent, what came of it is not known. */
 export function recordAbandoned(exchange: Exchange): void {
   if (exchange.handedOver) recordOutcome(exchange, 'unknown');
@@ -204,7 +215,7 @@ function recordActivity(exchange: Exchange, ending: Ending): void {
 function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): void {
   const { session, request } = exchange;
   const outcome = outcomeRecord(exchange, ending);
-  const decision = permitted(session.gate.policy.version, exchange.grant ?? '');
+  const decision = permitted(exchange.decidedUnder, exchange.grant ?? '');
   const base = {
     kind: 'decision',
     ...session.auditBase(),
@@ -277,7 +288,7 @@ export const activitySource: ActivitySource<Exchange> = {
         request.parts === null
           ? statementRecord(exchange)
           : recordOf(statement, text, preparedId, session.gate.cluster.schema),
-      decision: permitted(session.gate.policy.version, exchange.grant ?? ''),
+      decision: permitted(exchange.decidedUnder, exchange.grant ?? ''),
     };
   },
 };

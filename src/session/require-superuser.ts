@@ -12,6 +12,7 @@ import {
 import { UPSTREAM } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
+import type { Login } from '../secrets/login.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { ANYWHERE } from '../upstream/route.ts';
 import { isSuperuser, roleOfIdentity, type Asking } from '../upstream/superusers.ts';
@@ -27,16 +28,19 @@ export function superuserAsked(
   const target = superuserTargetOf(statement);
   if (target === null) return null;
   if ('role' in target && authority.role.capabilities.has('superuser')) return null;
-  if (exchange.target === null) return ask(exchange, target);
-  return targetDenial(authority, statement, exchange.target);
+  const { login } = exchange.session.route();
+  // It was asked for the login that it would go by then.
+  if (exchange.target?.login !== login) return ask(exchange, target, login);
+  return targetDenial(authority, statement, exchange.target.facts);
 }
 
 /** Not known is not allowed. */
 const UNKNOWN: TargetFacts = { mayBeSuperuser: true, roleOfIdentity: null };
 const NOBODY: TargetFacts = { mayBeSuperuser: false, roleOfIdentity: null };
 
-async function ask(exchange: Exchange, target: SuperuserTarget): Promise<void> {
-  exchange.target = await factsOf(exchange.session, target).catch(() => UNKNOWN);
+async function ask(exchange: Exchange, target: SuperuserTarget, login: Login): Promise<void> {
+  const facts = await factsOf(exchange.session, target).catch(() => UNKNOWN);
+  exchange.target = { facts, login };
 }
 
 /** Only behind a superuser's login: others Cassandra itself keeps from it. */

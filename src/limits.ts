@@ -121,12 +121,33 @@ export const READS = {
   blockMaxBytes: 64 * KIB,
 } as const;
 
+/**
+ * Work done for clients in one turn of the event loop, in units of about a microsecond on a core of 2023. It is
+ * counted, not timed: what a client may make the gate do at once must not hang on how busy the machine is.
+ */
+export const TURN = {
+  /** For all sessions together: 10 ms, a fifth of the longest turn that a client may cause. */
+  work: 10_000,
+  /** For one session, after which the others come first. */
+  workPerSession: 2_500,
+  /** A frame: decoding, decision, forwarding and the way back of its answer. */
+  frame: 4,
+  /** Bytes that are copied, checked or hashed for a unit. */
+  bytesPerUnit: 500,
+  /** Characters of a text that are analysed for a unit. */
+  charactersPerUnit: 20,
+  /** A refusal: its record, hash and answer. */
+  refusal: 60,
+  /** A login: token, policy and record. */
+  login: 100,
+  /** A child of a BATCH: decoding, look-up and count. */
+  child: 1,
+  /** Children of a BATCH that are read, or counted, in one go. */
+  childrenAtOnce: 1_024,
+} as const;
+
 /** The gate towards its clients. */
 export const SESSION = {
-  /** Frames handled for one session in one turn, so that it can't starve the others. */
-  framesPerTurn: 256,
-  /** Bytes of requests in one turn; analysing so much text takes 10 ms. */
-  bytesPerTurn: 256 * KIB,
   /** Above this many bytes not yet taken by the client, its requests are no longer read. */
   outboxSoftBytes: 1 * MIB,
   /** Handed to a socket at once; what a client took is known in steps of this. */

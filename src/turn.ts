@@ -1,8 +1,9 @@
-// One write per destination per turn of the event loop: whoever has something to write registers
-// here once, and is flushed when all reads of this turn have been handled. setImmediate runs right
-// after the poll phase, so frames read from many sockets in one turn leave in one write.
-
+// A turn of the event loop, as the gate counts it. One write per destination: whoever has something to write
+// registers here once, and is flushed when all reads of this turn have been handled. setImmediate runs right after
+// the poll phase, so frames read from many sockets in one turn leave in one write. And one budget of work for all
+// clients: what goes beyond it waits for a later turn, in the order in which it came.
 import { guarded, guardedEach } from './guard.ts';
+import { TURN } from './limits.ts';
 
 export interface Flushable {
   /** Writes what was gathered. */
@@ -13,6 +14,71 @@ export interface Flushable {
 
 let gathered: Flushable[] = [];
 let spare: Flushable[] = [];
+let isEndDue = false;
+
+/** Flushes `destination` at the end of this turn. Callers register at most once until flushed. */
+export function flushAfterTurn(destination: Flushable): void {
+  gathered.push(destination);
+  if (!isEndDue) endTurnSoon();
+}
+
+/** What clients made the gate do in this turn, in units of about a microsecond (limits.ts, TURN). */
+class TurnWork {
+  /** Counts turns in which anything was done. */
+  turn = 0;
+  done = 0;
+
+  add(units: number): void {
+    this.done += units;
+    if (!isEndDue) endTurnSoon();
+  }
+
+  get isSpent(): boolean {
+    return this.done >= TURN.work;
+  }
+}
+
+export const turnWork = new TurnWork();
+
+/** Those whose work was put off, in order. */
+let waiting: (() => void)[] = [];
+
+/** Calls back (by a guarded handler) in a later turn, when those who asked before were called and there is budget left. */
+export function inLaterTurn(go: () => void): void {
+  waiting.push(go);
+  if (!isEndDue) endTurnSoon();
+}
+
+export async function laterTurn(): Promise<void> {
+  return new Promise(inLaterTurn);
+}
+
+function endTurnSoon(): void {
+  isEndDue = true;
+  setImmediate(endTurnGuarded);
+}
+
+function endTurn(): void {
+  // What registers while this is done goes to the next turn.
+  isEndDue = false;
+  flushAll();
+  turnWork.turn++;
+  turnWork.done = 0;
+  if (waiting.length > 0) goOn();
+}
+
+const endTurnGuarded = guarded('flush', endTurn);
+
+/** At least one in each turn, so that nobody waits for ever. */
+function goOn(): void {
+  const due = waiting;
+  waiting = [];
+  let next = 0;
+  do due[next++]!();
+  while (next < due.length && !turnWork.isSpent);
+  if (next < due.length) waiting = due.slice(next).concat(waiting);
+  if (waiting.length > 0 && !isEndDue) endTurnSoon();
+}
 
 function flush(destination: Flushable): void {
   destination.flush();
@@ -24,18 +90,10 @@ function cutOff(destination: Flushable): void {
 
 function flushAll(): void {
   const batch = gathered;
-  // What registers while this batch is flushed goes to the next turn, which its first push schedules.
   gathered = spare;
   guardedEach('flush', batch, flush, cutOff);
   batch.length = 0;
   spare = batch;
-}
-
-const flushGuarded = guarded('flush', flushAll);
-
-/** Flushes `destination` at the end of this turn. Callers register at most once until flushed. */
-export function flushAfterTurn(destination: Flushable): void {
-  if (gathered.push(destination) === 1) setImmediate(flushGuarded);
 }
 
 interface Corkable {

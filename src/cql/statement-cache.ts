@@ -23,6 +23,8 @@ export class StatementCache {
   #old: Kept = new Map();
   #youngBytes = 0;
   #oldBytes = 0;
+  /** Of all texts that were not known. */
+  analysedCharacters = 0;
 
   constructor(options: { readonly maxBytes: number; readonly account?: Account }) {
     this.#maxBytes = options.maxBytes;
@@ -52,6 +54,7 @@ export class StatementCache {
       return old;
     }
     const result = analyse(text, keyspace);
+    this.analysedCharacters += text.length;
     if (this.#comesAgain(text)) this.#keep(keyspace, text, result);
     return result;
   }

@@ -5,7 +5,8 @@ import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/o
 import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { Share } from '../audit/room.ts';
-import { LEDGER, VCS } from '../limits.ts';
+import { LEDGER, TURN, VCS } from '../limits.ts';
+import { turnWork } from '../turn.ts';
 import { ANY_ROLE, isAuthority, type Authority } from '../policy/policy.ts';
 import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -62,6 +63,7 @@ function compressionOf(
 }
 
 export function handleAuthResponse(session: Session, frame: Frame): Outcome {
+  turnWork.add(TURN.login);
   const to = toOf(frame);
   // The answer to the challenge that told a client of OAUTHBEARER why: only now comes the error.
   if (session.refusal !== null) return refused(to, session.refusal);

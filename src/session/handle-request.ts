@@ -14,7 +14,8 @@ import { QueryFlag } from '../protocol/messages/parameters.ts';
 import { decodePrepare } from '../protocol/messages/prepare.ts';
 import { decodeQuery } from '../protocol/messages/query.ts';
 import { QueueFault } from '../fair-queue.ts';
-import { CQL } from '../limits.ts';
+import { CQL, TURN } from '../limits.ts';
+import { turnWork } from '../turn.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
@@ -229,7 +230,11 @@ function statementOf(
     };
   }
   if (isLong(text)) return session.analysed?.get(text) ?? null;
-  return statements.get(text, keyspace ?? session.keyspace);
+  const before = statements.analysedCharacters;
+  const found = statements.get(text, keyspace ?? session.keyspace);
+  const analysed = statements.analysedCharacters - before;
+  if (analysed > 0) turnWork.add(analysed / TURN.charactersPerUnit);
+  return found;
 }
 
 /** Has long texts analysed in a thread of their own, and handles the request again with the result. */

@@ -22,7 +22,8 @@ import type { SchemaChange } from '../protocol/messages/event.ts';
 import { rowCount } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER, TURN } from '../limits.ts';
+import { turnWork } from '../turn.ts';
 import type { BatchPart, Exchange } from './exchange.ts';
 import type { Session } from './session.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -51,6 +52,7 @@ export function decisionEntry(exchange: Exchange, permit: Permit): AuditEntry {
 
 export function recordDenial(exchange: Exchange, denial: Denial): void {
   const { session, request } = exchange;
+  turnWork.add(TURN.refusal);
   session.gate.metrics.counter('denied_total', denial.reason, request.statement.kind).value++;
   session.gate.refusals.refused(session.refused(), () => ({
     kind: 'decision',
@@ -74,6 +76,7 @@ export function recordUnanalysable(
   why: Unanalysable,
   caller: TraceContext | null,
 ): void {
+  turnWork.add(TURN.refusal);
   const { rule } = why;
   session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
   session.gate.telemetry?.refused(session, caller, rule);

@@ -8,7 +8,8 @@ import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
 import type { Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
-import { SESSION } from '../limits.ts';
+import { SESSION, TURN } from '../limits.ts';
+import { inLaterTurn, turnWork } from '../turn.ts';
 import type { AccountOwner, SessionAccount } from '../memory/budget.ts';
 import { driverLabels } from '../metrics/drivers.ts';
 import { seesKeyspace } from '../policy/decide.ts';
@@ -79,6 +80,8 @@ export class Session implements AccountOwner {
   readonly #standing: Standing;
   readonly #inFlight: InFlightRequests;
   readonly #runLater: () => void;
+  /** The same, where it was put off. */
+  readonly #goOn: () => void;
   readonly #account: SessionAccount;
   readonly #frameWatch = new FrameWatch();
   #framesRead = 0;
@@ -95,6 +98,11 @@ export class Session implements AccountOwner {
   #blocked = false;
   #paused = false;
   #running = false;
+  /** The turn that it last worked in, and how much it did there. */
+  #turn = 0;
+  #workDone = 0;
+  /** It has done enough for this turn. */
+  #isPutOff = false;
 
   version = DEFAULT_VERSION;
   /** Why a login by OAUTHBEARER failed, between its challenge and the client's last word. */
@@ -130,6 +138,14 @@ export class Session implements AccountOwner {
     });
     const end = (): void => this.cutOff();
     this.#runLater = guarded('session', () => this.#run(), end);
+    this.#goOn = guarded(
+      'session',
+      () => {
+        this.#isPutOff = false;
+        this.#run();
+      },
+      end,
+    );
     socket.on(
       'data',
       guarded('session', (chunk: Buffer) => this.#read(chunk), end),
@@ -372,22 +388,23 @@ export class Session implements AccountOwner {
     );
   }
 
-  /** Handles the frames at hand, up to a bound per turn so that no session starves the others. */
+  /** Handles the frames at hand, as far as the work of this turn goes. */
   #run(): void {
     if (this.#running) return;
     this.#running = true;
     try {
-      let bytes = 0;
-      for (let handled = 0; !this.#mustStop(); handled++) {
-        if (handled === SESSION.framesPerTurn || bytes > SESSION.bytesPerTurn) {
-          setImmediate(this.#runLater);
+      while (!this.#mustStop()) {
+        if (this.#isTurnOver()) {
+          this.#putOff();
           return;
         }
+        const before = turnWork.done;
         const frame = this.#inbox.next();
         if (frame === null) break;
-        bytes += frame.byteLength;
         this.#framesRead++;
+        turnWork.add(TURN.frame + frame.byteLength / TURN.bytesPerUnit);
         this.#apply(dispatch(this, frame, this.#state as SessionState), null);
+        this.#workDone += turnWork.done - before;
       }
     } catch (error) {
       this.#fault(error);
@@ -396,6 +413,21 @@ export class Session implements AccountOwner {
       if (this.#state !== 'closed') this.#account.setInput(this.#inbox.bufferedBytes);
       this.#look();
     }
+  }
+
+  /** Several reads may come in one turn: what is counted is the turn's. */
+  #isTurnOver(): boolean {
+    if (this.#turn !== turnWork.turn) {
+      this.#turn = turnWork.turn;
+      this.#workDone = 0;
+    }
+    return turnWork.isSpent || this.#workDone >= TURN.workPerSession;
+  }
+
+  /** Goes on in a later turn, and reads nothing until then. */
+  #putOff(): void {
+    this.#isPutOff = true;
+    inLaterTurn(this.#goOn);
   }
 
   /** The one place that acts on an outcome. `exchange` is null until one holds this request. */
@@ -483,7 +515,8 @@ export class Session implements AccountOwner {
   }
 
   #mustStop(): boolean {
-    if (this.#blocked || this.#state === 'ending' || this.#state === 'closed') return true;
+    if (this.#blocked || this.#isPutOff || this.#state === 'ending' || this.#state === 'closed')
+      return true;
     if (this.#account.isPaused) return true;
     return this.#outbox.isFull || (!this.#throwOnOverload && this.#inFlight.isOverLimit);
   }

@@ -30,6 +30,16 @@ const TYPES = {
     option: Buffer.concat([short(0x22), short(0x0d)]),
     cell: (text: string) => Buffer.concat([int(1), bytes(Buffer.from(text))]),
   },
+  'map<varchar, varchar>': {
+    option: Buffer.concat([short(0x21), short(0x0d), short(0x0d)]),
+    cell: (text: string) => {
+      const entries = Object.entries(JSON.parse(text) as Record<string, string>).flat();
+      return Buffer.concat([
+        int(entries.length / 2),
+        ...entries.map((one) => bytes(Buffer.from(one))),
+      ]);
+    },
+  },
 } as const;
 
 interface SystemTable {
@@ -104,8 +114,13 @@ const SYSTEM_TABLES: readonly SystemTable[] = [
   {
     keyspace: 'system_schema',
     table: 'keyspaces',
-    columns: { keyspace_name: 'varchar' },
-    rows: [{ keyspace_name: KEYSPACE }],
+    columns: { keyspace_name: 'varchar', replication: 'map<varchar, varchar>' },
+    rows: [
+      {
+        keyspace_name: KEYSPACE,
+        replication: JSON.stringify({ class: 'SimpleStrategy', replication_factor: '1' }),
+      },
+    ],
   },
   {
     keyspace: 'system_schema',

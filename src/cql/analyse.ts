@@ -231,10 +231,43 @@ function childKey({ kind, table, lwt }: Modification, p: Parser): string {
   return compoundKey(plain, calls, types, compared);
 }
 
+/** The children of a BATCH message that are decided on differently, in the order in which they came. */
+export class DistinctChildren {
+  readonly #byKey = new Map<string | Statement, Statement>();
+  readonly #seen = new Set<Statement>();
+  #usesKeyspace = false;
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  add(child: Statement): void {
+    if (this.#seen.has(child)) return;
+    // The same texts come again as the same statement; of very many that differ only the keys are kept.
+    if (this.#seen.size < CQL.namesPerText) this.#seen.add(child);
+    this.#usesKeyspace ||= child.usesKeyspace;
+    const key = keyOfChild(child);
+    if (!this.#byKey.has(key)) this.#byKey.set(key, child);
+  }
+
+  batch(): Statement {
+    return { ...batchOf([...this.#byKey.values()]), usesKeyspace: this.#usesKeyspace };
+  }
+}
+
+/** Rows of one table are one child to decide on; what calls functions or names types is one by itself. */
+function keyOfChild(child: Statement): string | Statement {
+  const { kind, family, tables, calls, functions, types, classes, lwt, restricted } = child;
+  const [table] = tables;
+  const named = calls.length + functions.length + types.length + classes.length;
+  if (family !== 'write' || kind === 'BATCH' || tables.length !== 1 || named > 0) return child;
+  const plain = compoundKey(kind, table!.keyspace, table!.table);
+  if (!lwt) return plain;
+  return compoundKey(plain, restricted === null ? null : compoundKey(...restricted));
+}
+
 /** A BATCH of these: what each needs, once. */
-export function batchOf(children: readonly Statement[]): Statement {
-  const distinct = new Set(children);
-  const all = [...distinct];
+export function batchOf(all: readonly Statement[]): Statement {
   const only = all.length === 1 ? all[0]! : null;
   const statement = blank('BATCH');
   statement.needs = only?.needs ?? all.flatMap((child) => child.needs);

@@ -8,7 +8,8 @@ import {
   handleRegister,
   handleStartup,
 } from './handle-handshake.ts';
-import { handleBatch, handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
+import { handleBatch } from './handle-batch.ts';
+import { handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';

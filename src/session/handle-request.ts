@@ -1,14 +1,12 @@
-// The hot path: QUERY, PREPARE, EXECUTE and BATCH from bytes to a request with its statement. Each
+// The hot path: QUERY, PREPARE and EXECUTE from bytes to a request with its statement. Each
 // handler decodes as little as the decision needs and hands over to carryOut.
 import { ProtocolFault } from '../errors.ts';
-import { batchOf, isStatement } from '../cql/analyse.ts';
+import { isStatement } from '../cql/analyse.ts';
 import { wantedByExecute, wantedByPrepare, wantedByText } from '../cql/connection-state.ts';
-import { allowedUs } from '../cql/cost.ts';
 import type { RefusalRule, Statement, Unanalysable } from '../cql/statement.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
 import { customPayload, stripCustomPayload } from '../protocol/body-prefix.ts';
-import { decodeBatch } from '../protocol/messages/batch.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';
 import { QueryFlag } from '../protocol/messages/parameters.ts';
 import { decodePrepare } from '../protocol/messages/prepare.ts';
@@ -18,11 +16,9 @@ import { CQL, TURN } from '../limits.ts';
 import { turnWork } from '../turn.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasResultMetadataId } from '../protocol/versions.ts';
-import type { PreparedStatement } from '../upstream/prepared.ts';
-import type { BoundValues } from '../upstream/routing-key.ts';
 import type { Analysed } from './analyst.ts';
 import { carryOut, foreignOf } from './carry-out.ts';
-import { Exchange, type BatchPart, type Request } from './exchange.ts';
+import { Exchange, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Outcome } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
@@ -106,89 +102,7 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
   });
 }
 
-export function handleBatch(session: Session, frame: Frame): Outcome {
-  const batch = decodeBatch(frame, session.version);
-  if (batch.children.length > session.gate.limits.batchStatements) {
-    return reply(
-      replies.invalid(
-        to(session, frame),
-        `a BATCH may hold ${session.gate.limits.batchStatements} statements here; split it`,
-      ),
-    );
-  }
-  const parts: BatchPart[] = [];
-  const prepared: PreparedStatement[] = [];
-  /** An id before that is not this client's to know is answered first, as an unknown one would be. */
-  const refused = (answer: () => Outcome): Outcome => {
-    const foreign = foreignOf(session, prepared);
-    return foreign === undefined ? answer() : unprepared(session, frame, foreign.id);
-  };
-  let bound: BoundValues | null = null;
-  let characters = 0;
-  let costUs = 0;
-  for (const child of batch.children) {
-    if (child.query === null) {
-      const known = session.gate.cluster.prepared.find(frame.buffer, child.idStart, child.idEnd);
-      if (known === null) {
-        return refused(() => unknownId(session, frame, child.idStart, child.idEnd));
-      }
-      prepared.push(known);
-      bound ??= { ...child, flags: 0 };
-      parts.push({ statement: known.statement, text: known.text, preparedId: known.id });
-    } else {
-      const statement = statementOf(session, child.query, batch.keyspace);
-      if (statement === null) {
-        const texts = batch.children.flatMap(({ query }) => (query === null ? [] : [query]));
-        const long = texts.filter(isLong);
-        return refused(() => later(session, frame, handleBatch, long, batch.keyspace));
-      }
-      if (!isStatement(statement)) {
-        return refused(() => refuse(session, frame, child.query, statement));
-      }
-      characters += child.query.length;
-      costUs += statement.costUs;
-      if (costUs > allowedUs(characters)) {
-        return refused(() => refuse(session, frame, child.query, TOO_COSTLY));
-      }
-      parts.push({ statement, text: child.query, preparedId: null });
-    }
-  }
-  const whole = batchOf(parts.map((part) => part.statement));
-  // Cassandra takes only these; a SELECT or USE in a BATCH would be decided as what it is not.
-  if (whole.children.some((child) => child.family !== 'write' || child.kind === 'BATCH')) {
-    const text = 'only INSERT, UPDATE and DELETE are allowed in a BATCH';
-    return refused(() => reply(replies.invalid(to(session, frame), text)));
-  }
-  // A prepared child was resolved when it was prepared.
-  const reading = parts.find((part) => part.preparedId === null && part.statement.usesKeyspace);
-  return start(session, {
-    opcode: Opcode.BATCH,
-    frame,
-    statement: whole,
-    text: null,
-    consistency: batch.consistency,
-    keyspace:
-      reading === undefined
-        ? null
-        : wantedByText(reading.statement, session.keyspace, batch.keyspace),
-    prepared,
-    bound,
-    parts: { type: batch.type, statements: parts },
-    skipsMetadata: false,
-  });
-}
-
-/** Each child may be let through alone, and all of them be too much for one thread of a node. */
-const TOO_COSTLY: Unanalysable = {
-  reason:
-    'this would cost a node too much: the statements of the BATCH together take its parser too long; ' +
-    'split the BATCH, or prepare its statements',
-  rule: 'too_costly',
-  position: 0,
-  lexes: true,
-};
-
-function start(session: Session, request: Request): Outcome {
+export function start(session: Session, request: Request): Outcome {
   // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
   const { frame } = request;
   if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
@@ -207,7 +121,7 @@ function begin(exchange: Exchange): Outcome {
   }
 }
 
-function isLong(text: string): boolean {
+export function isLong(text: string): boolean {
   return text.length > CQL.cachedTextLength;
 }
 
@@ -215,10 +129,11 @@ function isLong(text: string): boolean {
  * Analysed once for a text and keyspace; the request's keyspace wins over the session's. null for a
  * long text that was not analysed yet.
  */
-function statementOf(
+export function statementOf(
   session: Session,
   text: string,
   keyspace: string | null,
+  known = session.analysed,
 ): Statement | Unanalysable | null {
   const { limits, statements } = session.gate;
   if (text.length > limits.statementBytes) {
@@ -229,7 +144,7 @@ function statementOf(
       lexes: false,
     };
   }
-  if (isLong(text)) return session.analysed?.get(text) ?? null;
+  if (isLong(text)) return known?.get(text) ?? null;
   const before = statements.analysedCharacters;
   const found = statements.get(text, keyspace ?? session.keyspace);
   const analysed = statements.analysedCharacters - before;
@@ -238,7 +153,7 @@ function statementOf(
 }
 
 /** Has long texts analysed in a thread of their own, and handles the request again with the result. */
-function later(
+export function later(
   session: Session,
   frame: Frame,
   handler: (session: Session, frame: Frame) => Outcome,
@@ -282,12 +197,12 @@ function useWithKeyspace(session: Session, frame: Frame): Outcome {
   );
 }
 
-function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {
+export function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {
   return unprepared(session, frame, frame.buffer.subarray(start, end));
 }
 
 /** A session that is over is told so, whether anybody ever prepared the id or not. */
-function unprepared(session: Session, frame: Frame, id: Buffer): Outcome {
+export function unprepared(session: Session, frame: Frame, id: Buffer): Outcome {
   const authority = session.authority();
   if (typeof authority === 'string') {
     return close(replies.unauthorized(to(session, frame), authority), authority);
@@ -296,7 +211,7 @@ function unprepared(session: Session, frame: Frame, id: Buffer): Outcome {
   return reply(replies.unprepared(to(session, frame), id));
 }
 
-function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
+export function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
   const target = to(session, frame);
   const caller = traceContextOf(customPayload(frame)) ?? session.caller;
   const outcome = afterRoom(session, target, null, () => {
@@ -320,6 +235,6 @@ const REFUSED: Readonly<Record<RefusalRule, (target: To, reason: string) => Buff
     ),
 };
 
-function to(session: Session, frame: Frame): To {
+export function to(session: Session, frame: Frame): To {
   return { version: session.version, streamId: frame.streamId };
 }

@@ -9,7 +9,7 @@ import {
 } from '../../src/protocol/body-prefix.ts';
 import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
 import { decodeAuthResponse, encodeToken } from '../../src/protocol/messages/auth.ts';
-import { decodeBatch } from '../../src/protocol/messages/batch.ts';
+import { batchText, decodeBatch } from '../../src/protocol/messages/batch.ts';
 import { decodeError, encodeError, errorCodeOf } from '../../src/protocol/messages/error.ts';
 import { decodeEvent, encodeSchemaChangeEvent } from '../../src/protocol/messages/event.ts';
 import { decodeExecute } from '../../src/protocol/messages/execute.ts';
@@ -86,9 +86,12 @@ describe.each([4, 5])('requests in v%i', (version) => {
   });
 
   it('decodes BATCH with texts and ids', () => {
-    const decoded = decodeBatch(frameOf(version, Opcode.BATCH, batch(version)), version);
+    const frame = frameOf(version, Opcode.BATCH, batch(version));
+    const decoded = decodeBatch(frame, version);
     expect(decoded).toMatchObject({ type: 'LOGGED', consistency: 4, keyspace: 'ks' });
-    expect(decoded.children.map((child) => child.query)).toEqual(['INSERT', null]);
+    expect(
+      decoded.children.map((child) => (child.isText ? batchText(frame, child) : null)),
+    ).toEqual(['INSERT', null]);
   });
 
   const bodies: [string, number, (v: number) => Buffer, (f: Frame, v: number) => unknown][] = [

@@ -67,7 +67,9 @@ describe('a text in which not all names are written in full', () => {
     const elsewhere = statement(`CREATE MATERIALIZED VIEW v ${VIEW}`, 'other');
     expect(elsewhere.usesKeyspace).toBe(true);
     expect(elsewhere.tables).toContainEqual({ keyspace: 'other', table: 'v' });
-    expect(analyse(`CREATE MATERIALIZED VIEW v ${VIEW}`, null)).toMatchObject({ rule: 'no_keyspace' });
+    expect(analyse(`CREATE MATERIALIZED VIEW v ${VIEW}`, null)).toMatchObject({
+      rule: 'no_keyspace',
+    });
   });
 
   it('looks up the types of a function that is granted in the keyspace of the function', () => {

@@ -61,7 +61,13 @@ describe('commands and options that documents name', () => {
   });
 
   /** Of other programs, where one stands alone. */
-  const OTHERS = new Set(['--ignore-scripts', '--credentials', '--ssl', '--contact-point', '--max-old-space-size']);
+  const OTHERS = new Set([
+    '--ignore-scripts',
+    '--credentials',
+    '--ssl',
+    '--contact-point',
+    '--max-old-space-size',
+  ]);
 
   it.each(each)('%s', (_name, { blocks, codes }) => {
     const lines = blocks

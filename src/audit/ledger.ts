@@ -157,6 +157,7 @@ export class Ledger implements AuditLog {
 
   async #onDisk(waitMs: number | null): Promise<void> {
     const seq = this.#seq;
+    if (this.#queue.length === 0) return;
     return new Promise((resolve, reject) => {
       const expire = guarded('audit', () => {
         this.#waiters = this.#waiters.filter((one) => one !== waiter);

@@ -129,6 +129,10 @@ export const COUNTERS = {
     help: 'Statements and logins that were refused because they could not be recorded.',
     labels: ['what'],
   },
+  audit_late_outcomes_total: {
+    help: 'Changes that were answered before the record of their outcome was on disk.',
+    labels: [],
+  },
   audit_counted_total: {
     help: 'Statements that got no record of their own, past a bound: refusals, and rows counted as others.',
     labels: ['what'],

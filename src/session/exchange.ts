@@ -108,6 +108,10 @@ export class Exchange implements ClientRequest, Want {
   handedOver = false;
   /** What became of it is recorded, and the room that was kept for that given back. */
   isEnded = false;
+  /** The ledger had no room even for that, which its own records say. */
+  isOutcomeLost = false;
+  /** Its answer waited for the record of its outcome already, where it has to (acknowledge.ts). */
+  isAcknowledged = false;
   /** Bytes of the ledger's queue that are kept for its records. */
   roomKept = 0;
   /** Until when it may wait for room in the ledger; 0: it did not wait yet. */
@@ -395,7 +399,8 @@ export class Exchange implements ClientRequest, Want {
 
   #deliver(response: Frame): void {
     response.setStreamId(this.clientStreamId);
-    this.session.deliver(this, response);
+    if (this.recordId === null) this.session.deliver(this, response);
+    else this.session.settle(this, reply(Buffer.from(response.bytes())));
   }
 
   /**

@@ -177,7 +177,7 @@ function append(
         ? {}
         : { upstream: { node: exchange.node, cassandra_role: exchange.cassandraRole } }),
     };
-    session.gate.audit.append(entry, session.auditShare);
+    exchange.isOutcomeLost = session.gate.audit.append(entry, session.auditShare) === null;
     return;
   }
   const rows = family === 'read' || family === 'write';

@@ -30,6 +30,7 @@ import { sidecarAddress, type Advertised } from '../topology/advertised.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
+import { acknowledgement } from './acknowledge.ts';
 import type { Analysed } from './analyst.ts';
 import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
@@ -432,6 +433,13 @@ export class Session implements AccountOwner {
 
   /** The one place that acts on an outcome. `exchange` is null until one holds this request. */
   #apply(outcome: Outcome, exchange: Exchange | null): void {
+    if (exchange !== null && exchange.recordId !== null) {
+      const acknowledged = acknowledgement(exchange, outcome);
+      if (acknowledged !== null) {
+        this.#await(acknowledged, false, exchange);
+        return;
+      }
+    }
     switch (outcome.type) {
       case 'forward':
         this.#forward(outcome.exchange);

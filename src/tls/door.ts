@@ -16,10 +16,19 @@ export interface Entering {
   failed(code: string): void;
 }
 
+/** One that is told once what became of it. */
+interface Waiting {
+  readonly entering: Entering;
+  isTold: boolean;
+}
+
 export class TlsDoor {
   readonly #server: tls.Server;
-  /** By the client's address and port, which TLSSocket and the socket below it share. */
-  readonly #entering = new Map<string, Entering>();
+  /**
+   * By the addresses and ports of both ends, which TLSSocket and the socket below it share. One that was reset may still be
+   * here when the next with the same four comes: it is told of its own end all the same.
+   */
+  readonly #entering = new Map<string, Waiting>();
 
   /** With `ca` a client certificate is required. */
   constructor(certificates: Certificates) {
@@ -28,7 +37,12 @@ export class TlsDoor {
       requestCert: certificates.ca !== undefined,
       rejectUnauthorized: certificates.ca !== undefined,
     });
-    const secured = (socket: tls.TLSSocket): void => this.#take(socket)?.secured(socket);
+    const secured = (socket: tls.TLSSocket): void => {
+      const entering = this.#take(socket);
+      // Nobody would end what nobody waits for.
+      if (entering === null) socket.destroy();
+      else entering.secured(socket);
+    };
     const failed = (error: NodeJS.ErrnoException, socket: tls.TLSSocket): void => {
       this.#take(socket)?.failed(error.code ?? 'unknown');
       socket.destroy();
@@ -47,20 +61,19 @@ export class TlsDoor {
 
   enter(socket: net.Socket, entering: Entering): void {
     const key = keyOf(socket);
-    this.#entering.set(key, entering);
+    const waiting: Waiting = { entering, isTold: false };
+    this.#entering.set(key, waiting);
     const closed = (): void => {
-      if (this.#entering.get(key) !== entering) return;
-      this.#entering.delete(key);
+      if (this.#entering.get(key) === waiting) this.#entering.delete(key);
+      if (waiting.isTold) return;
+      waiting.isTold = true;
       entering.failed('closed');
     };
     const began = (first: Buffer): void => {
       socket.pause();
       socket.unshift(first);
       if (first[0] === HANDSHAKE_RECORD) this.#server.emit('connection', socket);
-      else {
-        this.#entering.delete(key);
-        entering.plaintext(socket);
-      }
+      else this.#take(socket)?.plaintext(socket);
     };
     socket.once('close', guarded('listener', closed));
     socket.once(
@@ -69,11 +82,13 @@ export class TlsDoor {
     );
   }
 
-  #take(socket: net.Socket): Entering | undefined {
+  #take(socket: net.Socket): Entering | null {
     const key = keyOf(socket);
-    const entering = this.#entering.get(key);
+    const waiting = this.#entering.get(key);
+    if (waiting === undefined) return null;
     this.#entering.delete(key);
-    return entering;
+    waiting.isTold = true;
+    return waiting.entering;
   }
 }
 
@@ -86,6 +101,6 @@ function contextOf({ cert, key, ca }: Certificates): tls.SecureContextOptions {
   };
 }
 
-function keyOf({ remoteAddress, remotePort }: net.Socket): string {
-  return `${remoteAddress ?? ''} ${remotePort ?? 0}`;
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: net.Socket): string {
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }

@@ -1,19 +1,30 @@
 // Whichever way a request ends that was decided and written ahead, the ledger says what became of it: once.
 // The ledger and the client are all that is looked at.
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi, type MockInstance } from 'vitest';
+import { Ledger } from '../../src/audit/ledger.ts';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
+import { newRevocation, Revocations, type Revocation } from '../../src/revocation/revocations.ts';
+import { LaneTicket } from '../../src/upstream/ddl-lane.ts';
+import { Route } from '../../src/upstream/route.ts';
 import { LedgerDisk } from '../support/ledger-disk.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';
 import { ScriptedGate } from '../support/scripted-gate.ts';
 import type { ScriptedRequest } from '../support/scripted-node.ts';
 
-const ROLES = { one: { grants: ['SELECT, MODIFY, CREATE, ALTER, DROP ON KEYSPACE orders'] } };
+const ROLES = {
+  one: {
+    grants: [
+      'SELECT, MODIFY, CREATE, ALTER, DROP ON KEYSPACE orders',
+      'SELECT ON KEYSPACE system_views',
+    ],
+  },
+};
 const CHANGE = 'ALTER TABLE orders.t ADD c int';
 const INSERT = 'INSERT INTO orders.t (k) VALUES (1)';
 const IDS: Record<string, Buffer> = {
@@ -49,6 +60,8 @@ let onStatement: (request: ScriptedRequest) => Promise<void> | void;
 
 async function start(config: Record<string, unknown>): Promise<void> {
   isClosed = false;
+  closing = vi.spyOn(Ledger.prototype, 'close');
+  revoked = vi.spyOn(Revocations.prototype, 'find');
   disk = new LedgerDisk();
   disk.attach();
   const cluster = await ScriptedCluster.start(['dc1']);
@@ -90,6 +103,9 @@ async function login(claims: Record<string, unknown> = {}): Promise<RawClient> {
 }
 
 let isRows = false;
+let closing: MockInstance<Ledger['close']>;
+/** Called at each login, with its principal. */
+let revoked: MockInstance<Revocations['find']>;
 
 /** Ways of sending the same statement. */
 const SENDS: Record<
@@ -112,7 +128,6 @@ interface Way {
   /** Runs once the request was sent. */
   readonly during?: (client: RawClient) => Promise<void> | void;
   readonly node?: (request: ScriptedRequest) => Promise<void> | void;
-  readonly claims?: () => Record<string, unknown>;
   readonly reachesNode: boolean;
 }
 
@@ -223,7 +238,73 @@ const WAYS: Record<string, Way> = {
     node: () => void stop(),
     reachesNode: true,
   },
+  'with the gate, which shuts down before it was sent': {
+    code: null,
+    status: 'error',
+    before: stuck,
+    during: async (client) => {
+      await decided();
+      void stop();
+      await expect.poll(() => client.closed).toBe(true);
+      // What waits for the disk then is the end of the ledger.
+      await expect.poll(() => closing).toHaveBeenCalled();
+      disk.recover();
+    },
+    reachesNode: false,
+  },
+  'when its token expires while it waits': {
+    code: CqlErrorCode.UNAUTHORIZED,
+    status: 'error',
+    before: stuck,
+    during: async () => {
+      await decided();
+      const now = Date.now.bind(Date);
+      vi.spyOn(Date, 'now').mockImplementation(() => now() + DAY_MS);
+      disk.recover();
+    },
+    reachesNode: false,
+  },
+  'when its token is revoked while it waits': {
+    code: CqlErrorCode.UNAUTHORIZED,
+    status: 'error',
+    before: stuck,
+    during: async () => {
+      await decided();
+      const [principal] = revoked.mock.lastCall!;
+      const revocations = revoked.mock.contexts.at(-1) as Revocations;
+      const asked = { issuer: null, reason: 'leaked', revokedBy: 'somebody' };
+      const what = { what: 'token', value: principal.tokenSha256 } as const;
+      revocations.add([newRevocation({ ...asked, ...what }, Date.now()) as Revocation]);
+      disk.recover();
+    },
+    reachesNode: false,
+  },
+  'when the lock of the fleet was lost while it waited': {
+    code: CqlErrorCode.OVERLOADED,
+    status: 'error',
+    before: stuck,
+    during: async () => {
+      await decided();
+      vi.spyOn(LaneTicket.prototype, 'isHeld', 'get').mockReturnValue(false);
+      disk.recover();
+    },
+    reachesNode: false,
+  },
+  'by an error of ours before it was sent': {
+    code: CqlErrorCode.SERVER_ERROR,
+    status: 'error',
+    before: stuck,
+    during: async () => {
+      await decided();
+      vi.spyOn(Route.prototype, 'pick').mockImplementation(() => {
+        throw new Error('an error of ours');
+      });
+      disk.recover();
+    },
+    reachesNode: false,
+  },
 };
+const DAY_MS = 24 * 3_600_000;
 
 describe('a schema change that was written ahead', () => {
   const cases = Object.keys(WAYS).flatMap((way) => Object.keys(SENDS).map((how) => [way, how]));
@@ -270,6 +351,40 @@ describe('a schema change that was written ahead', () => {
       await expect.poll(() => disk.ledger!.room.usedBytes, { timeout: 5_000 }).toBe(0);
       expect((await verifyLedger(`${gate.files.dir}/audit`)).result).toBe('intact');
     }
+  });
+});
+
+describe('a change that was let through, and got no turn', () => {
+  it('has its outcome and keeps no room, for a lane that is full', async () => {
+    isRows = false;
+    const held: ScriptedRequest[] = [];
+    onStatement = (request) => void held.push(request);
+    await start({ limits: { ddlLaneQueue: 1, schemaTimeoutMs: 20_000 } });
+    const all = [await login(), await login(), await login()];
+    const answers = all.map(async (client) => client.query(CHANGE));
+    await expect.poll(() => held.length).toBe(1);
+    const refused = await Promise.race(answers);
+    expect(errorOf(refused)?.code).toBe(CqlErrorCode.OVERLOADED);
+    for (let i = 0; i < 2; i++) {
+      await expect.poll(() => held.length).toBe(1);
+      held.shift()!.answer(Opcode.RESULT, CHANGED);
+    }
+    await Promise.all(answers);
+    await disk.ledger!.flush();
+    const outcomes = (await gate.files.records()).filter(({ kind }: any) => kind === 'outcome');
+    const statuses = outcomes.map(({ outcome }: any) => outcome.status);
+    expect(statuses.sort()).toEqual(['error', 'ok', 'ok']);
+    expect(disk.ledger!.room.usedBytes).toBe(0);
+  });
+
+  it('keeps no room, for addresses that are not told', async () => {
+    isRows = true;
+    await start({ audit: { dir: 'audit', dml: 'all' } });
+    const client = await login();
+    const answer = await client.query('SELECT * FROM system_views.clients');
+    expect(errorOf(answer)?.code).toBe(CqlErrorCode.INVALID);
+    await disk.ledger!.flush();
+    expect(disk.ledger!.room.usedBytes).toBe(0);
   });
 });
 

@@ -56,7 +56,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, name: string]>>
   too_slow: ['test/session/frame-watch.test.ts', 'comes byte by byte'],
   answer_too_large: ['test/attack/memory.test.ts', 'for which cqlgate has no room now'],
   internal_fault: ['src/session/session.ts', "'internal'"],
-  audit_unwritable: ['test/audit/ledger.test.ts', 'writable'],
+  audit_unwritable: ['test/attack/ledger-room.test.ts', 'audit log of cqlgate'],
   session_expired: ['test/node/bad-input.test.ts', 'at the expiry of its token'],
   lane_full: ['test/node/ddl-lane.test.ts', 'wait already'],
   lane_timeout: ['test/node/ddl-lane.test.ts', 'for its turn'],
@@ -190,7 +190,8 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
     bitbucket.retryAfter = '60';
     return create(2);
   },
-  refused: async () =>
+  own_login: async () => query("ALTER ROLE cassandra WITH PASSWORD = 'another'"),
+  class_not_allowed: async () =>
     query(
       "CREATE TABLE mistakes.u (k int PRIMARY KEY) WITH compaction = {'class': 'org.example.Evil'}",
     ),
@@ -295,6 +296,7 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
     return { answer: await client.next(), client };
   },
   wrong_state: async () => raw(frame(Opcode.AUTH_RESPONSE, Buffer.from([255, 255, 255, 255]))),
+  header_flags: async () => raw(frame(Opcode.QUERY, longString('SELECT 1'), 0x20)),
   unsupported_version: async () => {
     const client = await RawClient.connect(gate.port, 5);
     client.write(Buffer.from([0x42, 0, 0, 0, 5, 0, 0, 0, 0]));
@@ -393,6 +395,19 @@ describe.skipIf(noNode)('docs/ERRORS.md', () => {
     for (const [file, name] of Object.values(ELSEWHERE)) {
       expect(readFileSync(path.join(ROOT, file), 'utf8')).toContain(name);
     }
+  });
+
+  it('has a row for every reason of a denial', () => {
+    const decide = readFileSync(path.join(ROOT, 'src/policy/decide.ts'), 'utf8');
+    const [, union = ''] = /readonly reason:\n([^;]+);/.exec(decide) ?? [];
+    const reasons = [...union.matchAll(/'(\w+)'/g)].map(([, reason]) => reason);
+    expect(reasons.length).toBeGreaterThan(5);
+    expect(rows.map(({ code }) => code)).toEqual(expect.arrayContaining(reasons));
+  });
+
+  it('is counted in README as it is', () => {
+    const counted = `(${Object.keys(TRIALS).length} of ${rows.length};`;
+    expect(readFileSync(path.join(ROOT, 'README.md'), 'utf8')).toContain(counted);
   });
 
   it('has a row for every reason of a failed login, and names codes as they are', () => {

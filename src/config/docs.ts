@@ -50,7 +50,8 @@ they stand in.
   \`SELECT ON TABLE shared.countries\`, \`EXECUTE ON ALL FUNCTIONS IN KEYSPACE orders\`. A trailing \`*\` covers
   keyspaces by prefix, creating them included; CREATE ON KEYSPACE without it never allows CREATE KEYSPACE.
 - ALL KEYSPACES and prefixes do not reach Cassandra's own keyspaces; \`cqlgate\` is reachable by no grant.
-- \`deny\` names kinds of statements: \`TRUNCATE\`, \`DROP KEYSPACE\`, \`CREATE FUNCTION\`.
+- \`deny\` names kinds of statements: \`TRUNCATE\`, \`DROP KEYSPACE\`, \`CREATE FUNCTION\`. Kinds that do the same by other
+  words go together (\`DROP USER\` with \`DROP ROLE\`, \`GRANT ROLE\` with \`GRANT\`): \`cqlgate check-config\` lists what is covered.
 - What a statement needs is what Cassandra asks for, the schema considered: views are read by their table's
   grant, a write to a table with views needs MODIFY on them, DROP FUNCTION without arguments needs DROP on each
   overload. Where the schema can't tell the table (DROP INDEX IF EXISTS of one that is gone), the permission is

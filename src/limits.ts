@@ -503,6 +503,11 @@ export const ADMIN = {
   refusalsWaiting: 256,
   /** Tokens looked at once for it: those of drivers have a queue of their own, and most of the room. */
   checksUnderWay: 16,
+  /** Between two rounds of metrics, or of readiness: whoever reaches the port may ask for them. */
+  roundPauseMs: 100,
+  /** Connections at once: probes, scrapes and operators need a few. Beyond it the oldest of the source with most goes. */
+  connections: 512,
+  connectionsPerSource: 128,
 } as const;
 
 /** The processes of a gate, where there are several. */

@@ -4,12 +4,16 @@
 import { serve, type HttpBindings, type ServerType } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
-import type { AddressInfo } from 'node:net';
-import { reportFault } from '../guard.ts';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { guarded, reportFault } from '../guard.ts';
+import { Admission } from '../identity/admission.ts';
+import { ADMIN } from '../limits.ts';
 import { adminApi, type AdminControl } from './api.ts';
 import { calledBy, HostNames, isOpenTo } from './host.ts';
 import { METRICS_TYPE } from './prometheus.ts';
 import type { ReadinessReport } from './readiness.ts';
+import { Rounds } from './rounds.ts';
 
 export interface AdminOptions {
   readonly host: string;
@@ -32,6 +36,8 @@ export interface AdminServer {
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   const own = new HostNames(options.hosts);
+  const metrics = new Rounds(options.metrics, ADMIN.roundPauseMs);
+  const readiness = new Rounds(options.readiness, ADMIN.roundPauseMs);
   app.use(async (context, next) => {
     const { rawHeaders, url = '' } = context.env.incoming;
     if (isOpenTo(calledBy(rawHeaders, url), own)) return next();
@@ -42,13 +48,13 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   });
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/readyz', async (context) => {
-    const { reasons, warnings } = await options.readiness();
+    const { reasons, warnings } = await readiness.ask();
     const detail = warnings.length === 0 ? {} : { warnings };
     const ready = reasons.length === 0;
     return context.json({ ready, reasons, ...detail }, ready ? 200 : 503);
   });
   app.get('/metrics', async (context) =>
-    context.body(await options.metrics(), 200, { 'content-type': METRICS_TYPE }),
+    context.body(await metrics.ask(), 200, { 'content-type': METRICS_TYPE }),
   );
   if (options.control !== null) {
     const sourceOf = (context: Context): string => getConnInfo(context).remote.address ?? '';
@@ -62,6 +68,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     const { host, port } = options;
     const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made));
     made.once('error', reject);
+    bound(made);
   });
   return {
     port: (server.address() as AddressInfo).port,
@@ -70,4 +77,27 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
       if ('closeAllConnections' in server) server.closeAllConnections();
     },
   };
+}
+
+/** Nobody who asks here in earnest needs many connections, or asks again before the answer came. */
+function bound(server: ServerType): void {
+  // One request each: those sent along behind it would all be worked on in the turn in which they are read.
+  if ('maxRequestsPerSocket' in server) server.maxRequestsPerSocket = 1;
+  const another = (_request: unknown, socket: Duplex): void => void socket.destroy();
+  server.on('dropRequest', guarded('admin', another));
+  const admission = new Admission({
+    unauthenticatedConnections: ADMIN.connections,
+    unauthenticatedPerSource: ADMIN.connectionsPerSource,
+  });
+  const accepted = (socket: Socket): void => {
+    const ticket = admission.admit(socket.remoteAddress ?? '', () => socket.destroy());
+    socket.once(
+      'close',
+      guarded('admin', () => ticket.release()),
+    );
+  };
+  server.on(
+    'connection',
+    guarded('admin', accepted, (socket) => void socket.destroy()),
+  );
 }

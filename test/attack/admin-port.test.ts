@@ -13,6 +13,9 @@ import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Gate } from '../../src/session/gate.ts';
 
 let admin: AdminServer;
+/** How often metrics were put together. */
+let rounds = 0;
+const METRICS_TEXT = 'cqlgate_ready 1\n';
 
 beforeAll(async () => {
   const hosts = openHosts({
@@ -27,7 +30,10 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     hosts,
-    metrics: async () => Promise.resolve('cqlgate_ready 1\n'),
+    metrics: async () => {
+      rounds++;
+      return Promise.resolve(METRICS_TEXT);
+    },
     readiness: async () => Promise.resolve({ isStarting: false, reasons: [], warnings: [] }),
     control: null,
   });
@@ -38,7 +44,7 @@ afterAll(() => admin?.close());
 /** The status of what answers these lines. */
 async function ask(...lines: string[]): Promise<number> {
   const socket = net.connect(admin.port, '127.0.0.1');
-  socket.end([...lines, 'Connection: close', '', ''].join('\r\n'));
+  socket.write([...lines, 'Connection: close', '', ''].join('\r\n'));
   let text = '';
   for await (const chunk of socket) text += String(chunk);
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
@@ -110,6 +116,52 @@ describe('the open paths of the admin port', () => {
       200,
     );
     expect(await get('/nothing', 'Host: evil.example.com')).toBe(421);
+  });
+});
+
+describe('a flood of the open paths', () => {
+  /** Connections from an address of this machine that say `text`, and how many of them are still open. */
+  async function opened(count: number, from: string, text = ''): Promise<Set<net.Socket>> {
+    const open = new Set<net.Socket>();
+    for (let i = 0; i < count; i++) {
+      const socket = net.connect({ port: admin.port, host: '127.0.0.1', localAddress: from });
+      socket.on('error', () => undefined);
+      socket.resume();
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+      await new Promise((resolve) => socket.once('connect', resolve));
+      if (text !== '') socket.write(text);
+    }
+    return open;
+  }
+
+  it('costs one round of metrics, however many requests one packet has', async () => {
+    const before = rounds;
+    const open = await opened(
+      1,
+      '127.0.0.2',
+      'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(1000),
+    );
+    await expect.poll(() => open.size).toBe(0);
+    expect(rounds - before).toBeLessThanOrEqual(1);
+    expect(await get('/metrics', 'Host: 127.0.0.1')).toBe(200);
+  });
+
+  it('costs few rounds of metrics, however many connections ask, and each is answered', async () => {
+    const before = rounds;
+    const startMs = performance.now();
+    const ask = async () => get('/metrics', 'Host: 127.0.0.1');
+    const answers = await Promise.all(Array.from({ length: 100 }, ask));
+    expect(new Set(answers)).toEqual(new Set([200]));
+    const most = 2 + (performance.now() - startMs) / ADMIN.roundPauseMs;
+    expect(rounds - before).toBeLessThanOrEqual(most);
+  });
+
+  it('keeps no descriptors: the oldest of the source with most makes room, and probes get in', async () => {
+    const open = await opened(ADMIN.connectionsPerSource + 20, '127.0.0.2');
+    await expect.poll(() => open.size).toBe(ADMIN.connectionsPerSource);
+    expect(await get('/healthz', 'Host: 127.0.0.1')).toBe(200);
+    for (const socket of open) socket.destroy();
   });
 });
 

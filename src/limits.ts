@@ -48,6 +48,12 @@ export const UPSTREAM = {
   acquireTimeoutMs: 5_000,
   /** Requests of one Cassandra role and protocol version that may wait for a connection. */
   waitersPerRoute: 4096,
+  /** System tables read for clients at once, over the one connection that the gate itself asks by. */
+  systemReads: 64,
+  /** Of those, at most so many of one role. */
+  systemReadsPerRole: 48,
+  /** Further ones wait in a line that is fair by role. */
+  systemReadsWaiting: 4096,
   /** Nodes whose least busy connection is compared for a request that has no replica. */
   poolsCompared: 8,
   /** One pool grows to this when sessions need more keyspaces at once than it has connections. */
@@ -303,6 +309,8 @@ export const CQL = {
   columnsKept: 256,
   /** Different functions, types, or children of a BATCH: each is decided on for every request. */
   namesPerText: 1024,
+  /** Columns, and terms compared with, of a SELECT that the gate answers itself; what asks more is not answered. */
+  selectionParts: 1024,
   /** Longer texts are not kept, and analysed in a thread of their own. */
   cachedTextLength: 16 * KIB,
   /** What one text may take of the cache, with all that was found in it. */

@@ -90,10 +90,14 @@ export class KeySet {
     await this.#refresh().catch(() => undefined);
   }
 
+  /** Whether `find` asks nobody for this one. */
+  isAtHand(kid: string): boolean {
+    return this.#keys.has(kid) && this.#nowMs() - this.#fetchedAtMs <= JWKS.refreshMs;
+  }
+
   /** The key a token names, imported for its algorithm; null where the issuer has none such. */
   async find(kid: string, algorithm: string): Promise<FoundKey | null> {
-    const ageMs = this.#nowMs() - this.#fetchedAtMs;
-    if (!this.#keys.has(kid) || ageMs > JWKS.refreshMs) {
+    if (!this.isAtHand(kid)) {
       // Old keys serve on while the issuer can't be asked, but not for ever.
       await this.#refresh().catch((error: unknown) => {
         const isStale = this.#nowMs() - this.#fetchedAtMs > JWKS.staleMs;

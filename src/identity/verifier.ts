@@ -28,6 +28,13 @@ export interface VerifierOptions {
   readonly nowMs?: () => number;
 }
 
+const CHECKS = {
+  slots: TOKENS.checksUnderWay,
+  perKey: TOKENS.checksPerIssuer,
+  waiting: TOKENS.checksWaiting,
+  waitMs: TOKENS.checkWaitMs,
+};
+
 /** Header parameters that bring a key along, or ask for one from elsewhere. */
 const KEY_IN_HEADER = ['jwk', 'jku', 'x5u', 'x5c'];
 
@@ -41,13 +48,13 @@ export class TokenVerifier {
   readonly #verified = new Map<string, Principal>();
   /** Hashes of tokens that were good here, and whose signature has to be seen again. */
   readonly #seenBefore = new Set<string>();
-  /** By the issuer whose keys a token needs, since one may be slow, and within it by where tokens come from. */
-  readonly #checks = new FairSlots({
-    slots: TOKENS.checksUnderWay,
-    perKey: TOKENS.checksPerIssuer,
-    waiting: TOKENS.checksWaiting,
-    waitMs: TOKENS.checkWaitMs,
-  });
+  /**
+   * By the issuer whose keys a token needs, since one may be slow, and within it by where tokens come from.
+   * Tokens that name a key at hand do not stand behind those for which an issuer is asked: anybody can
+   * make up the id of a key.
+   */
+  readonly #lookUps = new FairSlots(CHECKS);
+  readonly #checks = new FairSlots(CHECKS);
   readonly #account: Account;
   /** What the verified tokens hold. */
   #verifiedBytes = 0;
@@ -214,11 +221,11 @@ export class TokenVerifier {
       );
     }
     const turn = { key: issuer.name, owner: source };
-    const { published, claims } = await this.#checks.run(turn, async () => {
-      const found = await keyOf(keys, kid, algorithm, issuer);
-      const signed = await signedClaims(token, found.key, algorithm);
-      return { published: found.published, claims: signed };
-    });
+    const look = async (): Promise<FoundKey> => keyOf(keys, kid, algorithm, issuer);
+    const { published, key } = keys.isAtHand(kid)
+      ? await look()
+      : await this.#lookUps.run(turn, look);
+    const claims = await this.#checks.run(turn, async () => signedClaims(token, key, algorithm));
     // It may have been taken back while the signature was checked.
     if (published.isWithdrawn) throw unknownKey(issuer);
     const expiresAtMs = this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);

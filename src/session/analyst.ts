@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { rememberRedacted, type RedactedText } from '../audit/redact.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import { FairLine, QueueFault, type Turn } from '../fair-queue.ts';
-import { guarded, unattended } from '../guard.ts';
+import { guarded, reportFault, unattended } from '../guard.ts';
 import { CQL } from '../limits.ts';
 
 export interface AnalysisJob {
@@ -85,11 +85,19 @@ export class Analyst {
     this.#line.served(pending);
     this.#atWork = pending;
     stopTimer(pending);
-    const worker = this.#running();
-    // One that does not come back ends with its thread; `#lost` refuses it.
-    const slow = (): void => unattended('analyst', worker.terminate());
-    pending.timer = setTimeout(guarded('analyst', slow), this.#jobMs).unref();
-    worker.postMessage(pending.job);
+    try {
+      const worker = this.#running();
+      // One that does not come back ends with its thread; `#lost` refuses it.
+      const slow = (): void => unattended('analyst', worker.terminate());
+      pending.timer = setTimeout(guarded('analyst', slow), this.#jobMs).unref();
+      worker.postMessage(pending.job);
+    } catch (error) {
+      // No thread can be had now (a container has a bound of them): the next one asks for it again.
+      reportFault('analyst', error);
+      this.#atWork = null;
+      refuse(pending, 'late');
+      setImmediate(guarded('analyst', () => this.#next()));
+    }
   }
 
   #running(): Worker {

@@ -1,9 +1,9 @@
 // Answers SELECTs over system.local, system.peers and system.peers_v2 from the node's real rows,
 // with the gate in the place of nodes.
-import type { Statement } from '../cql/statement.ts';
+import type { SelectionTerm, Statement } from '../cql/statement.ts';
 import { requestReader } from '../protocol/body-prefix.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';
-import { boundValue } from '../protocol/messages/parameters.ts';
+import { boundValues } from '../protocol/messages/parameters.ts';
 import { decodeQuery } from '../protocol/messages/query.ts';
 import { encodeRows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
@@ -40,8 +40,8 @@ async function answer(
   // Siblings are rows like the local one; without any the peers are none, and it is not asked for.
   const needsLocal = table !== 'local' && siblings.length > 0;
   const [real, local] = await Promise.all([
-    cluster.control.systemTable(table),
-    needsLocal ? cluster.control.systemTable('local') : null,
+    cluster.control.systemTable(table, session.turn),
+    needsLocal ? cluster.control.systemTable('local', session.turn) : null,
   ]);
   // A table that this release lacks: drivers fall back on exactly this answer.
   if ('refused' in real)
@@ -59,19 +59,24 @@ async function answer(
   return reply(replies.result(exchange.to, encodeRows(answer)));
 }
 
-/** What is bound to the markers of a QUERY or an EXECUTE. */
-export function bound({ session, request }: Exchange) {
+/** What is bound to the markers of a QUERY or an EXECUTE; looked for once a marker asks. */
+export function bound(exchange: Exchange): (term: Marker) => Buffer | null {
+  let values: ReturnType<typeof boundValues> | null = null;
+  // EXECUTE may name values by the names that PREPARE told, which are the columns'.
+  const names = exchange.request.prepared[0]?.bindNames ?? [];
+  return ({ index, name }) => {
+    values ??= valuesOf(exchange);
+    return values({ index, name: name ?? names[index] ?? null });
+  };
+}
+
+type Marker = Pick<Extract<SelectionTerm, { type: 'marker' }>, 'index' | 'name'>;
+
+function valuesOf({ session, request }: Exchange): ReturnType<typeof boundValues> {
   const { frame, opcode } = request;
   const { parameters } =
     opcode === Opcode.EXECUTE
       ? decodeExecute(frame, session.version)
       : decodeQuery(frame, session.version);
-  const reader = requestReader(frame);
-  // EXECUTE may name values by the names that PREPARE told, which are the columns'.
-  const names = request.prepared[0]?.bindNames ?? [];
-  return (term: { index: number; name: string | null }): Buffer | null =>
-    boundValue(reader, parameters, {
-      index: term.index,
-      name: term.name ?? names[term.index] ?? null,
-    });
+  return boundValues(requestReader(frame), parameters);
 }

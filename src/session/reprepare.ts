@@ -59,11 +59,13 @@ async function connectionIn(
   keyspace: WantedKeyspace,
   connection: Connection,
 ): Promise<Connection> {
-  if (connection.isReady && isInState(connection.keyspace, keyspace)) return connection;
+  const { givesWay } = exchange;
+  const hasRoom = givesWay ? connection.hasMuchRoom : connection.hasRoom;
+  if (hasRoom && isInState(connection.keyspace, keyspace)) return connection;
   const node = nodeOf(exchange, connection);
   if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
   const route = exchange.session.route();
-  const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true };
+  const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true, givesWay };
   return route.pick(want) ?? (await route.whenAvailable(want, false, exchange.session.turn));
 }
 

@@ -17,7 +17,6 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { ANYWHERE } from '../upstream/route.ts';
 import { isSuperuser, roleOfIdentity, type Asking } from '../upstream/superusers.ts';
 import type { Exchange } from './exchange.ts';
-import type { Session } from './session.ts';
 
 /** null: nothing stands in the way. A promise: the cluster is being asked, come back when it resolves. */
 export function superuserAsked(
@@ -39,16 +38,18 @@ const UNKNOWN: TargetFacts = { mayBeSuperuser: true, roleOfIdentity: null };
 const NOBODY: TargetFacts = { mayBeSuperuser: false, roleOfIdentity: null };
 
 async function ask(exchange: Exchange, target: SuperuserTarget, login: Login): Promise<void> {
-  const facts = await factsOf(exchange.session, target).catch(() => UNKNOWN);
+  const facts = await factsOf(exchange, target).catch(() => UNKNOWN);
   exchange.target = { facts, login };
 }
 
 /** Only behind a superuser's login: others Cassandra itself keeps from it. */
-async function factsOf(session: Session, target: SuperuserTarget): Promise<TargetFacts> {
+async function factsOf(exchange: Exchange, target: SuperuserTarget): Promise<TargetFacts> {
+  const { session, givesWay } = exchange;
   const route = session.route();
   const { login } = route;
   if (login.open) return UNKNOWN;
-  const connection = route.pick(ANYWHERE) ?? (await route.whenAvailable(ANYWHERE));
+  const want = { ...ANYWHERE, givesWay };
+  const connection = route.pick(want) ?? (await route.whenAvailable(want, false, session.turn));
   const { version } = session;
   const asking: Asking = {
     version,

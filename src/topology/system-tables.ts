@@ -134,6 +134,8 @@ function projection(
   for (const { name, alias } of selection.columns) {
     const index = columns.findIndex((column) => column.name === name);
     if (index < 0) return { invalid: `Undefined column name ${name}` };
+    // One of tokens has kilobytes: named a thousand times, an answer would have megabytes.
+    if (indexes.includes(index)) return { invalid: `cqlgate answers each column once: ${name}` };
     indexes.push(index);
     chosen.push({ ...columns[index]!, name: alias ?? name });
   }

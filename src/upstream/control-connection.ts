@@ -1,6 +1,7 @@
 // The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
 // is, its nodes, its real system.local, its schema, and the events of all these. On failure it goes on
 // to the next node; events may then have been missed, and it says so.
+import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -74,7 +75,14 @@ export class ControlConnection {
   /** Attempts since it was last connected. */
   #attempts = 0;
   /** Reads that wait for the next connection. */
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
+  /** Reads for clients. */
+  readonly #reads = new FairSlots({
+    slots: UPSTREAM.systemReads,
+    perKey: UPSTREAM.systemReadsPerRole,
+    waiting: UPSTREAM.systemReadsWaiting,
+    waitMs: UPSTREAM.acquireTimeoutMs,
+  });
   /** When the nodes are read anew. */
   #topologyDueAtMs = Infinity;
   #timer: NodeJS.Timeout | null = null;
@@ -142,9 +150,18 @@ export class ControlConnection {
     } else if (this.#login !== this.#options.login()) this.#followLogin(nowMs);
   }
 
-  /** The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. */
-  async systemTable(table: string): Promise<SystemTable> {
-    const response = await this.#read(`SELECT * FROM system.${table}`);
+  /**
+   * The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. Few are read at once,
+   * in turn by role: the stream ids of this connection are for what the gate itself asks. Rejects with
+   * UpstreamFault.
+   */
+  async systemTable(table: string, turn: Turn): Promise<SystemTable> {
+    const response = await this.#reads
+      .run(turn, async () => this.#read(`SELECT * FROM system.${table}`))
+      .catch((error: unknown) => {
+        if (!(error instanceof QueueFault)) throw error;
+        throw new UpstreamFault('busy', `system.${table} was not read: ${error.message}`);
+      });
     const refused = refusalOf(response);
     return refused === null ? rowsOf(response) : { refused };
   }
@@ -225,7 +242,7 @@ export class ControlConnection {
     }
     this.#attempts = 0;
     this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyRefreshMs;
-    for (const resume of this.#waiting.splice(0)) resume();
+    for (const resume of this.#waiting) resume();
   }
 
   /** With the login in force; refused, once more with the secret as it is now. */
@@ -345,11 +362,13 @@ export class ControlConnection {
   async #connectedAgain(): Promise<void> {
     if (this.isConnected) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, UPSTREAM.acquireTimeoutMs);
-      this.#waiting.push(() => {
+      const resume = (): void => {
         clearTimeout(timer);
+        this.#waiting.delete(resume);
         resolve();
-      });
+      };
+      const timer = setTimeout(guarded('cluster', resume), UPSTREAM.acquireTimeoutMs);
+      this.#waiting.add(resume);
     });
   }
 

@@ -1,6 +1,7 @@
 // Where the requests of one Cassandra role and protocol version go: a pool for each node, the local
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
+import { compoundKey } from '../compound-key.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
@@ -184,8 +185,9 @@ export class Route {
       }
       const deadlineAtMs = Date.now() + UPSTREAM.acquireTimeoutMs;
       const waiter = { want, forUse, turn, deadlineAtMs, resolve, reject };
-      if (this.#waiters.add(waiter, turn)) this.#serveWaiters();
-      else refuse(waiter);
+      if (!this.#waiters.add(waiter, turn)) refuse(waiter);
+      // The others were looked at when something last changed: what would serve them is not there.
+      else if (this.#serve(waiter)) this.#waiters.served(waiter);
     });
   }
 
@@ -362,10 +364,15 @@ export class Route {
     return best;
   }
 
+  /** Thousands may want the same: where the first of them finds no connection, neither do the others. */
   #serveWaiters(): void {
     if (this.#waiters.size === 0) return;
+    const inVain = new Set<string>();
     for (const waiter of this.#waiters.inTurn()) {
+      const sort = sortOf(waiter);
+      if (inVain.has(sort)) continue;
       if (this.#serve(waiter)) this.#waiters.served(waiter);
+      else inVain.add(sort);
     }
   }
 
@@ -479,6 +486,14 @@ export class Route {
 }
 
 const NO_POOLS: readonly Pool[] = [];
+
+/** Waiters of one sort are served by the same connections. The order of `preferred` is no matter to that. */
+function sortOf({ want, forUse }: Waiter): string {
+  const { keyspace, preferred, only, avoid, givesWay } = want;
+  const state = keyspace === NO_KEYSPACE ? ['bare'] : ['in', keyspace];
+  const node = only ? (preferred[0]?.name ?? null) : null;
+  return compoundKey(...state, node, avoid, Number(givesWay), Number(forUse));
+}
 
 /** Of what the gate itself asks for. */
 const OWN_TURN: Turn = { key: '', owner: null };

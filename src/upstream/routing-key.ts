@@ -2,7 +2,12 @@
 // column is a view; several are put together as Cassandra's CompositeType has them.
 import { requestReader } from '../protocol/body-prefix.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { boundValue, type QueryParameters } from '../protocol/messages/parameters.ts';
+import {
+  boundValue,
+  boundValues,
+  type QueryParameters,
+  type WantedValue,
+} from '../protocol/messages/parameters.ts';
 import type { PreparedStatement } from './prepared.ts';
 
 /** Where the values of one prepared statement lie: of an EXECUTE, or of a child of a BATCH. */
@@ -10,6 +15,9 @@ export type BoundValues = Pick<QueryParameters, 'flags' | 'valueCount' | 'values
 
 /** Cassandra's own bound of a key. */
 const MAX_KEY_BYTES = 0xffff;
+
+/** So many columns of a key are looked for one by one, which is faster than to note where all values lie. */
+const FEW = 8;
 
 /** The key, or null where not all of it is bound to a value. */
 export function routingKey(
@@ -19,16 +27,20 @@ export function routingKey(
 ): Buffer | null {
   if (pkIndexes.length === 0) return null;
   const reader = requestReader(frame);
-  const component = (index: number): Buffer | null => {
-    const value = boundValue(reader, values, { index, name: bindNames[index] ?? null });
+  const wanted = (index: number) => ({ index, name: bindNames[index] ?? null });
+  if (pkIndexes.length === 1) {
+    const value = boundValue(reader, values, wanted(pkIndexes[0]!));
     return value === null || value.length > MAX_KEY_BYTES ? null : value;
-  };
-  if (pkIndexes.length === 1) return component(pkIndexes[0]!);
+  }
+  const valueAt =
+    pkIndexes.length > FEW
+      ? boundValues(reader, values)
+      : (one: WantedValue) => boundValue(reader, values, one);
   const parts: Buffer[] = [];
   let bytes = 0;
   for (const index of pkIndexes) {
-    const value = component(index);
-    if (value === null) return null;
+    const value = valueAt(wanted(index));
+    if (value === null || bytes > MAX_KEY_BYTES) return null;
     parts.push(value);
     bytes += value.length + 3;
   }

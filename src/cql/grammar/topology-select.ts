@@ -2,6 +2,7 @@
 // simple ones only; of those over system_traces it rewrites the rows, and must know what each column is.
 // The text was parsed already; here its tokens are gone through once more.
 import type { SelectionTerm, SimpleSelection } from '../statement.ts';
+import { CQL } from '../../limits.ts';
 import { isConstant, Kind } from '../lexer.ts';
 import type { Parser } from './parser.ts';
 
@@ -11,6 +12,7 @@ class NotSimple extends Error {}
 class Reader {
   readonly p: Parser;
   #markers = 0;
+  #parts = 0;
 
   constructor(p: Parser) {
     this.p = p;
@@ -19,6 +21,7 @@ class Reader {
   /** One constant or bind marker. */
   term(): SelectionTerm {
     const { p } = this;
+    this.part();
     if (p.accept('?')) return { type: 'marker', index: this.#markers++, name: null };
     if (p.accept(':')) return { type: 'marker', index: this.#markers++, name: p.name('a name') };
     const { kind } = p;
@@ -27,6 +30,11 @@ class Reader {
     const value = p.sourceText();
     p.advance();
     return { type: 'literal', value, quoted: false };
+  }
+
+  /** Each is gone through for each request, and comes from the thread that analyses long texts. */
+  part(): void {
+    if (++this.#parts > CQL.selectionParts) throw new NotSimple();
   }
 
   name(): string {
@@ -69,6 +77,7 @@ function columns(reader: Reader): SimpleSelection['columns'] {
   const found: { name: string; alias: string | null }[] | null = p.accept('*') ? null : [];
   if (found !== null) {
     do {
+      reader.part();
       const name = reader.name();
       found.push({ name, alias: p.accept('as') ? reader.name() : null });
     } while (p.accept(','));

@@ -110,11 +110,18 @@ function unknownFlags(reader: Reader, flags: number): Error {
   );
 }
 
+type ValuesAt = Pick<QueryParameters, 'flags' | 'valueCount' | 'valuesStart'>;
+
+export interface WantedValue {
+  readonly index: number;
+  readonly name: string | null;
+}
+
 /** The bound value at a position, or by name where values are named; null where there is none. */
 export function boundValue(
   reader: Reader,
-  parameters: Pick<QueryParameters, 'flags' | 'valueCount' | 'valuesStart'>,
-  wanted: { readonly index: number; readonly name: string | null },
+  parameters: ValuesAt,
+  wanted: WantedValue,
 ): Buffer | null {
   const named = (parameters.flags & QueryFlag.NAMED_VALUES) !== 0;
   reader.offset = parameters.valuesStart;
@@ -124,4 +131,23 @@ export function boundValue(
     if (named ? name === wanted.name : i === wanted.index) return value;
   }
   return null;
+}
+
+/** The same for whoever wants many: the values are walked once, not again for each. */
+export function boundValues(
+  reader: Reader,
+  parameters: ValuesAt,
+): (wanted: WantedValue) => Buffer | null {
+  const named = (parameters.flags & QueryFlag.NAMED_VALUES) !== 0;
+  const found = new Map<string | number, Buffer | null>();
+  reader.offset = parameters.valuesStart;
+  for (let i = 0; i < parameters.valueCount; i++) {
+    const key = named ? reader.readString('value name') : i;
+    const value = reader.readBytes('value');
+    if (!found.has(key)) found.set(key, value);
+  }
+  return ({ index, name }) => {
+    const key = named ? name : index;
+    return key === null ? null : (found.get(key) ?? null);
+  };
 }

@@ -98,8 +98,12 @@ export function decodePrepared(frame: Frame, version: number): Prepared {
 
 export function decodeRows(frame: Frame, version: number): Rows {
   const reader = kindReader(frame);
-  const { columns } = readMetadata(reader, version);
+  const { columns, count } = readMetadata(reader, version);
   const rowCount = reader.readInt('row count');
+  // Each cell has a length at least. Rows without columns would take no bytes at all, and memory without end.
+  if (columns.length !== count || rowCount < 0 || (count === 0 && rowCount > 0)) {
+    throw reader.fault(`a result has ${rowCount} rows of ${count} columns`);
+  }
   const rows: (Buffer | null)[][] = [];
   for (let i = 0; i < rowCount; i++) rows.push(columns.map(() => reader.readBytes('cell')));
   return { columns, rows };

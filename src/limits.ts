@@ -291,8 +291,23 @@ export const REFUSALS = {
   bytesPerGroup: 1 * MIB,
   /** Principals of a role, and sources, that are counted apart. */
   scopes: 1_000,
+  /** Past all bounds not even the first of a scope gets its own: sources cost nothing. */
+  namesEach: false,
   /** Room that one needs to be recorded singly. */
   recordBytes: 8 * KIB,
+} as const;
+
+/** Beginnings of sessions, in the interval of refusals; their ends follow them. */
+export const SESSION_RECORDS = {
+  /** Of one principal in a role that get a record of their own: jobs open tens of connections at once. */
+  singlyPerScope: 200,
+  /** The same of all in a role, and bytes of these records: 8 MiB a minute with the ends. */
+  singlyPerGroup: 5_000,
+  bytesPerGroup: 4 * MIB,
+  /** Principals of a role that are counted apart; others have a record for each session. */
+  scopes: 5_000,
+  /** A principal has a signed token, so there are no more than their issuer made: each is named. */
+  namesEach: true,
 } as const;
 
 /** What drivers are told of this gate and its siblings. */

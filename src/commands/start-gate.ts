@@ -8,6 +8,7 @@ import { Ledger } from '../audit/ledger.ts';
 import { ledgerFolders } from '../audit/ledger-files.ts';
 import { pastLogins } from '../audit/past-logins.ts';
 import { RefusalLog } from '../audit/refusals.ts';
+import { SessionLog } from '../audit/session-log.ts';
 import { StatementCache } from '../cql/statement-cache.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { loadPolicy, policyContext, type PolicyContext } from '../config/load-policy.ts';
@@ -102,6 +103,11 @@ export async function startGate(
     account: memory.heapKind('refusals'),
     onCounted: () => counted.value++,
   });
+  const countedSessions = metrics.counter('audit_counted_total', 'session');
+  const sessionLog = new SessionLog(ledger, {
+    account: memory.heapKind('refusals'),
+    onCounted: () => countedSessions.value++,
+  });
   let listener: Listener | null = null;
   let whole: Whole | null = null;
   const certificates = gateTls(loaded, metrics, log);
@@ -147,6 +153,7 @@ export async function startGate(
     audit: ledger,
     activity,
     refusals,
+    sessionLog,
     verifier: new TokenVerifier({
       account: memory.heapKind('tokens'),
       issuers: loaded.issuers,
@@ -186,7 +193,13 @@ export async function startGate(
   memory.register({ name: 'prepared', evict: () => cluster.prepared.evict() });
   memory.register({ name: 'tokens', evict: () => gate.verifier.evict() });
   memory.register({ name: 'activity', evict: () => activity.flush() });
-  memory.register({ name: 'refusals', evict: () => refusals.flush() });
+  memory.register({
+    name: 'refusals',
+    evict: () => {
+      refusals.flush();
+      sessionLog.flush();
+    },
+  });
   const feed = revocationFeed(gate);
   for (const dir of await ledgerFolders(loaded.auditDir)) {
     gate.verifier.sawBefore(await pastLogins(dir, Date.now() - policy.longestGraceMs));
@@ -248,6 +261,7 @@ export async function startGate(
     certificates.close();
     activity.close();
     refusals.close();
+    sessionLog.close();
     await ledger.close();
     admin?.close();
     await running?.close();

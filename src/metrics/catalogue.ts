@@ -134,7 +134,7 @@ export const COUNTERS = {
     labels: [],
   },
   audit_counted_total: {
-    help: 'Statements that got no record of their own, past a bound: refusals, and rows counted as others.',
+    help: 'Records that were counted in another, past a bound: refusals, rows counted as others, and beginnings and ends of sessions.',
     labels: ['what'],
   },
   audit_lost_total: {

@@ -64,7 +64,7 @@ export function afterRoom(
   refusal: () => Outcome,
 ): Outcome {
   const { audit, refusals, limits, metrics } = session.gate;
-  if (!refusals.mustWait(session.refused())) return refusal();
+  if (!refusals.mustWait(session.who())) return refusal();
   metrics.counter('audit_waits_total').value++;
   const { room } = audit;
   const share = session.auditShare;

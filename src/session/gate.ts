@@ -2,6 +2,7 @@
 import type { AuditLog } from '../audit/record.ts';
 import type { ActivityLog } from '../audit/activity.ts';
 import type { RefusalLog } from '../audit/refusals.ts';
+import type { SessionLog } from '../audit/session-log.ts';
 import type { StatementCache } from '../cql/statement-cache.ts';
 import type { Admission } from '../identity/admission.ts';
 import type { TokenVerifier } from '../identity/verifier.ts';
@@ -45,6 +46,7 @@ export interface Gate {
   readonly audit: AuditLog;
   readonly activity: ActivityLog<Exchange>;
   readonly refusals: RefusalLog;
+  readonly sessionLog: SessionLog;
   readonly verifier: TokenVerifier;
   /** The commit behind a job, and whether a change needs it. */
   readonly commits: CommitSource;

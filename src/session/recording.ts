@@ -54,7 +54,7 @@ export function recordDenial(exchange: Exchange, denial: Denial): void {
   const { session, request } = exchange;
   turnWork.add(TURN.refusal);
   session.gate.metrics.counter('denied_total', denial.reason, request.statement.kind).value++;
-  session.gate.refusals.refused(session.refused(), () => ({
+  session.gate.refusals.refused(session.who(), () => ({
     kind: 'decision',
     ...session.auditBase(),
     ...traceRecord(exchange),
@@ -80,7 +80,7 @@ export function recordUnanalysable(
   const { rule } = why;
   session.gate.metrics.counter('denied_total', rule, 'unknown').value++;
   session.gate.telemetry?.refused(session, caller, rule);
-  session.gate.refusals.refused(session.refused(), () => ({
+  session.gate.refusals.refused(session.who(), () => ({
     kind: 'decision',
     ...session.auditBase(),
     ...(caller === null ? UNTRACED : { trace_id: caller.traceId, span_id: caller.spanId }),

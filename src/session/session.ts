@@ -2,7 +2,7 @@
 // flight. It feeds bytes in, hands frames to their handlers, and acts on the one outcome of each.
 import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
-import type { Refused } from '../audit/refusals.ts';
+import type { Who } from '../audit/counted-log.ts';
 import type { Share } from '../audit/room.ts';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
@@ -99,6 +99,8 @@ export class Session implements AccountOwner {
   #blocked = false;
   #paused = false;
   #running = false;
+  /** Its beginning has a record of its own. */
+  #isStartSingle = false;
   /** The turn that it last worked in, and how much it did there. */
   #turn = 0;
   #workDone = 0;
@@ -216,12 +218,12 @@ export class Session implements AccountOwner {
   }
 
   /** Once it is logged in. */
-  refused(): Refused {
-    return this.#standing.refused();
+  who(): Who {
+    return this.#standing.who();
   }
 
   get auditShare(): Share {
-    return this.#standing.refused().share;
+    return this.#standing.who().share;
   }
 
   started(
@@ -262,7 +264,8 @@ export class Session implements AccountOwner {
     metrics.counter('drivers_total', ...driverLabels(driver, driver_version)).value++;
     metrics.counter('client_protocol_version_total', `v${this.version}`).value++;
     this.gate.telemetry?.loggedIn(this, authority);
-    this.gate.audit.append({ kind: 'session_start', ...this.auditBase() }, this.auditShare);
+    const start = { kind: 'session_start', ...this.auditBase() } as const;
+    this.#isStartSingle = this.gate.sessionLog.started(this.who(), () => start);
   }
 
   learned(facts: VcsFacts): void {
@@ -636,11 +639,8 @@ export class Session implements AccountOwner {
         this.gate.metrics.counter('token_expired_closes_total').value++;
       }
       this.gate.activity.flushSession(this);
-      // No room is asked for: sessions are bounded, and none begins while there is none.
-      this.gate.audit.append(
-        { kind: 'session_end', ...this.auditBase(), reason: this.#closeReason },
-        this.auditShare,
-      );
+      const end = { kind: 'session_end', ...this.auditBase(), reason: this.#closeReason } as const;
+      this.gate.sessionLog.ended(this.who(), this.#isStartSingle, () => end);
     }
   }
 }

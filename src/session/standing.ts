@@ -1,7 +1,7 @@
 // Who a session is: its principal and role under the policy of the moment, the route that follows
 // from them, and the fields that all its records share.
 import type { AuditEntry, ClientRecord } from '../audit/record.ts';
-import type { Refused } from '../audit/refusals.ts';
+import type { Who } from '../audit/counted-log.ts';
 import { principalRecord } from '../identity/claims.ts';
 import { isWithdrawn } from '../identity/verifier.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
@@ -48,7 +48,7 @@ export class Standing {
   #authority: Authority | null = null;
   #client: ClientRecord;
   #base: AuditBase | null = null;
-  #refused: Refused | null = null;
+  #who: Who | null = null;
   #facts: VcsFacts | null = null;
   #hints = NO_HINTS;
   #loggedInAtMs = 0;
@@ -191,15 +191,15 @@ export class Standing {
     };
   }
 
-  /** Whom refusals are counted for, and whose share of the ledger's queue its records are. */
-  refused(): Refused {
+  /** Whom records are counted for, and whose share of the ledger's queue its records are. */
+  who(): Who {
     const { principal, role } = this.#authority!;
-    this.#refused ??= {
+    this.#who ??= {
       share: this.#gate.audit.room.share(role.name),
       issuer: principal.issuer,
       subject: principal.subject,
     };
-    return this.#refused;
+    return this.#who;
   }
 
   auditBase(): AuditBase {

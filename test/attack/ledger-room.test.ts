@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { ACTIVITY, REFUSALS } from '../../src/limits.ts';
+import { ACTIVITY, REFUSALS, SESSION_RECORDS } from '../../src/limits.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
@@ -174,6 +174,22 @@ describe('a flood of one tenant', () => {
     await gate.stop();
     const counted = (await gate.files.records()).filter(({ decision, count }) => decision && count);
     expect(counted.map(({ count }) => count)).toEqual([5 * 30 - REFUSALS.singlyPerScope]);
+  });
+
+  it('of logins with a good token has one bound, and counts the rest', async () => {
+    await start('activity', 5_000, 10_000_000);
+    const token = gate.files.issuer.mint();
+    const count = SESSION_RECORDS.singlyPerScope + 30;
+    for (let i = 0; i < count; i++) (await RawClient.login(gate.port, 'one', token)).close();
+    (await login('two')).close();
+    await gate.stop();
+    const all: any[] = await gate.files.records();
+    for (const kind of ['session_start', 'session_end']) {
+      const ones = all.filter((record) => record.kind === kind && record.role === 'one');
+      expect(ones).toHaveLength(SESSION_RECORDS.singlyPerScope + 1);
+      expect(ones.at(-1)).toMatchObject({ count: 30, since: expect.any(String) });
+      expect(all.filter((record) => record.kind === kind && record.role === 'two')).toHaveLength(1);
+    }
   });
 
   it('of children of a BATCH under `dml: all` writes a bounded number of records', async () => {

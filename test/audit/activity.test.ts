@@ -3,10 +3,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { ActivityLog, type ActivitySource } from '../../src/audit/activity.ts';
 import type { AuditEntry, AuditLog } from '../../src/audit/record.ts';
 import { RefusalLog } from '../../src/audit/refusals.ts';
+import { SessionLog } from '../../src/audit/session-log.ts';
 import { Room, Share } from '../../src/audit/room.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
-import { ACTIVITY, LEDGER, REFUSALS } from '../../src/limits.ts';
+import { ACTIVITY, LEDGER, REFUSALS, SESSION_RECORDS } from '../../src/limits.ts';
 
 class Written implements AuditLog {
   readonly entries: AuditEntry[] = [];
@@ -189,6 +190,33 @@ describe('refusals', () => {
     }
     expect(refusals.mustWait(who)).toBe(false);
     refusals.close();
+  });
+});
+
+describe('sessions', () => {
+  it('name each principal in a minute, whatever the others of the role did', () => {
+    const log = new Written();
+    const sessions = new SessionLog(log);
+    const start = (subject: string) => {
+      const who = { share: SHARE, issuer: 'https://issuer', subject };
+      const entry = (kind: 'session_start' | 'session_end') => () =>
+        ({ kind, session: null, reason: subject }) as const;
+      sessions.ended(who, sessions.started(who, entry('session_start')), entry('session_end'));
+    };
+    for (let i = 0; i < 2 * SESSION_RECORDS.scopes; i++) start(`job ${i}`);
+    for (let i = 0; i < 1_000; i++) start('job 0');
+    sessions.close();
+    // A session that ends after that, and whose beginning was counted.
+    const late = { share: SHARE, issuer: 'https://issuer', subject: 'late' };
+    sessions.ended(late, false, () => ({ kind: 'session_end', session: 'late' }));
+    expect(log.entries.pop()).toMatchObject({ session: 'late' });
+    for (const kind of ['session_start', 'session_end']) {
+      const ones = log.entries.filter((one) => one.kind === kind);
+      expect(new Set(ones.map(({ reason }) => reason)).size).toBe(2 * SESSION_RECORDS.scopes);
+      expect(ones.length).toBe(2 * SESSION_RECORDS.scopes + 1);
+      const sum = ones.reduce((total, { count }) => total + (count ?? 1), 0);
+      expect(sum).toBe(2 * SESSION_RECORDS.scopes + 1_000);
+    }
   });
 });
 

@@ -5,11 +5,11 @@ import { withWarning } from '../protocol/body-prefix.ts';
 import { Frame } from '../protocol/frame.ts';
 import { auditWaitMs } from './audit-room.ts';
 import type { Exchange } from './exchange.ts';
-import type { Outcome } from './outcome.ts';
+import type { Later, Outcome } from './outcome.ts';
 import { recordAbandoned } from './recording.ts';
 
 /** For a change that was written ahead: its answer, once that may be given. Null: `outcome` goes on as it is. */
-export function acknowledgement(exchange: Exchange, outcome: Outcome): Promise<Outcome> | null {
+export function acknowledgement(exchange: Exchange, outcome: Outcome): Promise<Later> | null {
   if (exchange.isAcknowledged || (outcome.type !== 'reply' && outcome.type !== 'close'))
     return null;
   exchange.isAcknowledged = true;
@@ -20,7 +20,7 @@ export function acknowledgement(exchange: Exchange, outcome: Outcome): Promise<O
 async function onceRecorded(
   exchange: Exchange,
   outcome: Extract<Outcome, { readonly frame: Buffer | null }>,
-): Promise<Outcome> {
+): Promise<Later> {
   const { audit, limits, log, metrics } = exchange.session.gate;
   const wasSent = exchange.handedOver;
   // What never left is refused within the time that it could wait for the ledger altogether.

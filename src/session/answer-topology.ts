@@ -10,7 +10,7 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { rowsFor, select, type TopologyTable } from '../topology/system-tables.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, type Outcome } from './outcome.ts';
+import { reply, type Later } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies, replyToFault } from './replies.ts';
 import { scrubbedText } from './scrub.ts';
@@ -18,7 +18,7 @@ import { scrubbedText } from './scrub.ts';
 const TOO_COMPLEX =
   'Over system.local, system.peers and system.peers_v2 cqlgate answers plain columns with key conditions only: no JSON, CAST, functions or aggregates';
 
-export async function answerTopology(exchange: Exchange, table: TopologyTable): Promise<Outcome> {
+export async function answerTopology(exchange: Exchange, table: TopologyTable): Promise<Later> {
   const { selection } = exchange.request.statement;
   if (selection === null) return reply(replies.invalid(exchange.to, TOO_COMPLEX));
   try {
@@ -33,7 +33,7 @@ async function answer(
   exchange: Exchange,
   table: TopologyTable,
   selection: NonNullable<Statement['selection']>,
-): Promise<Outcome> {
+): Promise<Later> {
   const { session } = exchange;
   const { cluster } = session.gate;
   const siblings = session.siblings();

@@ -4,7 +4,7 @@
 import { LEDGER, REFUSALS } from '../limits.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, wait, type Outcome } from './outcome.ts';
+import { reply, wait, type Later, type Outcome, type Reply } from './outcome.ts';
 import { recordOutcome, recordGivenUp } from './recording.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
@@ -27,7 +27,7 @@ export function hasRoom(exchange: Exchange): boolean {
 }
 
 /** Goes on with the exchange when there is room for it. */
-export async function forRoom(exchange: Exchange): Promise<Outcome> {
+export async function forRoom(exchange: Exchange): Promise<Later> {
   const { session, isMutation } = exchange;
   const { audit, metrics } = session.gate;
   metrics.counter('audit_waits_total').value++;
@@ -37,7 +37,7 @@ export async function forRoom(exchange: Exchange): Promise<Outcome> {
     return unrecordable(exchange);
   }
   exchange.roomKept += bytes;
-  return exchange.again();
+  return exchange.goOn;
 }
 
 /** What is left of the time that a request may wait for the ledger. */
@@ -50,7 +50,7 @@ export function auditWaitMs(exchange: Exchange): number {
 }
 
 /** It was not sent. Where its decision is in the queue, so is then what became of it. */
-export function unrecordable(exchange: Exchange): Outcome {
+export function unrecordable(exchange: Exchange): Reply {
   if (exchange.recordId !== null) recordOutcome(exchange, 'unsent');
   else recordGivenUp(exchange);
   return refuse(exchange.session, exchange.to);
@@ -61,7 +61,7 @@ export function afterRoom(
   session: Session,
   to: To,
   exchange: Exchange | null,
-  refusal: () => Outcome,
+  refusal: () => Reply,
 ): Outcome {
   const { audit, refusals, limits, metrics } = session.gate;
   if (!refusals.mustWait(session.who())) return refusal();
@@ -79,7 +79,7 @@ export function afterRoom(
   );
 }
 
-function refuse({ gate }: Session, to: To): Outcome {
+function refuse({ gate }: Session, to: To): Reply {
   gate.metrics.counter('audit_refusals_total', 'statement').value++;
   return reply(replies.overloaded(to, UNRECORDABLE));
 }

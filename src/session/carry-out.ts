@@ -13,7 +13,7 @@ import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Route } from '../upstream/route.ts';
 import { answerTopology, bound } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
-import { close, reply, wait, type Outcome } from './outcome.ts';
+import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
 import {
   decisionEntry,
   recordDenial,
@@ -77,14 +77,14 @@ function decideAndSend(exchange: Exchange): Outcome {
     const commit = commitAsked(exchange, authority);
     if (commit instanceof Promise)
       return wait(
-        commit.then(() => exchange.again()),
+        commit.then(() => exchange.goOn),
         exchange,
       );
     if (commit !== null) return deny(exchange, commit);
     const superuser = superuserAsked(exchange, authority);
     if (superuser instanceof Promise)
       return wait(
-        superuser.then(() => exchange.again()),
+        superuser.then(() => exchange.goOn),
         exchange,
       );
     if (superuser !== null) return deny(exchange, superuser);
@@ -135,7 +135,7 @@ function isSame(recorded: Permit, { policyVersion, cassandraRole, grant }: Permi
   );
 }
 
-async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> {
+async function writeAhead(exchange: Exchange, permit: Permit): Promise<Later> {
   const { session } = exchange;
   const { audit, cluster } = session.gate;
   const isSchema = exchange.request.statement.family === 'schema';
@@ -145,10 +145,10 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Outcome> 
   const before = isSchema ? cluster.control.schemaVersion().catch(() => null) : null;
   const isOnDisk = exchange.recordId !== null && (await audit.durable(auditWaitMs(exchange)));
   exchange.schemaVersionBefore = await before;
-  return isOnDisk ? exchange.again() : unrecordable(exchange);
+  return isOnDisk ? exchange.goOn : unrecordable(exchange);
 }
 
-async function forConnection(exchange: Exchange, route: Route): Promise<Outcome> {
+async function forConnection(exchange: Exchange, route: Route): Promise<Later> {
   const { request } = exchange;
   const nowMs = Date.now();
   if (exchange.waitUntilMs === 0) exchange.waitUntilMs = nowMs + UPSTREAM.acquireTimeoutMs;
@@ -163,7 +163,7 @@ async function forConnection(exchange: Exchange, route: Route): Promise<Outcome>
     recordOutcome(exchange, 'unsent');
     return reply(replyToFault(exchange, fault));
   }
-  return exchange.again();
+  return exchange.goOn;
 }
 
 function deny(exchange: Exchange, denial: Denial): Outcome {

@@ -1,5 +1,6 @@
 // One client request on its way: from the decision to the one answer it gets. It holds what the
 // answer needs (stream id, statement, the frame for a repeat) and nothing else.
+import { createHash } from 'node:crypto';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
@@ -13,6 +14,7 @@ import {
   decodeSetKeyspace,
   resultKind,
   ResultKind,
+  setsKeyspace,
 } from '../protocol/messages/result.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import type { Login } from '../secrets/login.ts';
@@ -26,7 +28,15 @@ import type { BoundValues } from '../upstream/routing-key.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
 import { carryOut } from './carry-out.ts';
-import { close, reply, wait, type Forward, type Outcome } from './outcome.ts';
+import {
+  close,
+  reply,
+  wait,
+  type Forward,
+  type GoOn,
+  type Later,
+  type Outcome,
+} from './outcome.ts';
 import { recordGivenUp, recordOutcome } from './recording.ts';
 import { INTERNAL, replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
@@ -138,6 +148,7 @@ export class Exchange implements ClientRequest, Want {
   decidedUnder = '';
 
   readonly forward: Forward = { type: 'forward', exchange: this };
+  readonly goOn: GoOn = { type: 'go on', carryOn: () => this.again() };
 
   constructor(session: Session, request: Request, caller: TraceContext | null = null) {
     this.caller = caller;
@@ -407,17 +418,17 @@ export class Exchange implements ClientRequest, Want {
    * What the gate learns from an answer before the client reads it. Null where there is nothing to
    * wait for; plain rows are not looked into at all.
    */
-  #inspect(response: Frame, connection: Connection): Promise<Outcome> | null {
+  #inspect(response: Frame, connection: Connection): Promise<Later> | null {
     if (response.opcode !== Opcode.RESULT) return null;
+    if (setsKeyspace(response)) this.#enterKeyspace(response, connection);
     const { family } = this.request.statement;
     if (this.request.opcode === Opcode.PREPARE) {
-      if (resultKind(response) === ResultKind.PREPARED) this.#learn(response, connection);
-      return null;
+      return resultKind(response) === ResultKind.PREPARED
+        ? this.#learn(response, connection)
+        : null;
     }
     if (family === 'read' || family === 'write') return null;
-    const kind = resultKind(response);
-    if (kind === ResultKind.SET_KEYSPACE) this.#enterKeyspace(response, connection);
-    if (kind !== ResultKind.SCHEMA_CHANGE) return null;
+    if (resultKind(response) !== ResultKind.SCHEMA_CHANGE) return null;
     return this.#settleSchemaChange(response);
   }
 
@@ -430,22 +441,27 @@ export class Exchange implements ClientRequest, Want {
     this.session.keyspace = decodeSetKeyspace(response);
   }
 
-  #learn(response: Frame, connection: Connection): void {
+  #learn(response: Frame, connection: Connection): Promise<Later> | null {
     const { statement, text } = this.request;
     const keyspace = idDependsOnKeyspace(statement) ? connection.keyspace : null;
     const { gate, version, id } = this.session;
     const prepared = decodePrepared(response, version);
+    if (keyspace !== null && statement.usesKeyspace && isOfText(prepared.id, text ?? '')) {
+      recordOutcome(this, response);
+      return Promise.resolve(reply(replies.invalid(this.to, SHARED_ID)));
+    }
     const source = { text: text ?? '', keyspace, statement };
-    if (gate.cluster.prepared.learn(prepared, version, source, this.session)) return;
+    if (gate.cluster.prepared.learn(prepared, version, source, this.session)) return null;
     gate.metrics.counter('prepared_conflicts_total').value++;
     const what = { session: id, prepared_id: prepared.id.toString('hex'), node: connection.node };
     gate.log.error(
       what,
       'a node gave the id of one prepared statement to another; both were dropped',
     );
+    return null;
   }
 
-  async #settleSchemaChange(response: Frame): Promise<Outcome> {
+  async #settleSchemaChange(response: Frame): Promise<Later> {
     const change = decodeSchemaChange(response);
     const agreement = await settleSchemaChange(this, change);
     recordOutcome(this, response, { change, agreement });
@@ -454,6 +470,17 @@ export class Exchange implements ClientRequest, Want {
     return reply(Buffer.from(told.bytes()));
   }
 }
+
+/**
+ * A hash of the text alone. So nodes make ids while one of the cluster is older than 4.0.2 or has not told its
+ * version: the same text in another keyspace gets the same, and whoever prepares last says what it means.
+ */
+function isOfText(id: Buffer, text: string): boolean {
+  return createHash('md5').update(text).digest().equals(id);
+}
+
+const SHARED_ID =
+  'the node would give this statement the same id in every keyspace, as it does while a node of the cluster is older than 4.0.2 or has not told its version; write each table with its keyspace';
 
 function staysAtOneNode({ family, tables }: Statement): boolean {
   if (family !== 'read' && family !== 'write') return true;

@@ -21,30 +21,34 @@ import { foreignOf } from './carry-out.ts';
 import type { BatchPart } from './exchange.ts';
 import { later, refuse, start, statementOf, to, unknownId, unprepared } from './handle-request.ts';
 import { failedRequest } from './internal-fault.ts';
-import { close, reply, wait, type Outcome } from './outcome.ts';
+import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';
 import type { Session } from './session.ts';
 
 export function handleBatch(session: Session, frame: Frame): Outcome {
-  const reading = new BatchReading(session, frame);
-  const outcome = reading.goOn();
-  return outcome ?? wait(overTurns(session, frame, reading), null, true);
+  return read(session, frame, new BatchReading(session, frame));
 }
 
-async function overTurns(session: Session, frame: Frame, reading: BatchReading): Promise<Outcome> {
+function read(session: Session, frame: Frame, reading: BatchReading): Outcome {
+  return reading.goOn() ?? wait(inLaterTurn(session, frame, reading), null, true);
+}
+
+async function inLaterTurn(session: Session, frame: Frame, reading: BatchReading): Promise<Later> {
   const charge = session.charge(frame);
   try {
-    for (;;) {
-      await laterTurn();
-      if (session.isClosed) return close(null, 'client gone');
-      const outcome = reading.goOn();
-      if (outcome !== null) return outcome;
-    }
-  } catch (error) {
-    return failedRequest(session, frame, error);
+    await laterTurn();
   } finally {
     charge.release();
   }
+  const carryOn = (): Outcome => {
+    if (session.isClosed) return close(null, 'client gone');
+    try {
+      return read(session, frame, reading);
+    } catch (error) {
+      return failedRequest(session, frame, error);
+    }
+  };
+  return { type: 'go on', carryOn };
 }
 
 /** Each child may be let through alone, and all of them be too much for one thread of a node. */

@@ -17,7 +17,7 @@ import { checkOptions } from '../protocol/messages/supported.ts';
 import { hasBodyCompression } from '../protocol/versions.ts';
 import type { LookUp } from '../vcs/facts.ts';
 import { UNRECORDABLE } from './audit-room.ts';
-import { close, reply, wait, type Outcome } from './outcome.ts';
+import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
 import { revokedText } from './standing.ts';
@@ -94,7 +94,7 @@ async function verify(
   username: string,
   password: string,
   bearer: boolean,
-): Promise<Outcome> {
+): Promise<Later> {
   try {
     const { gate } = session;
     const principal = await gate.verifier.verifyOrRecall(password, session.source);
@@ -118,7 +118,7 @@ function logIn(
   wantedRole: string,
   lookUp: LookUp | null,
   hasRoom = false,
-): Outcome {
+): Later {
   const facts = lookUp !== null && 'facts' in lookUp ? lookUp.facts : null;
   const principal = facts === null ? token : { ...token, pipelineTarget: facts.target };
   const authority: Authority | { reason: string; message: string } = session.gate.policy.authorize(
@@ -158,7 +158,7 @@ function logIn(
 }
 
 /** What a login that had to wait for the ledger ends with where it fails then. */
-function orRefuse(session: Session, to: To, outcome: Outcome, bearer: boolean): Outcome {
+function orRefuse(session: Session, to: To, outcome: Later, bearer: boolean): Later {
   if (outcome.type !== 'wait') return outcome;
   const settled = outcome.outcome.catch(async (error: unknown) =>
     refuse(session, to, error, bearer),
@@ -173,7 +173,7 @@ async function roomForLogin({ gate }: Session, share: Share): Promise<boolean> {
 }
 
 /** No fault of its client: it is neither slowed nor counted as a failure. */
-function unrecordable({ gate }: Session, to: To): Outcome {
+function unrecordable({ gate }: Session, to: To): Later {
   gate.metrics.counter('audit_refusals_total', 'login').value++;
   return close(replies.authError(to, UNRECORDABLE), 'audit_unwritable');
 }
@@ -192,7 +192,7 @@ function checkStanding({ gate }: Session, { principal, role }: Authority): void 
 }
 
 /** A failing source is slowed, never banned: behind NAT all jobs of a company are one source. */
-async function refuse(session: Session, to: To, error: unknown, bearer: boolean): Promise<Outcome> {
+async function refuse(session: Session, to: To, error: unknown, bearer: boolean): Promise<Later> {
   const fault =
     error instanceof AuthFault
       ? error
@@ -213,7 +213,7 @@ async function refuse(session: Session, to: To, error: unknown, bearer: boolean)
   return reply(replies.authChallenge(to, bearerChallenge(session.gate.verifier.onlyIssuer)));
 }
 
-function refused(to: To, fault: AuthFault): Outcome {
+function refused(to: To, fault: AuthFault): Later {
   return close(replies.authError(to, fault.message), fault.reason);
 }
 

@@ -6,7 +6,7 @@ import { wantedByExecute, wantedByPrepare, wantedByText } from '../cql/connectio
 import type { RefusalRule, Statement, Unanalysable } from '../cql/statement.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
-import { customPayload, stripCustomPayload } from '../protocol/body-prefix.ts';
+import { customPayload, requestReader, stripCustomPayload } from '../protocol/body-prefix.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';
 import { QueryFlag } from '../protocol/messages/parameters.ts';
 import { decodePrepare } from '../protocol/messages/prepare.ts';
@@ -20,7 +20,7 @@ import type { Analysed } from './analyst.ts';
 import { carryOut, foreignOf } from './carry-out.ts';
 import { Exchange, type Request } from './exchange.ts';
 import { failedRequest } from './internal-fault.ts';
-import { close, reply, wait, type Outcome } from './outcome.ts';
+import { close, reply, wait, type Later, type Outcome, type Reply } from './outcome.ts';
 import { recordUnanalysable } from './recording.ts';
 import { afterRoom } from './audit-room.ts';
 import { replies, type To } from './replies.ts';
@@ -108,7 +108,17 @@ export function start(session: Session, request: Request): Outcome {
   if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
     return begin(new Exchange(session, request, session.caller));
   const caller = traceContextOf(customPayload(frame)) ?? session.caller;
-  return begin(new Exchange(session, { ...request, frame: stripCustomPayload(frame) }, caller));
+  return begin(new Exchange(session, withoutPayload(request), caller));
+}
+
+/** What points into the frame points to the same values in the one that goes on. */
+function withoutPayload(request: Request): Request {
+  const { frame, bound } = request;
+  const stripped = stripCustomPayload(frame);
+  if (bound === null) return { ...request, frame: stripped };
+  const moved = requestReader(frame).offset - stripped.bodyStart;
+  const valuesStart = bound.valuesStart - moved;
+  return { ...request, frame: stripped, bound: { ...bound, valuesStart } };
 }
 
 function begin(exchange: Exchange): Outcome {
@@ -172,14 +182,14 @@ export function later(
       session.analysed = null;
     }
   };
-  const refuse = (error: unknown): Outcome => {
+  const refuse = (error: unknown): Reply => {
     if (!(error instanceof QueueFault)) throw error;
     const text = `long texts are analysed one after the other: ${error.message}. Nothing was executed`;
     return reply(replies.overloaded(to(session, frame), text));
   };
   const outcome = session.gate.analyst
     .analyse(fit, keyspace ?? session.keyspace, session.turn)
-    .then(handle, refuse)
+    .then((analysed): Later => ({ type: 'go on', carryOn: () => handle(analysed) }), refuse)
     .finally(() => charge.release());
   return wait(outcome, null, true);
 }

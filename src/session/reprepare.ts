@@ -1,7 +1,8 @@
 // UNPREPARED from a node: what the gate registered is prepared there again, and the request repeated
 // once, but only if clients would notice nothing: same id, and metadata byte-equal to what they were
 // given. Otherwise the client gets UNPREPARED and prepares itself.
-import { isInState, wantedToPrepareAgain, type WantedKeyspace } from '../cql/connection-state.ts';
+import { wantedToPrepareAgain, type WantedKeyspace } from '../cql/connection-state.ts';
+import type { Frame } from '../protocol/frame.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
 import { decodePrepared, resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
@@ -13,11 +14,11 @@ import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Want } from '../upstream/route.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, type Outcome } from './outcome.ts';
+import { reply, type Later } from './outcome.ts';
 import { recordGivenUp } from './recording.ts';
 import { replies } from './replies.ts';
 
-export async function reprepare(exchange: Exchange, connection: Connection): Promise<Outcome> {
+export async function reprepare(exchange: Exchange, connection: Connection): Promise<Later> {
   for (const prepared of new Set(exchange.request.prepared)) {
     if (!(await prepareAgain(exchange, prepared, connection).catch(() => false))) {
       recordGivenUp(exchange);
@@ -26,7 +27,7 @@ export async function reprepare(exchange: Exchange, connection: Connection): Pro
   }
   exchange.connection = null;
   exchange.repreparedAt = nodeOf(exchange, connection);
-  return exchange.again();
+  return exchange.goOn;
 }
 
 /** True when the node now has the statement exactly as the client knows it. */
@@ -42,31 +43,44 @@ async function prepareAgain(
   return registry.repair(prepared, at, async () => {
     session.gate.metrics.counter('reprepared_total').value++;
     const wanted = wantedToPrepareAgain(prepared.statement, prepared.keyspace);
-    const there = await connectionIn(exchange, wanted, connection);
-    const response = await there.request(
-      Opcode.PREPARE,
+    const response = await requestIn(
+      exchange,
+      wanted,
+      connection,
       encodePrepare(prepared.text, version),
-      UPSTREAM.controlTimeoutMs,
     );
     if (response.opcode !== Opcode.RESULT) return null;
     return resultKind(response) === ResultKind.PREPARED ? decodePrepared(response, version) : null;
   });
 }
 
-/** The id depends on the keyspace of the connection it is prepared on, unless all names are full. */
-async function connectionIn(
+/**
+ * The id depends on the keyspace of the connection it is prepared on, unless all names are full. The connection is
+ * chosen in the turn in which it is used: others who wait may set its keyspace in between.
+ */
+async function requestIn(
   exchange: Exchange,
   keyspace: WantedKeyspace,
   connection: Connection,
-): Promise<Connection> {
+  prepare: Buffer,
+): Promise<Frame> {
+  const untilMs = performance.now() + UPSTREAM.acquireTimeoutMs;
   const { givesWay } = exchange;
   const hasRoom = givesWay ? connection.hasMuchRoom : connection.hasRoom;
-  if (hasRoom && isInState(connection.keyspace, keyspace)) return connection;
-  const node = nodeOf(exchange, connection);
-  if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
-  const route = exchange.session.route();
-  const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true, givesWay };
-  return route.pick(want) ?? (await route.whenAvailable(want, false, exchange.session.turn));
+  let there = hasRoom && connection.isIn(keyspace) ? connection : null;
+  if (there === null) {
+    const node = nodeOf(exchange, connection);
+    if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
+    const route = exchange.session.route();
+    const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true, givesWay };
+    there = route.pick(want);
+    while (there === null && performance.now() < untilMs) {
+      await route.whenAvailable(want, false, exchange.session.turn);
+      there = route.pick(want);
+    }
+  }
+  if (there === null) throw new UpstreamFault('busy', 'no connection became free in time');
+  return there.request(Opcode.PREPARE, prepare, UPSTREAM.controlTimeoutMs);
 }
 
 function nodeOf({ session }: Exchange, { node }: Connection): ClusterNode | null {

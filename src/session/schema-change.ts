@@ -10,7 +10,7 @@ import { unattended } from '../guard.ts';
 import { LaneTicket, type LaneMode, type LaneRefusal } from '../upstream/ddl-lane.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, type Outcome } from './outcome.ts';
+import { reply, type Later, type Outcome } from './outcome.ts';
 import { recordOutcome } from './recording.ts';
 import { replies } from './replies.ts';
 import { scrubbedText } from './scrub.ts';
@@ -26,7 +26,7 @@ export function laneMode({ request }: Exchange): LaneMode | null {
 }
 
 /** Goes on with the exchange when it is its turn. */
-export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Outcome> {
+export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Later> {
   const { session } = exchange;
   const { gate } = session;
   const startedAtMs = performance.now();
@@ -36,7 +36,7 @@ export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Out
   gate.metrics.histogram('ddl_lane_wait_seconds').observe(waitedMs / 1000);
   if (entered instanceof LaneTicket) {
     exchange.ticket = entered;
-    return exchange.again();
+    return exchange.goOn;
   }
   recordOutcome(exchange, 'unsent');
   const text = refusalText(entered, keyspace, Math.round(waitedMs / 1000));

@@ -39,7 +39,7 @@ import type { Gate } from './gate.ts';
 import { Inbox } from './inbox.ts';
 import { reportFault } from './internal-fault.ts';
 import { InFlightRequests, type BufferCharge } from './in-flight.ts';
-import type { Outcome } from './outcome.ts';
+import type { Later, Outcome } from './outcome.ts';
 import { Outbox } from './outbox.ts';
 import { recordAbandoned } from './recording.ts';
 import { replies } from './replies.ts';
@@ -447,6 +447,9 @@ export class Session implements AccountOwner {
       case 'forward':
         this.#forward(outcome.exchange);
         break;
+      case 'go on':
+        this.#apply(outcome.carryOn(), exchange);
+        return;
       case 'reply':
         if (this.#state !== 'closed') this.#outbox.push(outcome.frame);
         if (exchange !== null) this.#release(exchange);
@@ -490,7 +493,7 @@ export class Session implements AccountOwner {
     if (!isSent) this.settle(exchange, exchange.again());
   }
 
-  #await(outcome: Promise<Outcome>, blocking: boolean, exchange: Exchange | null): void {
+  #await(outcome: Promise<Later>, blocking: boolean, exchange: Exchange | null): void {
     if (blocking) this.#blocked = true;
     const settled = outcome.then(
       (end) => {

@@ -220,6 +220,12 @@ export class Connection implements Flushable {
     return this.#streams.available > UPSTREAM.streamsKeptFree && this.#state === 'ready';
   }
 
+  /** Whether what is sent now is carried out in that state: a USE before it might change it. */
+  isIn(wanted: WantedKeyspace): boolean {
+    if (wanted === null) return true;
+    return this.switchingTo === null && isInState(this.keyspace, wanted);
+  }
+
   /**
    * Sends a client's frame. The stream id is patched in place and the bytes go out as they are.
    * Returns false when no stream id is free or the connection is gone; nothing has left then. Throws PermitFault
@@ -408,7 +414,7 @@ export class Connection implements Flushable {
     if (permit.policyVersion !== request.policyVersion) {
       throw new PermitFault('the permit is of another policy than the one in force');
     }
-    if (!isInState(this.keyspace, request.keyspace)) {
+    if (!this.isIn(request.keyspace)) {
       throw new PermitFault(
         'the connection is in another keyspace than the statement was decided in',
       );

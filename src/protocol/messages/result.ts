@@ -14,6 +14,7 @@
 // The paging state comes before the new metadata id: that is how Cassandra's encoder writes it.
 import { responseReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
+import { Opcode } from '../opcodes.ts';
 import { Reader } from '../reader.ts';
 import { readType, skipType, writeType, type ColumnType } from '../types.ts';
 import { hasResultMetadataId } from '../versions.ts';
@@ -59,6 +60,14 @@ export interface Prepared {
 
 export function resultKind(frame: Frame): number {
   return responseReader(frame).readInt('result kind');
+}
+
+/** Asked of every answer: without a reader where nothing stands before the message. */
+export function setsKeyspace(frame: Frame): boolean {
+  if (frame.opcode !== Opcode.RESULT) return false;
+  const { buffer, bodyStart, end } = frame;
+  if (frame.flags !== 0) return resultKind(frame) === ResultKind.SET_KEYSPACE;
+  return end - bodyStart >= 4 && buffer.readInt32BE(bodyStart) === ResultKind.SET_KEYSPACE;
 }
 
 export function decodeSetKeyspace(frame: Frame): string {

@@ -371,6 +371,12 @@ export const PARSING = {
   /** An operator of a term, and how much more it makes of what stands before it: types are tried out. */
   operatorUs: 1,
   operatorFactor: 10,
+  /** A call in a term, and how often one of Cassandra's own looks at what stands in it to find its types. */
+  callUs: 1.5,
+  callFactor: 3,
+  /** The same of overloads, and of operators, around a call that may be of any type: each tries it for its own types. */
+  overloadFactor: 24,
+  operatorOfCallsFactor: 40,
 } as const;
 
 /** Tokens and their verification. */

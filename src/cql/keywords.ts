@@ -63,6 +63,14 @@ const NATIVE_FUNCTIONS: ReadonlySet<string> = new Set(
 const NATIVE_PATTERN =
   /^(?:[a-z]+asblob|blobas[a-z]+|[a-z]+_as_blob|blob_as_[a-z]+|castas[a-z]+|cast_as_[a-z]+)$/;
 
+/** Of its functions those that have several overloads, of which each gives another type or takes another. */
+const OVERLOADED_FUNCTION =
+  /^(?:abs|exp|log|log10|round|floor|sum|avg|to_?(?:date|timestamp|unix_?timestamp)|cast_?as_?[a-z]+)$/;
+
+export function isOverloadedFunction(name: string): boolean {
+  return OVERLOADED_FUNCTION.test(name);
+}
+
 /** Whether Cassandra itself has a function of this name; a keyspace may have its own beside it. */
 export function isNativeFunction(name: string): boolean {
   return NATIVE_FUNCTIONS.has(name) || NATIVE_PATTERN.test(name);

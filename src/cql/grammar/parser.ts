@@ -69,12 +69,16 @@ export class Parser {
   /** Functions that are made, dropped or granted, not called. */
   readonly namedFunctions: { readonly keyspace: string; readonly name: string }[] = [];
   readonly types = new Map<string, Name>();
-  /** Columns whose values are read; null when there are more than are worth keeping: all then. */
+  /** Columns whose values come back; null when there are more than are worth keeping: all then. */
   columns: string[] | null = [];
   /** Columns that conditions compare. */
   restricted: string[] | null = [];
   /** The token behind the last field or element that was selected. */
   modifiedUpTo = -1;
+  /** Calls so far, in terms, that no type wanted of them rules out before their arguments are looked at. */
+  openCalls = 0;
+  /** Calls so far, in terms, of Cassandra's own functions, CASTs among them. */
+  nativeCalls = 0;
   /** Java classes named that are not Cassandra's own. */
   classes: string[] = [];
   /** A name without keyspace was looked up in the session's. */
@@ -264,6 +268,7 @@ export class Parser {
   forget(): void {
     if (this.calls.size > 0) this.calls.clear();
     if (this.types.size > 0) this.types.clear();
+    this.columns = [];
     this.restricted = [];
     this.#lastCall = null;
     this.#callBefore = null;
@@ -274,14 +279,18 @@ export class Parser {
   readColumn(index: number): void {
     if (this.columns === null) return;
     if (this.columns.length === CQL.columnsKept) this.columns = null;
-    else this.columns.push(this.nameAt(index));
+    else this.columns.push(this.#columnAt(index));
   }
 
   /** Notes a column that a condition compares. */
   restrictColumn(index: number): void {
     if (this.restricted === null) return;
     if (this.restricted.length === CQL.columnsKept) this.restricted = null;
-    else this.restricted.push(this.kindAt(index) === Kind.EMPTY_QUOTED ? '' : this.nameAt(index));
+    else this.restricted.push(this.#columnAt(index));
+  }
+
+  #columnAt(index: number): string {
+    return this.kindAt(index) === Kind.EMPTY_QUOTED ? '' : this.nameAt(index);
   }
 
   /** `[keyspace.]name` as written. */

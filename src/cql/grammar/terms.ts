@@ -1,6 +1,7 @@
 // Terms: constants, bind markers, collections, tuples, casts and function calls, which may stand in
 // nearly every place of a statement.
 import { PARSING } from '../../limits.ts';
+import { isNativeFunction, isOverloadedFunction } from '../keywords.ts';
 import { isConstant, isName, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
 import { nativeType, type, typeEnd } from './types.ts';
@@ -31,14 +32,14 @@ export function termBeforeColumn(p: Parser): void {
 }
 
 function sum(p: Parser, mayEndInColumn: boolean): void {
-  const before = p.costUs;
+  const { costUs, openCalls } = p;
   product(p);
   if (!p.isOperator()) return;
   while (p.is('+') || p.is('-')) {
     if (mayEndInColumn && p.is('+') && isPlainColumn(p, p.index + 1)) return;
     p.advance();
     product(p);
-    operated(p, before);
+    operated(p, costUs, openCalls);
   }
 }
 
@@ -46,9 +47,11 @@ function sum(p: Parser, mayEndInColumn: boolean): void {
  * Behind an operator and its operands. To find the types Cassandra tries out what may stand on the left
  * for each type that the operator takes, and the operators in there for each of theirs.
  */
-function operated(p: Parser, before: number): void {
+function operated(p: Parser, before: number, openCalls: number): void {
   p.charge(PARSING.operatorUs, OPERATORS);
-  p.repeat(before, PARSING.operatorFactor, OPERATORS);
+  const isOfCalls = p.openCalls > openCalls;
+  const factor = isOfCalls ? PARSING.operatorOfCallsFactor : PARSING.operatorFactor;
+  p.repeat(before, factor, OPERATORS);
 }
 
 const OPERATORS =
@@ -61,19 +64,56 @@ export function isPlainColumn(p: Parser, index: number): boolean {
 }
 
 function product(p: Parser): void {
-  const before = p.costUs;
+  const { costUs, openCalls } = p;
   group(p);
   if (!p.isOperator()) return;
   while (p.accept('*') || p.accept('/') || p.accept('%')) {
     group(p);
-    operated(p, before);
+    operated(p, costUs, openCalls);
   }
 }
 
 function group(p: Parser): void {
-  p.accept('-');
+  if (!p.accept('-')) {
+    simpleTerm(p);
+    return;
+  }
+  const within = callsSoFar(p);
   simpleTerm(p);
+  if (p.costUs > within.costUs) resolved(p, 'overloaded', within);
 }
+
+/**
+ * How Cassandra finds the function that is meant by a name, a CAST or a minus. It goes through the arguments, for
+ * each overload; what an overloaded function gives tells early that it is not meant, a `single` one's does not.
+ */
+type Resolution = 'overloaded' | 'single' | 'user';
+
+interface Within {
+  readonly costUs: number;
+  readonly openCalls: number;
+  readonly nativeCalls: number;
+}
+
+function callsSoFar({ costUs, openCalls, nativeCalls }: Parser): Within {
+  return { costUs, openCalls, nativeCalls };
+}
+
+/** Behind a call, a CAST or a minus; `before` is what was counted before its arguments. */
+function resolved(p: Parser, resolution: Resolution, before: Within): void {
+  p.charge(PARSING.callUs, CALLS);
+  const isAroundOpen = p.openCalls > before.openCalls;
+  const isAroundNative = p.nativeCalls > before.nativeCalls;
+  if (resolution !== 'overloaded') p.openCalls++;
+  if (resolution !== 'user') p.nativeCalls++;
+  else if (!isAroundNative) return;
+  const isTried = resolution === 'overloaded' && isAroundOpen;
+  p.repeat(before.costUs, isTried ? PARSING.overloadFactor : PARSING.callFactor, CALLS);
+}
+
+const CALLS =
+  'the time for a value multiplies with each call around a call; nest fewer, or compute the value in the ' +
+  'client and bind it';
 
 function simpleTerm(p: Parser): void {
   if (isConstant(p.kind) || p.is('?')) {
@@ -110,11 +150,13 @@ function composedTerm(p: Parser): void {
   }
   if (p.acceptMarker() || p.accept('null') || acceptConstant(p)) return;
   if (p.is('cast') && p.isNext('(')) {
+    const within = callsSoFar(p);
     p.expectAll('cast', '(');
     simpleTerm(p);
     p.expect('as');
     nativeType(p);
     p.expect(')');
+    resolved(p, 'overloaded', within);
     return;
   }
   functionCall(p, term);
@@ -195,6 +237,8 @@ export function functionCall(
   const keyspace = open === p.index + 3 ? p.nameAt(p.index) : null;
   const name = p.functionNameAt(open - 1);
   p.rewind(open + 1);
+  const within = callsSoFar(p);
+  const isEmpty = p.is(')');
   if (!p.accept(')')) {
     do {
       argument(p);
@@ -203,6 +247,11 @@ export function functionCall(
     p.expect(')');
   }
   p.noteCall(keyspace, name, arity);
+  // Of a selection the types are known from its columns.
+  if (argument !== term || isEmpty) return;
+  const isNative = (keyspace === null && isNativeFunction(name)) || keyspace === 'system';
+  const own = isOverloadedFunction(name) ? 'overloaded' : 'single';
+  resolved(p, isNative ? own : 'user', within);
 }
 
 /** An integer or a bind marker, as LIMIT and USING take. */

@@ -191,7 +191,10 @@ function modified(found: Modification, p: Parser): Mutable<Statement> {
   statement.needs = lwt ? [write, tableNeed('SELECT', table)] : [write];
   statement.tables = [table];
   statement.keyspace = table.keyspace;
-  statement.restricted = p.restricted;
+  if (lwt) {
+    statement.columns = p.columns;
+    statement.restricted = p.restricted;
+  }
   statement.lwt = lwt;
   statement.usesKeyspace = p.usesKeyspace;
   addNames(statement, table.keyspace, p);
@@ -227,8 +230,10 @@ function childKey({ kind, table, lwt }: Modification, p: Parser): string {
   const calls = compoundKey(...p.calls.keys());
   const types = compoundKey(...p.types.keys());
   if (!lwt) return compoundKey(plain, calls, types);
-  const compared = p.restricted === null ? null : compoundKey(...p.restricted);
-  return compoundKey(plain, calls, types, compared);
+  const [shown, compared] = [p.columns, p.restricted].map((columns) =>
+    columns === null ? null : compoundKey(...columns),
+  );
+  return compoundKey(plain, calls, types, shown!, compared!);
 }
 
 /** The children of a BATCH message that are decided on differently, in the order in which they came. */

@@ -159,9 +159,9 @@ export interface Statement {
   readonly calls: readonly FunctionCall[];
   /** User-defined types named, resolved. */
   readonly types: readonly { readonly keyspace: string; readonly name: string }[];
-  /** Columns whose values are read, by SELECT; null is all of them. */
+  /** Columns whose values come back: of a SELECT, or of a row that IF does not fit; null is all of them. */
   readonly columns: readonly string[] | null;
-  /** Columns that WHERE or ANN of a SELECT, or IF, compares; null is perhaps all. */
+  /** Columns that WHERE or ANN compares, where an answer tells the outcome: of SELECT and LWT; null is perhaps all. */
   readonly restricted: readonly string[] | null;
   /** The keyspace the statement works in: of its table, of USE, of the keyspace DDL; else null. */
   readonly keyspace: string | null;

@@ -210,13 +210,15 @@ function masksAsked(
   const touches = (columns: readonly string[] | null): boolean =>
     columns === null || columns.some((column) => masked.has(column));
   if (statement.kind !== 'SELECT') {
-    // IF EXISTS compares nothing; in a BATCH it shows all of the rows that are there.
-    const showsAll = isInBatch && statement.restricted?.length === 0;
-    return showsAll || touches(statement.restricted) ? missingOf(role, ['UNMASK'], resource) : null;
+    // IF EXISTS shows nothing of a row; in a BATCH it shows all of those that are there.
+    const showsAll = isInBatch && statement.columns?.length === 0;
+    if (showsAll || touches(statement.columns)) return missingOf(role, ['UNMASK'], resource);
   }
+  // A row that is found, or not, tells whether a masked key was guessed.
   if (touches(statement.restricted) && role.find('SELECT_MASKED', resource) === null) {
     return missingOf(role, ['UNMASK', 'SELECT_MASKED'], resource);
   }
+  if (statement.kind !== 'SELECT') return null;
   const unmasks = (): boolean => schema.unmasks(role.cassandraRole, table.keyspace, table.table);
   if (!touches(statement.columns) || !unmasks()) return null;
   return missingOf(role, ['UNMASK'], resource);

@@ -31,6 +31,11 @@ describe('a masked column', () => {
     'SELECT k FROM ks.t WHERE token(card) > 1',
     'SELECT k FROM ks.t WHERE card IS NOT NULL',
     'SELECT count(*) FROM ks.t WHERE card IN (1, 2) ALLOW FILTERING',
+    "SELECT k FROM ks.t WHERE expr(an_index, '4%')",
+    'UPDATE ks.t SET a = 1 WHERE k = 1 AND card = 2 IF EXISTS',
+    'UPDATE ks.t SET a = 1 WHERE (k, card) = (1, 2) IF a = 3',
+    'DELETE FROM ks.t WHERE k = 1 AND card = 2 IF EXISTS',
+    'BEGIN BATCH DELETE FROM ks.t WHERE k = 1 IF a = 2; DELETE FROM ks.t WHERE k = 1 AND card = 2 IF a = 2 APPLY BATCH',
   ])('is compared with by %s', (text) => {
     expect(missing(text)).toBe('SELECT_MASKED ON TABLE ks.t');
     expect(missing(text, ['SELECT_MASKED ON TABLE ks.t'])).toBe('permit');

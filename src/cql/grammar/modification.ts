@@ -39,7 +39,7 @@ function insert(p: Parser): Modification {
   if (lwt) {
     p.expectAll('not', 'exists');
     // A row that is there already comes back whole.
-    p.restricted = null;
+    p.columns = null;
   }
   using(p);
   return { kind: 'INSERT', table, lwt };
@@ -169,9 +169,8 @@ function sameColumn(p: Parser, target: number): void {
   if (!same) throw p.refusal('only expressions of the form x = x + value are supported');
 }
 
-/** IF EXISTS, or IF with conditions; only the columns of these count as restricted. */
+/** IF EXISTS, or IF with conditions; of a row that does not fit, the columns of these come back. */
 function conditions(p: Parser): boolean {
-  p.restricted = [];
   if (!p.accept('if')) return false;
   if (p.is('exists') && !isColumnCondition(p)) {
     p.advance();
@@ -195,7 +194,7 @@ const CONDITION_WORDS: ReadonlySet<string> = new Set('= < <= > >= != [ . in cont
 
 function condition(p: Parser): void {
   p.skipColumn();
-  p.restrictColumn(p.index - 1);
+  p.readColumn(p.index - 1);
   if (p.accept('contains')) {
     contained(p);
     return;

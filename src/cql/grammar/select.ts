@@ -237,7 +237,7 @@ function special(p: Parser): boolean {
 
 function ordering(p: Parser): void {
   p.skipColumn();
-  if (p.kindAt(p.index - 1) !== Kind.EMPTY_QUOTED) p.readColumn(p.index - 1);
+  p.readColumn(p.index - 1);
   // Which rows come back, and in which order, is by how near the column's value is to the one given.
   if (p.is('ann') && p.isNext('of')) {
     p.restrictColumn(p.index - 1);
@@ -259,7 +259,9 @@ export function whereClause(p: Parser): void {
   do {
     count++;
     if (p.acceptKind(Kind.EXPR_OPEN)) {
+      // Which columns an index of its own kind compares, only the schema knows.
       p.skipName('an index');
+      p.restricted = null;
       p.expect(',');
       term(p);
       p.expect(')');

@@ -634,7 +634,7 @@ export const LIMITS = {
     default: 0,
     unit: 'bytes',
     reason:
-      'Buffers that clients may fill: requests, unread answers, unfinished frames. 0: as much as the heap, if the memory of container or machine has it.',
+      'Buffers that clients may fill: requests, unread answers, unfinished frames. 0: half of what V8 may take, or less where container or machine have little beside it.',
     isDivided: true,
   },
   statementBytes: {

@@ -423,6 +423,8 @@ export const CERTIFICATES = {
   pollMs: 2_000,
   /** A certificate that ends within this is warned of. */
   warnMs: 14 * 86_400_000,
+  /** Of one file; the usual authorities of a system together have a quarter of it. */
+  fileBytes: MIB,
 } as const;
 
 /** Secrets of upstream logins. */

@@ -5,6 +5,7 @@
 import { guarded, unattended } from '../guard.ts';
 import { FILES } from '../limits.ts';
 import { ConfigFault } from '../errors.ts';
+import { readAgain } from './file-again.ts';
 import { policyOf, type LoadedPolicy, type PolicyContext } from './load-policy.ts';
 import { readText } from './yaml-file.ts';
 
@@ -73,7 +74,7 @@ export class PolicyWatcher {
 
   async #read(): Promise<Seen> {
     try {
-      return await readText(this.#options.file);
+      return await readText(this.#options.file, async (file) => readAgain(file, FILES.configBytes));
     } catch (error) {
       return { fault: faultOf(error, this.#options.file) };
     }

@@ -52,11 +52,14 @@ export function parseYaml<Schema extends z.ZodType>(
   throw new ConfigFault(problems);
 }
 
-/** Rejects with ConfigFault. */
-export async function readText(file: string): Promise<TextFile> {
+/** Rejects with ConfigFault. `read`: for one that is read again and again, with what that asks for. */
+export async function readText(
+  file: string,
+  read: (file: string) => Promise<Buffer> = readFile,
+): Promise<TextFile> {
   let content: Buffer;
   try {
-    content = await readFile(file);
+    content = await read(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     throw new ConfigFault([

@@ -1,6 +1,7 @@
 // Secrets of this machine: environment variables, and files, which may change at any time.
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { checkFile } from '../config/file-again.ts';
 import { SECRETS } from '../limits.ts';
 import { SecretFault } from './fault.ts';
 import type { LocalSecretSpec } from './login.ts';
@@ -35,6 +36,7 @@ async function contentOf(
 ): Promise<{ content: Buffer; sinceMs: number }> {
   let handle: FileHandle | null = null;
   try {
+    await checkFile(full, Infinity);
     handle = await open(full);
     const { mtimeMs } = await handle.stat();
     const room = Buffer.alloc(SECRETS.fileBytes + 1);

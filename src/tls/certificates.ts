@@ -1,8 +1,8 @@
 // Certificates and their key from files: checked before they are used, and read anew when they change,
 // so that none ends a gate that runs. What is not valid is told and not taken.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
+import { readAgain } from '../config/file-again.ts';
 import { guarded, unattended } from '../guard.ts';
 import { CERTIFICATES } from '../limits.ts';
 import { isoTime, timeOfText } from '../wall-clock.ts';
@@ -34,7 +34,7 @@ export async function readCertificates(
   const read = async (file: string | undefined): Promise<string | undefined> => {
     if (file === undefined) return undefined;
     try {
-      return await readFile(file, 'utf8');
+      return (await readAgain(file, CERTIFICATES.fileBytes)).toString('utf8');
     } catch {
       problems.push(`${file} cannot be read`);
       return undefined;

@@ -173,9 +173,9 @@ export class Pool {
   grow(keyspace: string | null): void {
     const wanted = this.#connections.length + this.#opening;
     const most = keyspace === null ? this.#options.connections : UPSTREAM.connectionsPerPoolMax;
-    if (wanted < most) this.#open();
-    // All are busy and no more may be opened: one is set aside, and re-keyed when it ran dry.
-    else if (keyspace !== null) this.#reserve(keyspace);
+    if (wanted < most && this.#open()) return;
+    // All are busy and no more can be opened: one is set aside, and re-keyed when it ran dry.
+    if (keyspace !== null) this.#reserve(keyspace);
   }
 
   /** Somebody needs a connection in no keyspace. False: none can be opened now. */

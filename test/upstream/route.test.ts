@@ -322,6 +322,24 @@ describe('who waits for a connection', () => {
     expect(next.keyspace).toBe('a');
   });
 
+  it('gets one that is set aside where no more may be opened, however much others send', async () => {
+    const held: (() => void)[] = [];
+    nodes[0]!.script = ({ text, answer }) =>
+      text === 'slow' && held.push(() => answer(Opcode.RESULT, Buffer.from([0, 0, 0, 1]))) > 0;
+    budget = new ConnectionBudget(2);
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    for (let i = 0; i < 2; i++) await loadNext(route);
+    await expect.poll(() => held.length).toBe(2);
+    const waiting = route.whenAvailable(inKeyspace('a'));
+    // What others send goes by one of them; the other runs dry.
+    for (let i = 0; i < 4; i++) await loadNext(route);
+    await expect.poll(() => held.length).toBe(6);
+    for (const answer of held.splice(0, 2)) answer();
+    expect((await waiting).keyspace).toBe('a');
+    expect(nodes[0]!.logins).toBe(2);
+  });
+
   it('leaves no connection set aside for a keyspace that nobody waits for any more', async () => {
     nodes[0]!.script = ({ text }) => text === 'slow';
     const route = single(UPSTREAM.connectionsPerPoolMax);

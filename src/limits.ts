@@ -320,6 +320,8 @@ export const ADVERTISE = {
 export const CQL = {
   /** Productions within productions: types, terms, selectors. Deeper is refused. */
   nestingDepth: 200,
+  /** Scale of a decimal that a text writes as a blob: what a double holds. */
+  decimalScale: 324,
   /** Columns of one statement kept by name, for masks; beyond it all columns are taken as meant. */
   columnsKept: 256,
   /** Different functions, types, or children of a BATCH: each is decided on for every request. */
@@ -354,6 +356,8 @@ export const PARSING = {
   tokenUs: 0.07,
   /** For each square of a number's digits. */
   digitUs: 0.000_04,
+  /** The same where the text takes a logarithm or a power of e. */
+  logarithmDigitUs: 0.04,
   /** An exponent below what a double holds counts as so many digits: decimals are divided, and their logarithm taken. */
   exponentDigits: 50,
   /** For each square of the assignments of an UPDATE: each is compared with all before it. */

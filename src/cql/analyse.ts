@@ -17,7 +17,7 @@ import { select } from './grammar/select.ts';
 import { plainSelection, topologySelection } from './grammar/topology-select.ts';
 import { compoundKey } from '../compound-key.ts';
 import { CQL } from '../limits.ts';
-import { namesUs, numbersUs } from './cost.ts';
+import { namesUs, numbersUs, readNumbersUs } from './cost.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';
 import {
@@ -46,6 +46,10 @@ export function analyse(text: string, keyspace: string | null): Statement | Unan
     const statement = oneStatement(p);
     while (p.accept(';'));
     if (p.kind !== Kind.END) throw p.unexpected('the end: one statement at a time');
+    p.charge(
+      readNumbersUs(text, tokens, p.numbers),
+      'the numbers in its JSON, or those that it computes with, are too long; bind them',
+    );
     p.charge(namesUs(text, tokens), 'too many of its names have the same hash; write fewer');
     statement.costUs = p.costUs;
     return statement;

@@ -26,6 +26,7 @@ function insert(p: Parser): Modification {
   if (p.accept('json')) {
     if (!p.acceptMarker()) {
       if (!p.acceptKind(Kind.STRING)) throw p.unexpected('a JSON string');
+      p.numbers.inJson = true;
     }
     if (p.accept('default') && !p.accept('null')) p.expect('unset');
   } else {

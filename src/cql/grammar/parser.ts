@@ -3,7 +3,7 @@
 // analyse().
 import { compoundKey } from '../../compound-key.ts';
 import { CQL } from '../../limits.ts';
-import { allowedUs } from '../cost.ts';
+import { allowedUs, type ReadNumbers } from '../cost.ts';
 import { isName, Kind, nameOf, NUL_IN_NAME, type Tokens } from '../lexer.ts';
 import type { RefusalRule } from '../statement.ts';
 
@@ -79,6 +79,8 @@ export class Parser {
   openCalls = 0;
   /** Calls so far, in terms, of Cassandra's own functions, CASTs among them. */
   nativeCalls = 0;
+  /** What is done with its numbers, and where others are read from. */
+  readonly numbers: ReadNumbers = { logarithms: false, inJson: false, fromJson: false };
   /** Java classes named that are not Cassandra's own. */
   classes: string[] = [];
   /** A name without keyspace was looked up in the session's. */

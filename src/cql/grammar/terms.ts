@@ -1,6 +1,6 @@
 // Terms: constants, bind markers, collections, tuples, casts and function calls, which may stand in
 // nearly every place of a statement.
-import { PARSING } from '../../limits.ts';
+import { CQL, PARSING } from '../../limits.ts';
 import { isNativeFunction, isOverloadedFunction } from '../keywords.ts';
 import { isConstant, isName, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
@@ -247,11 +247,40 @@ export function functionCall(
     p.expect(')');
   }
   p.noteCall(keyspace, name, arity);
+  noteNumbers(p, name, open);
   // Of a selection the types are known from its columns.
   if (argument !== term || isEmpty) return;
   const isNative = (keyspace === null && isNativeFunction(name)) || keyspace === 'system';
   const own = isOverloadedFunction(name) ? 'overloaded' : 'single';
   resolved(p, isNative ? own : 'user', within);
+}
+
+function noteNumbers(p: Parser, name: string, open: number): void {
+  switch (name) {
+    case 'log':
+    case 'log10':
+    case 'exp':
+      p.numbers.logarithms = true;
+      break;
+    case 'fromjson':
+    case 'from_json':
+      p.numbers.fromJson = true;
+      break;
+    case 'blobasdecimal':
+    case 'blob_as_decimal':
+      decimalOfBlob(p, open + 1);
+      break;
+  }
+}
+
+/** Its first four bytes are the exponent, which takes time when it is computed with. */
+function decimalOfBlob(p: Parser, argument: number): void {
+  const isOne = p.index === argument + 2;
+  if (p.isAt(argument, '?') || p.isAt(argument, ':') || (isOne && p.isNameAt(argument))) return;
+  const scale = Number.parseInt(p.sourceTextAt(argument).slice(2, 10), 16) | 0;
+  const isShort = isOne && p.kindAt(argument) === Kind.BLOB && Math.abs(scale) < CQL.decimalScale;
+  if (!isShort)
+    throw p.tooCostly('a decimal that is written as a blob has too large a scale; bind it');
 }
 
 /** An integer or a bind marker, as LIMIT and USING take. */

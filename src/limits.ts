@@ -127,6 +127,16 @@ export const READS = {
   blockMaxBytes: 64 * KIB,
 } as const;
 
+/** Lists in messages whose counts the protocol bounds at 65,535 only: an honest client sends a few entries. */
+export const MESSAGES = {
+  /** Names in a REGISTER: there are three event types, and drivers send each once. */
+  registerNames: 64,
+  /** Options in a STARTUP: drivers send up to about ten, a sidecar adds four. */
+  startupOptions: 128,
+  /** Pairs in an OAUTHBEARER message: RFC 7628 names three. */
+  bearerPairs: 16,
+} as const;
+
 /**
  * Work done for clients in one turn of the event loop, in units of about a microsecond on a core of 2023. It is
  * counted, not timed: what a client may make the gate do at once must not hang on how busy the machine is.

@@ -2,6 +2,7 @@
 // from clients that open with it; one that opens with PLAIN never sees a challenge.
 import { isUtf8 } from 'node:buffer';
 import { AuthFault } from '../errors.ts';
+import { MESSAGES } from '../limits.ts';
 
 export interface BearerCredentials {
   /** The authzid, which asks for a role; null where it is left out. */
@@ -23,7 +24,10 @@ export function isOAuthBearer(token: Buffer): boolean {
 /** Throws AuthFault; its text never repeats what was sent. */
 export function decodeOAuthBearer(message: Buffer): BearerCredentials {
   if (!isUtf8(message)) throw malformed('is no UTF-8 text');
-  const [header = '', ...pairs] = message.toString('utf8').split(SEPARATOR);
+  const most = MESSAGES.bearerPairs;
+  // The header, the pairs and the two empty ends; one more shows that there are too many.
+  const [header = '', ...pairs] = message.toString('utf8').split(SEPARATOR, most + 4);
+  if (pairs.length > most + 2) throw malformed(`has more than ${most} pairs`);
   const gs2 = /^([nyp](?:=[^,]*)?),(?:a=([^,]*))?,$/.exec(header);
   if (gs2 === null) throw malformed('has no GS2 header');
   if (gs2[1]!.startsWith('p')) throw malformed('asks for channel binding, which is not offered');

@@ -7,13 +7,16 @@ export interface PlainCredentials {
   readonly password: string;
 }
 
+const PARTS = 3;
 const HOW = 'Send the role as the username and the OIDC token as the password.';
 
 /** Throws AuthFault; its text never repeats what was sent. */
 export function decodePlain(token: Buffer): PlainCredentials {
   if (!isUtf8(token)) throw malformed('is no UTF-8 text');
-  const parts = token.toString('utf8').split('\0');
-  if (parts.length !== 3) throw malformed(`has ${parts.length} parts, not 3`);
+  // A message of nothing but NULs is not taken apart to its end.
+  const parts = token.toString('utf8').split('\0', PARTS + 1);
+  if (parts.length < PARTS) throw malformed(`has ${parts.length} parts, not ${PARTS}`);
+  if (parts.length > PARTS) throw malformed(`has more than ${PARTS} parts`);
   const [authzid, username, password] = parts as [string, string, string];
   if (username === '') throw malformed('has no username');
   if (password === '') throw new AuthFault('token_missing', `The password is empty. ${HOW}`);

@@ -14,12 +14,39 @@ export function requestReader(frame: Frame): Reader {
   return reader;
 }
 
-/** The custom payload of a request, or null when it has none. */
-export function customPayload(frame: Frame): Map<string, Buffer | null> | null {
+export interface PayloadKey {
+  readonly key: string;
+  readonly bytes: Buffer;
+}
+
+export function payloadKeys(keys: readonly string[]): readonly PayloadKey[] {
+  return keys.map((key) => ({ key, bytes: Buffer.from(key, 'utf8') }));
+}
+
+/**
+ * What a request's custom payload says under these keys, or null when it has none. It may have 65,535 entries, of
+ * which only these are read; of several with one key the first counts.
+ */
+export function customPayload(
+  frame: Frame,
+  keys: readonly PayloadKey[],
+): Map<string, Buffer | null> | null {
   if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0) return null;
-  return new Reader(frame.buffer, frame.bodyStart, frame.end, frame.streamId).readBytesMap(
-    'custom payload',
-  );
+  const reader = new Reader(frame.buffer, frame.bodyStart, frame.end, frame.streamId);
+  const found = new Map<string, Buffer | null>();
+  const count = reader.readShort('custom payload');
+  for (let i = 0; i < count; i++) {
+    const start = reader.offset;
+    let key: string | null = null;
+    for (const one of keys) {
+      reader.offset = start;
+      if (reader.skipString(one.bytes, 'custom payload key')) key = one.key;
+      if (key !== null) break;
+    }
+    if (key === null || found.has(key)) reader.skipValue('custom payload value');
+    else found.set(key, reader.readBytes('custom payload value'));
+  }
+  return found;
 }
 
 /** The same request without its custom payload: a copy, since the body starts elsewhere. */

@@ -70,8 +70,26 @@ export class Reader {
   skipName(field: string): void {
     const length = this.readShort(field);
     this.#need(length, field);
-    const end = this.offset + length;
-    while (this.offset < end) if (this.buffer[this.offset++] === 0) throw this.#nulIn(field);
+    const start = this.offset;
+    const end = start + length;
+    let bits = 0;
+    while (this.offset < end) {
+      const byte = this.buffer[this.offset++]!;
+      if (byte === 0) throw this.#nulIn(field);
+      bits |= byte;
+    }
+    if (bits > 0x7f && !isUtf8(this.buffer.subarray(start, end))) throw this.#notUtf8(field);
+  }
+
+  /** Steps over a [string], and says whether it is these bytes. */
+  skipString(wanted: Buffer, field: string): boolean {
+    const length = this.readShort(field);
+    this.#need(length, field);
+    const start = this.offset;
+    this.offset = start + length;
+    if (length !== wanted.length) return false;
+    for (let i = 0; i < length; i++) if (this.buffer[start + i] !== wanted[i]) return false;
+    return true;
   }
 
   readLongString(field: string): string {
@@ -137,24 +155,10 @@ export class Reader {
     return values;
   }
 
-  readStringMap(field: string): Map<string, string> {
-    const count = this.readShort(field);
-    const values = new Map<string, string>();
-    for (let i = 0; i < count; i++) values.set(this.readName(field), this.readName(field));
-    return values;
-  }
-
   readStringMultimap(field: string): Map<string, string[]> {
     const count = this.readShort(field);
     const values = new Map<string, string[]>();
     for (let i = 0; i < count; i++) values.set(this.readString(field), this.readStringList(field));
-    return values;
-  }
-
-  readBytesMap(field: string): Map<string, Buffer | null> {
-    const count = this.readShort(field);
-    const values = new Map<string, Buffer | null>();
-    for (let i = 0; i < count; i++) values.set(this.readString(field), this.readBytes(field));
     return values;
   }
 
@@ -174,10 +178,12 @@ export class Reader {
     const start = this.offset;
     const end = start + length;
     this.offset = end;
-    if (!isUtf8(this.buffer.subarray(start, end))) {
-      throw this.fault(`${field}: Cannot decode string as UTF8`);
-    }
+    if (!isUtf8(this.buffer.subarray(start, end))) throw this.#notUtf8(field);
     return this.buffer.toString('utf8', start, end);
+  }
+
+  #notUtf8(field: string): ProtocolFault {
+    return this.fault(`${field}: Cannot decode string as UTF8`);
   }
 
   #nulIn(field: string): ProtocolFault {

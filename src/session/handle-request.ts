@@ -25,7 +25,7 @@ import { recordUnanalysable } from './recording.ts';
 import { afterRoom } from './audit-room.ts';
 import { replies, type To } from './replies.ts';
 import type { Session } from './session.ts';
-import { traceContextOf } from './trace-context.ts';
+import { TRACE_KEYS, traceContextOf } from './trace-context.ts';
 
 const NONE: readonly never[] = [];
 
@@ -107,7 +107,7 @@ export function start(session: Session, request: Request): Outcome {
   const { frame } = request;
   if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
     return begin(new Exchange(session, request, session.caller));
-  const caller = traceContextOf(customPayload(frame)) ?? session.caller;
+  const caller = traceContextOf(customPayload(frame, TRACE_KEYS)) ?? session.caller;
   return begin(new Exchange(session, withoutPayload(request), caller));
 }
 
@@ -223,7 +223,7 @@ export function unprepared(session: Session, frame: Frame, id: Buffer): Outcome 
 
 export function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
   const target = to(session, frame);
-  const caller = traceContextOf(customPayload(frame)) ?? session.caller;
+  const caller = traceContextOf(customPayload(frame, TRACE_KEYS)) ?? session.caller;
   const outcome = afterRoom(session, target, null, () => {
     recordUnanalysable(session, text, why, caller);
     return reply(REFUSED[why.rule](target, why.reason));

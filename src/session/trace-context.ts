@@ -1,6 +1,7 @@
 // The caller's trace context, from the custom payload of a request: `traceparent` and `tracestate`
 // (W3C), `request-id` where it has that form (the Java driver's default key), or `b3`. It is read
 // and goes no further; what does not parse is ignored, as the W3C recommendation says.
+import { payloadKeys } from '../protocol/body-prefix.ts';
 
 export interface TraceContext {
   /** 32 hex digits. */
@@ -23,6 +24,9 @@ const CARRIERS: readonly { key: string; parse: (text: string) => TraceContext | 
   { key: 'request-id', parse: w3c },
   { key: 'b3', parse: b3 },
 ];
+
+/** All that is read of a custom payload. */
+export const TRACE_KEYS = payloadKeys([...CARRIERS.map(({ key }) => key), 'tracestate']);
 
 export function traceContextOf(
   payload: ReadonlyMap<string, Buffer | null> | null,

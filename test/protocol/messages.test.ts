@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CqlErrorCode, ProtocolFault } from '../../src/errors.ts';
 import {
   customPayload,
+  payloadKeys,
   requestReader,
   stripCustomPayload,
 } from '../../src/protocol/body-prefix.ts';
@@ -208,7 +209,10 @@ describe('requests', () => {
       .writeBytes(Buffer.from('root'));
     const body = payload.writeRaw(query).toBuffer();
     const frame = frameOf(4, Opcode.QUERY, body, FrameFlag.CUSTOM_PAYLOAD | FrameFlag.TRACING);
-    expect(customPayload(frame)?.get('ProxyExecute')?.toString()).toBe('root');
+    expect(customPayload(frame, payloadKeys(['ProxyExecute']))).toEqual(
+      new Map([['ProxyExecute', Buffer.from('root')]]),
+    );
+    expect(customPayload(frame, payloadKeys(['b3']))).toEqual(new Map());
     expect(decodeQuery(frame, 4).query).toBe('SELECT 1');
     const stripped = stripCustomPayload(frame);
     expect(stripped.flags).toBe(FrameFlag.TRACING);

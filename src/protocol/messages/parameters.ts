@@ -124,11 +124,14 @@ export function boundValue(
   wanted: WantedValue,
 ): Buffer | null {
   const named = (parameters.flags & QueryFlag.NAMED_VALUES) !== 0;
+  if (named && wanted.name === null) return null;
+  // Names were checked when they were walked; here their bytes are compared, since there may be 65,535 of them.
+  const name = named ? Buffer.from(wanted.name!, 'utf8') : null;
   reader.offset = parameters.valuesStart;
   for (let i = 0; i < parameters.valueCount; i++) {
-    const name = named ? reader.readString('value name') : null;
-    const value = reader.readBytes('value');
-    if (named ? name === wanted.name : i === wanted.index) return value;
+    const isWanted = name === null ? i === wanted.index : reader.skipString(name, 'value name');
+    if (isWanted) return reader.readBytes('value');
+    reader.skipValue('value');
   }
   return null;
 }

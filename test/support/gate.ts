@@ -149,7 +149,9 @@ export class TestGate {
   /** Of all chains, or of the one in a folder. */
   async ledgerText(folder = '.'): Promise<string> {
     const dir = path.join(this.dir, 'audit', folder);
-    const files = (await readdir(dir, { recursive: true }))
+    const list = async (): Promise<string[]> => readdir(dir, { recursive: true });
+    // A gate that ends takes its lock away while they are listed.
+    const files = (await list().catch(list))
       .filter((name) => name.endsWith('.jsonl'))
       .sort();
     const texts = await Promise.all(files.map((name) => readFile(path.join(dir, name), 'utf8')));

@@ -52,12 +52,11 @@ function isPlain(json: string): boolean {
 const JSON_ESCAPE = /\\[bfnrtu]/;
 
 /**
- * Control characters (C0, DEL, C1), those that change the direction of text or have no width, line and
- * paragraph separators, marks of annotations, tags, and surrogates without their other half.
+ * Control and format characters (those that change the direction of text among them), those without width, line and
+ * paragraph separators, surrogates without their other half, and U+FFFD, which bytes that are no UTF-8 are read as.
  */
-const RISKY =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|\udb40[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-const ALL_RISKY = new RegExp(RISKY.source, 'g');
+const RISKY = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff0-\ufffd]/u;
+const ALL_RISKY = new RegExp(RISKY.source, 'gu');
 
 /** Each as `\uXXXX`, six characters that can be seen. */
 export function escaped(text: string): string {

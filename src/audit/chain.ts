@@ -40,7 +40,7 @@ export interface ParsedLine {
   /** The hash computed from the bytes of the line. */
   readonly computed: string;
   readonly record: Readonly<Record<string, unknown>>;
-  /** It reads as `link` would write it: no key stands in it twice, nothing was reformatted. */
+  /** It reads as `link` would write it: no key stands in it twice, nothing was reformatted, all is UTF-8. */
   readonly isAsWritten: boolean;
 }
 
@@ -64,7 +64,8 @@ export function parseLine(line: string): ParsedLine | null {
   if (!HASH.test(prev) || !HASH.test(hash) || !TIME.test(time)) return null;
   if (typeof id !== 'string' || typeof kind !== 'string') return null;
   const computed = sha256(`${line.slice(0, cut)}}`);
-  const isAsWritten = JSON.stringify(record) === line;
+  // U+FFFD is never written as it stands: bytes that are no UTF-8 were put there.
+  const isAsWritten = JSON.stringify(record) === line && !line.includes('\ufffd');
   return { seq, prev, time, id, kind, hash, computed, record, isAsWritten };
 }
 

@@ -73,7 +73,8 @@ export function workerOf(name: string): number | null {
 
 /** Directories with the chains of a gate: its own, and one for each worker that it has or had. */
 export async function ledgerFolders(dir: string): Promise<string[]> {
-  const numbers = (await readdir(dir)).map(workerOf).filter((worker) => worker !== null);
+  const folders = (await readdir(dir, { withFileTypes: true })).filter((one) => one.isDirectory());
+  const numbers = folders.map(({ name }) => workerOf(name)).filter((worker) => worker !== null);
   const workers = numbers
     .sort((a, b) => a - b)
     .map((worker) => path.join(dir, ledgerFolder(worker)));

@@ -20,7 +20,7 @@ import {
   namesIn,
   syncDirectory,
 } from './ledger-files.ts';
-import { headerLog, readTail, type Tail } from './tail.ts';
+import { headerLog, keptAtEnd, readTail, type Tail } from './tail.ts';
 
 /** Bytes that stood after the last whole record. */
 export interface SetAside {
@@ -95,9 +95,14 @@ export async function settle(dir: string, cuts: readonly SetAside[]): Promise<vo
   if (cuts.length > 0) await syncDirectory(dir);
 }
 
-async function tailOf(dir: string, name: string): Promise<Tail> {
+/** What is behind a link is not in this directory, and a pipe would be waited for. */
+async function checkIsFile(dir: string, name: string): Promise<void> {
   const found = await lstat(path.join(dir, name));
   if (!found.isFile()) throw refusal(dir, `${name} is no file`);
+}
+
+async function tailOf(dir: string, name: string): Promise<Tail> {
+  await checkIsFile(dir, name);
   return readTail(path.join(dir, name));
 }
 
@@ -109,6 +114,7 @@ async function goOn(
 ): Promise<Resumption> {
   const logs: string[] = [];
   for (const file of files.slice(-2)) {
+    await checkIsFile(dir, file);
     const log = await headerLog(path.join(dir, file));
     if (log !== null) logs.push(log);
   }
@@ -166,7 +172,9 @@ async function setAside(
   const cuts: SetAside[] = [];
   const recordedCuts: SetAside[] = [];
   const taken = new Set(names);
+  const recorded = await keptAtEnd(file);
   for (const part of names.filter(isPart)) {
+    await checkIsFile(dir, part);
     const keptIn = part.slice(0, -'.part'.length);
     const copy = await measure(path.join(dir, part), 0, null);
     const still = await measure(file, tail.wholeBytes, copy.bytes);
@@ -175,8 +183,7 @@ async function setAside(
       continue;
     }
     taken.add(keptIn);
-    const isRecorded = tail.last?.record['detail'] as { kept_in?: unknown } | undefined;
-    (isRecorded?.kept_in === keptIn ? recordedCuts : cuts).push({ ...copy, keptIn });
+    (recorded.has(keptIn) ? recordedCuts : cuts).push({ ...copy, keptIn });
   }
   if (tail.size > tail.wholeBytes) {
     let keptIn = `${name}.torn`;

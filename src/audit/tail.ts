@@ -28,6 +28,24 @@ export async function readTail(name: string): Promise<Tail> {
   }
 }
 
+/** Files that the records at its very end say torn bytes are kept in: a recovery writes them in one go. */
+export async function keptAtEnd(name: string): Promise<ReadonlySet<string>> {
+  const kept = new Set<string>();
+  const file = await open(name, 'r');
+  try {
+    const { size } = await file.stat();
+    for await (const { bytes } of linesBackwards(file, size)) {
+      const line = bytes === null ? null : parseLine(bytes.toString('utf8'));
+      const detail = line?.kind === 'config' ? line.record['detail'] : null;
+      if (typeof detail !== 'object' || detail === null || !('kept_in' in detail)) break;
+      if (typeof detail.kept_in === 'string') kept.add(detail.kept_in);
+    }
+    return kept;
+  } finally {
+    await file.close();
+  }
+}
+
 /** The log that a file's first line names; null where that is no header. */
 export async function headerLog(name: string): Promise<string | null> {
   const file = await open(name, 'r');

@@ -3,6 +3,7 @@
 // it can make a chain that holds; what is detected and what not is listed in docs/AUDIT.md.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { LEDGER } from '../limits.ts';
 import { linesOf } from '../lines.ts';
@@ -43,6 +44,8 @@ export interface VerifyReport {
   readonly result: 'intact' | Severity;
   readonly files: number;
   readonly records: number;
+  /** Id of the log, as the last file names it. */
+  readonly log: string | null;
   readonly firstSeq: number | null;
   readonly lastSeq: number | null;
   readonly lastHash: string | null;
@@ -56,7 +59,10 @@ export interface VerifyReport {
 }
 
 /** Of the ledger of a gate: a chain for each of its workers, and its own where it has or had one process. */
-export interface LedgerReport extends Omit<VerifyReport, 'firstSeq' | 'lastSeq' | 'lastHash'> {
+export interface LedgerReport extends Omit<
+  VerifyReport,
+  'log' | 'firstSeq' | 'lastSeq' | 'lastHash'
+> {
   /** By folder within the ledger's; `.` is the ledger's own. */
   readonly chains: Readonly<Record<string, VerifyReport>>;
 }
@@ -117,6 +123,12 @@ export async function verifyLedgers(dir: string): Promise<LedgerReport> {
     for (const one of report.findings) findings.add({ ...one, file: path.join(folder, one.file) });
     findings.worst = worse(findings.worst, report.result);
   }
+  const folderOf = new Map<string, string>();
+  for (const [folder, { log }] of reports) {
+    const other = log === null ? undefined : folderOf.get(log);
+    if (other === undefined) folderOf.set(log ?? '', folder);
+    else findings.addOf(folder, `its chain is a copy of that in ${other}`, 'tampered');
+  }
   for (const folder of missingFolders(Object.keys(chains))) {
     findings.addOf(folder, 'the chain of this worker is gone', 'incomplete');
   }
@@ -159,6 +171,10 @@ export async function verifyLedger(dir: string): Promise<VerifyReport> {
   for (let files = await unread(dir, done); files.length > 0; files = await unread(dir, done)) {
     for (const file of files) {
       done.add(file);
+      if (!(await isPlainFile(dir, file))) {
+        findings.addOf(file, NO_FILE, 'incomplete');
+        continue;
+      }
       let line = 0;
       const stream = createReadStream(path.join(dir, file));
       for await (const { line: text, ended } of linesOf(stream, LEDGER.lineBytes)) {
@@ -203,6 +219,7 @@ export async function verifyLedger(dir: string): Promise<VerifyReport> {
     result: findings.worst,
     files: done.size,
     records,
+    log: at?.log ?? null,
     firstSeq,
     lastSeq: at?.seq ?? null,
     lastHash: at?.hash ?? null,
@@ -236,7 +253,7 @@ function problemsOf(line: ParsedLine, before: Position | null, opens: string | n
   }
   if (!line.isAsWritten) {
     problems.push(
-      'the line is not as the gate writes it: a key stands in it twice, or it was reformatted',
+      'the line is not as the gate writes it: a key stands in it twice, it was reformatted, or it is no UTF-8',
     );
   }
   if (opens !== null) problems.push(...headerProblems(line, before, opens));
@@ -314,16 +331,29 @@ async function checkNames(
     }
   }
   for (const name of names) {
-    if (isFileName(name) || IGNORED.has(name) || workerOf(name) !== null) continue;
-    if (isPart(name)) {
+    if (isFileName(name) || IGNORED.has(name)) continue;
+    if (workerOf(name) !== null) {
+      const isFolder = (await lstat(path.join(dir, name))).isDirectory();
+      if (!isFolder)
+        findings.addOf(name, 'this is no folder, so not the chain of a worker', 'incomplete');
+    } else if (isPart(name)) {
       findings.addOf(
         name,
         'bytes that the gate was setting aside; start it once more',
         'incomplete',
       );
+    } else if (isTorn(name) && !(await isPlainFile(dir, name))) {
+      findings.addOf(name, NO_FILE, 'incomplete');
     } else if (isTorn(name)) await checkTorn(dir, name, cuts.get(name), torn, findings);
     else findings.addOf(name, 'this is no file of the ledger, or it was renamed', 'incomplete');
   }
+}
+
+const NO_FILE = 'this is no file but a link, a folder or the like, and was not read';
+
+/** What is behind a link may be changed from elsewhere, and a pipe would be waited for. */
+async function isPlainFile(dir: string, name: string): Promise<boolean> {
+  return (await lstat(path.join(dir, name))).isFile();
 }
 
 async function checkTorn(

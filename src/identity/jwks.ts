@@ -50,6 +50,7 @@ export interface KeySetListener {
 export class KeySet {
   readonly #issuer: Issuer;
   readonly #outbound: OutboundClient;
+  /** A clock that nobody sets: one that is set back would make old keys look fresh. */
   readonly #nowMs: () => number;
   readonly #listener: KeySetListener;
   #keys = new Map<string, Published>();

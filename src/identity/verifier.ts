@@ -26,6 +26,8 @@ export interface VerifierOptions {
   /** A token was found good that this process did not know. */
   readonly onVerified?: (tokenSha256: string) => void;
   readonly nowMs?: () => number;
+  /** By which the age of keys is told: a clock that nobody sets. */
+  readonly elapsedMs?: () => number;
 }
 
 const CHECKS = {
@@ -43,6 +45,7 @@ type Claims = Principal['claims'];
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, { readonly issuer: Issuer; readonly keys: KeySet }>;
   readonly #nowMs: () => number;
+  readonly #elapsedMs: () => number;
   readonly #onVerified: (tokenSha256: string) => void;
   /** Verified tokens by hash, in order of use. */
   readonly #verified = new Map<string, Principal>();
@@ -62,20 +65,23 @@ export class TokenVerifier {
 
   constructor({
     issuers,
-    nowMs = Date.now,
+    nowMs,
+    elapsedMs,
     onKeysFailed = () => undefined,
     onKeysWithdrawn = () => undefined,
     onVerified = () => undefined,
     account = UNCOUNTED,
   }: VerifierOptions) {
     this.#account = account;
-    this.#nowMs = nowMs;
+    this.#nowMs = nowMs ?? Date.now;
+    const ageClockMs = elapsedMs ?? nowMs ?? (() => performance.now());
+    this.#elapsedMs = ageClockMs;
     this.#onVerified = onVerified;
     this.#issuers = new Map(
       issuers.map((config) => {
         const issuer = issuerOf(config);
         const outbound = new OutboundClient({ ca: config.ca });
-        const keys = new KeySet(issuer, outbound, nowMs, {
+        const keys = new KeySet(issuer, outbound, ageClockMs, {
           withdrawn: (keyIds) => onKeysWithdrawn(issuer.name, keyIds),
           failed: (error) => onKeysFailed(issuer.name, error),
         });
@@ -114,9 +120,9 @@ export class TokenVerifier {
 
   /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
   get keyAges(): [issuerName: string, seconds: number][] {
-    const nowMs = this.#nowMs();
+    const elapsedMs = this.#elapsedMs();
     return [...this.#issuers.values()].flatMap(({ issuer, keys }) => {
-      const ageMs = nowMs - keys.fetchedAtMs;
+      const ageMs = elapsedMs - keys.fetchedAtMs;
       return Number.isFinite(ageMs) ? [[issuer.name, ageMs / 1000]] : [];
     });
   }

@@ -165,6 +165,8 @@ export class SidecarClient {
     try {
       const options = new Map([...decodeStartup(startup), ...hints]);
       const login = { version: startup.version, options, role, token: await token() };
+      // Nobody would end a connection to the gate that is opened for one who left.
+      if (this.#socket.destroyed) return;
       const gate = this.#gateNow();
       gate.off('data', this.#onGateData);
       const steps = new GateLoginSteps(login);

@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commandEnv } from '../../src/commands/sidecar.ts';
 import { ADMISSION, SIDECAR } from '../../src/limits.ts';
+import { encodeFrame } from '../../src/protocol/frame.ts';
+import { encodeStartup } from '../../src/protocol/messages/startup.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { PasswordGuard } from '../../src/sidecar/password-guard.ts';
 import { SidecarServer, type ServerOptions } from '../../src/sidecar/server.ts';
@@ -17,6 +19,8 @@ const PASSWORD = 'correct horse';
 
 let gate: ScriptedNode;
 let connects: number;
+/** Resolves with the token, once a test lets it. */
+let token: Promise<string>;
 let refused: string[];
 let sidecar: SidecarServer | null = null;
 const clients: RawClient[] = [];
@@ -24,6 +28,7 @@ const clients: RawClient[] = [];
 beforeEach(async () => {
   gate = await ScriptedNode.start();
   connects = 0;
+  token = Promise.resolve('token');
   refused = [];
 });
 
@@ -43,7 +48,7 @@ async function start(admits: ServerOptions['admits']): Promise<number> {
       connects++;
       return net.connect(gate.port, '127.0.0.1');
     },
-    token: async () => Promise.resolve('token'),
+    token: async () => token,
     role: 'app',
     hints: () => new Map(),
     refused: (message) => refused.push(message),
@@ -271,5 +276,23 @@ describe('the environment of a command', () => {
     const empty = { PATH: '/bin', TOKEN: '' };
     const left = commandEnv({ dropToken: true, tokenEnv: 'TOKEN' }, here, empty);
     expect(Object.keys(left)).toEqual(['PATH', 'CASSANDRA_HOST', 'CASSANDRA_PORT']);
+  });
+});
+
+describe('a client that leaves while its token is read', () => {
+  it('has no connection to the gate opened for it, which nobody would end', async () => {
+    let give!: (given: string) => void;
+    token = new Promise((resolve) => (give = resolve));
+    const port = await start({ uid: process.getuid!() });
+    const socket = net.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const body = encodeStartup(new Map([['CQL_VERSION', '3.0.0']]));
+    socket.write(encodeFrame({ version: 4, opcode: Opcode.STARTUP, streamId: 0, body }));
+    await delay(50);
+    socket.resetAndDestroy();
+    await delay(50);
+    give('token');
+    await delay(50);
+    expect(connects).toBe(0);
   });
 });

@@ -83,6 +83,34 @@ describe('a key that its issuer withdrew', () => {
     await expect(verifier.verify(bad)).rejects.toThrow();
   });
 
+  it('is withdrawn though the clock of the machine was set back', async () => {
+    let elapsedMs = 0;
+    const issuers = [
+      {
+        name: 'people',
+        type: 'oidc' as const,
+        issuer: issuer.issuer,
+        audience: AUDIENCE,
+        algorithms: ['RS256'],
+      },
+    ];
+    const other = new TokenVerifier({
+      issuers,
+      nowMs: () => nowMs,
+      elapsedMs: () => elapsedMs,
+      onKeysWithdrawn: (_issuer, keyIds) => withdrawn.push(...keyIds),
+    });
+    const bad = mint();
+    await other.verify(bad);
+    issuer.keySet = { keys: issuer.jwks().slice(1) };
+    nowMs -= 3_600_000;
+    elapsedMs += JWKS.refreshMs + 1;
+    other.keepKeysFresh(5);
+    await expect.poll(() => withdrawn).toEqual([issuer.key('RS256').kid]);
+    expect(other.verifyCached(bad)).toBeNull();
+    other.close();
+  });
+
   it('is not withdrawn by remarks that changed, nor by an issuer that can not be asked', async () => {
     const token = mint();
     await verifier.verify(token);

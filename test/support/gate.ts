@@ -151,9 +151,7 @@ export class TestGate {
     const dir = path.join(this.dir, 'audit', folder);
     const list = async (): Promise<string[]> => readdir(dir, { recursive: true });
     // A gate that ends takes its lock away while they are listed.
-    const files = (await list().catch(list))
-      .filter((name) => name.endsWith('.jsonl'))
-      .sort();
+    const files = (await list().catch(list)).filter((name) => name.endsWith('.jsonl')).sort();
     const texts = await Promise.all(files.map((name) => readFile(path.join(dir, name), 'utf8')));
     return texts.join('');
   }

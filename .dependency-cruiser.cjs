@@ -5,6 +5,7 @@ const leaves = [
   'limits',
   'turn',
   'lines',
+  'file-again',
   'compound-key',
   'wall-clock',
   'guard',

@@ -5,7 +5,7 @@
 import { guarded, unattended } from '../guard.ts';
 import { FILES } from '../limits.ts';
 import { ConfigFault } from '../errors.ts';
-import { readAgain } from './file-again.ts';
+import { readAgain } from '../file-again.ts';
 import { policyOf, type LoadedPolicy, type PolicyContext } from './load-policy.ts';
 import { readText } from './yaml-file.ts';
 

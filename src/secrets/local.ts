@@ -1,7 +1,7 @@
 // Secrets of this machine: environment variables, and files, which may change at any time.
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { checkFile } from '../config/file-again.ts';
+import { checkFile } from '../file-again.ts';
 import { SECRETS } from '../limits.ts';
 import { SecretFault } from './fault.ts';
 import type { LocalSecretSpec } from './login.ts';

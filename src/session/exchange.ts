@@ -17,7 +17,7 @@ import {
   setsKeyspace,
 } from '../protocol/messages/result.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
-import type { Login } from '../secrets/login.ts';
+import type { Login } from '../upstream/credentials.ts';
 import type { ClientRequest, Connection } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';

@@ -12,7 +12,7 @@ import {
 import { UPSTREAM } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
-import type { Login } from '../secrets/login.ts';
+import type { Login } from '../upstream/credentials.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { ANYWHERE } from '../upstream/route.ts';
 import { isSuperuser, roleOfIdentity, type Asking } from '../upstream/superusers.ts';

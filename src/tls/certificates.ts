@@ -2,7 +2,7 @@
 // so that none ends a gate that runs. What is not valid is told and not taken.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { readAgain } from '../config/file-again.ts';
+import { readAgain } from '../file-again.ts';
 import { guarded, unattended } from '../guard.ts';
 import { CERTIFICATES } from '../limits.ts';
 import { isoTime, timeOfText } from '../wall-clock.ts';

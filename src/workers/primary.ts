@@ -131,7 +131,9 @@ export class Primary {
         this.#firstUp();
         if (this.#stopSignal !== null) member.channel.tell('stop', this.#stopSignal);
       },
-      lock: async ({ name, waitMs }) => this.#desk.acquire(member, name, waitMs),
+      // What a dying process said may be heard after its end: nobody would give that lock back.
+      lock: async ({ name, waitMs }) =>
+        this.#members.get(number) === member && this.#desk.acquire(member, name, waitMs),
       unlock: (name) => this.#desk.release(member, name),
       metrics: async () => this.#metrics(),
       readiness: async () => this.#readiness(),

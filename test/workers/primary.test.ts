@@ -238,6 +238,18 @@ describe('the primary', () => {
     expect(await one!.acquire('ddl ks', Date.now() + 1_000)).not.toBeNull();
   });
 
+  it('gives no lock to a worker whose question is heard after its end', async () => {
+    const { forked } = await running(2);
+    const deadline = Date.now() + 60_000;
+    const none: FleetLock = { acquire: async () => Promise.resolve(null) };
+    forked[0]!.process.emit('exit', null, 'SIGKILL');
+    await expect(forked[0]!.team.lock(none).acquire('a', deadline)).rejects.toThrow(
+      'another worker',
+    );
+    const held = await forked[1]!.team.lock(none).acquire('a', deadline);
+    expect(held?.isHeld).toBe(true);
+  });
+
   it('gives a lock back that the fleet did not grant', async () => {
     const { forked } = await running(2);
     const refusing: FleetLock = { acquire: async () => Promise.reject(new Error('not now')) };

@@ -1,7 +1,7 @@
 // The admin port: whether the process lives, whether it should get traffic and why not, and its
 // metrics, which are open to whoever reaches the port and calls it by an address or a name of ours; and the API
 // (api.ts), which is not open.
-import { serve, type HttpBindings, type ServerType } from '@hono/node-server';
+import { createAdaptorServer, type HttpBindings, type ServerType } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
 import type { AddressInfo, Socket } from 'node:net';
@@ -66,9 +66,11 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   });
   const server = await new Promise<ServerType>((resolve, reject) => {
     const { host, port } = options;
-    const made = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(made));
+    // The name is that of requests without one: an address of IPv6 would not do as it is.
+    const made = createAdaptorServer({ fetch: app.fetch, hostname: 'localhost' });
     made.once('error', reject);
     bound(made);
+    made.listen(port, host, () => resolve(made));
   });
   return {
     port: (server.address() as AddressInfo).port,

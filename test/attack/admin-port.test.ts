@@ -105,6 +105,24 @@ describe('the open paths of the admin port', () => {
     expect(await ask('GET /readyz HTTP/1.0', 'Host:')).toBe(200);
   });
 
+  it('answer it on a port of IPv6 too', async () => {
+    const before = admin;
+    admin = await startAdmin({
+      host: '::',
+      port: 0,
+      hosts: [],
+      metrics: async () => Promise.resolve(METRICS_TEXT),
+      readiness: async () => Promise.resolve({ isStarting: false, reasons: [], warnings: [] }),
+      control: null,
+    });
+    try {
+      expect(await ask('GET /readyz HTTP/1.0')).toBe(200);
+    } finally {
+      admin.close();
+      admin = before;
+    }
+  });
+
   it('are not reached by a second name, or by one in the target', async () => {
     expect(await get('/metrics', 'Host: 127.0.0.1', 'Host: evil.example.com')).not.toBe(200);
     expect(await get('/metrics', 'Host: evil.example.com', 'Host: 127.0.0.1')).not.toBe(200);

@@ -33,20 +33,23 @@ export async function forRoom(exchange: Exchange): Promise<Later> {
   metrics.counter('audit_waits_total').value++;
   const bytes = exchange.roomKept > 0 ? 0 : bytesOf(exchange);
   const share = session.auditShare;
-  if (!(await audit.room.keepWithin(share, bytes, isMutation, auditWaitMs(exchange)))) {
-    return unrecordable(exchange);
-  }
+  const kept = audit.room.keepWithin(share, bytes, isMutation, auditWaitMs(exchange));
+  if (!(await auditWait(exchange, kept))) return unrecordable(exchange);
   exchange.roomKept += bytes;
   return exchange.goOn;
 }
 
-/** What is left of the time that a request may wait for the ledger. */
-export function auditWaitMs(exchange: Exchange): number {
-  const nowMs = performance.now();
-  if (exchange.auditUntilMs === 0) {
-    exchange.auditUntilMs = nowMs + exchange.session.gate.limits.auditWaitMs;
-  }
-  return Math.max(0, exchange.auditUntilMs - nowMs);
+/** What is left of the time that a request may wait for the ledger; other waits do not count. */
+export function auditWaitMs({ session, auditWaitedMs }: Exchange): number {
+  return Math.max(0, session.gate.limits.auditWaitMs - auditWaitedMs);
+}
+
+/** A wait for the ledger, which counts. */
+export async function auditWait<T>(exchange: Exchange, wait: Promise<T>): Promise<T> {
+  const startedAtMs = performance.now();
+  const end = await wait;
+  exchange.auditWaitedMs += performance.now() - startedAtMs;
+  return end;
 }
 
 /** It was not sent. Where its decision is in the queue, so is then what became of it. */

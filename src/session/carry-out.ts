@@ -21,7 +21,7 @@ import {
   recordOutcome,
   recordSuperseded,
 } from './recording.ts';
-import { afterRoom, auditWaitMs, forRoom, hasRoom, unrecordable } from './audit-room.ts';
+import { afterRoom, auditWait, auditWaitMs, forRoom, hasRoom, unrecordable } from './audit-room.ts';
 import { commitAsked } from './require-commit.ts';
 import { superuserAsked } from './require-superuser.ts';
 import { replies, replyToFault } from './replies.ts';
@@ -143,7 +143,8 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Later> {
   exchange.recordId = audit.append(decisionEntry(exchange, permit), session.auditShare);
   exchange.recorded = permit;
   const before = isSchema ? cluster.control.schemaVersion().catch(() => null) : null;
-  const isOnDisk = exchange.recordId !== null && (await audit.durable(auditWaitMs(exchange)));
+  const isOnDisk =
+    exchange.recordId !== null && (await auditWait(exchange, audit.durable(auditWaitMs(exchange))));
   exchange.schemaVersionBefore = await before;
   return isOnDisk ? exchange.goOn : unrecordable(exchange);
 }

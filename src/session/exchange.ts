@@ -124,8 +124,8 @@ export class Exchange implements ClientRequest, Want {
   isAcknowledged = false;
   /** Bytes of the ledger's queue that are kept for its records. */
   roomKept = 0;
-  /** Until when it may wait for room in the ledger; 0: it did not wait yet. */
-  auditUntilMs = 0;
+  /** How long it waited for the ledger. */
+  auditWaitedMs = 0;
   /** Its one answer was given, and what it held let go. */
   isDone = false;
   /** What the look-up of its commit ended with, where one was asked for. */

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { Ledger } from '../../src/audit/ledger.ts';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
+import { LEDGER } from '../../src/limits.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
@@ -375,6 +376,30 @@ describe('a change that was let through, and got no turn', () => {
     const statuses = outcomes.map(({ outcome }: any) => outcome.status);
     expect(statuses.sort()).toEqual(['error', 'ok', 'ok']);
     expect(disk.ledger!.room.usedBytes).toBe(0);
+  });
+
+  it('is not refused for the ledger because it waited for its turn', async () => {
+    isRows = false;
+    const held: ScriptedRequest[] = [];
+    onStatement = (request) => void held.push(request);
+    await start({ limits: { auditWaitMs: 1_500, schemaTimeoutMs: 20_000 } });
+    const [first, second] = [await login(), await login()];
+    const before = first.query(CHANGE);
+    await expect.poll(() => held.length).toBe(1);
+    // It waits for room, and then for the lane, for longer than it may wait for the ledger.
+    const { room } = disk.ledger!;
+    const share = room.share('one');
+    room.take(share, LEDGER.queueBytes);
+    const answer = second.query(CHANGE);
+    await expect.poll(() => room.waiting).toBe(1);
+    room.give(share, LEDGER.queueBytes);
+    room.serve();
+    await new Promise((resolve) => setTimeout(resolve, 1_600));
+    held.shift()!.answer(Opcode.RESULT, CHANGED);
+    await before;
+    await expect.poll(() => held.length, { timeout: 5_000 }).toBe(1);
+    held.shift()!.answer(Opcode.RESULT, CHANGED);
+    expect((await answer)?.opcode).toBe(Opcode.RESULT);
   });
 
   it('keeps no room, for addresses that are not told', async () => {

@@ -32,11 +32,14 @@ export class PodFiles {
       // Of a claim.
       if (volume === undefined) continue;
       const sources: Manifest[] = volume.projected?.sources ?? [volume];
+      // As Kubernetes has it where the volume does not say.
+      const mode: number =
+        (volume.projected ?? volume.secret ?? volume.configMap).defaultMode ?? 0o644;
       const files = Object.assign(
         {},
         ...sources.map((one) => this.#dataOf(manifests, one)),
       ) as Record<string, string>;
-      await this.#swap(dir, files, paths);
+      await this.#swap(dir, files, { paths, mode });
     }
   }
 
@@ -48,11 +51,15 @@ export class PodFiles {
     return Object.fromEntries(items.map((one) => [one.path, data[one.key]]));
   }
 
-  async #swap(dir: string, files: Record<string, string>, paths: readonly string[]): Promise<void> {
+  async #swap(
+    dir: string,
+    files: Record<string, string>,
+    { paths, mode }: { readonly paths: readonly string[]; readonly mode: number },
+  ): Promise<void> {
     const dated = `..dated-${this.#count++}`;
     await mkdir(path.join(dir, dated));
     for (const [name, text] of Object.entries(files)) {
-      await writeFile(path.join(dir, dated, name), this.#below(text, paths));
+      await writeFile(path.join(dir, dated, name), this.#below(text, paths), { mode });
       await rm(path.join(dir, name), { force: true });
       await symlink(path.join('..data', name), path.join(dir, name));
     }

@@ -224,6 +224,19 @@ export const PROXY = {
 export const COMPRESSION = {
   /** Smaller bodies are left alone: the work costs more than the bytes. */
   minBytes: 1 * KIB,
+  /** Bodies of requests above this are decompressed by Snappy on a thread: 1 MiB takes it up to 17 ms. */
+  snappyInlineBytes: 256 * KIB,
+  /** At once, and of one role: libuv has four threads, and the ledger's writes need some of them. */
+  threads: 2,
+  threadsPerRole: 1,
+  /** Sessions that wait for one; each waits with one request. */
+  waiting: 1024,
+  /** Drivers give up a request after 10 to 12 s. */
+  waitMs: 10_000,
+  /** Bytes that are decompressed for a unit of work (TURN), by implementation. */
+  bytesPerUnit: { snappy: 60, lz4: 4_000, javascript: 75 },
+  /** The largest request of a client that compresses by LZ4 while that is JavaScript here: it takes 27 ms. */
+  javascriptFrameBytes: 2 * MIB,
 } as const;
 
 export const METRICS = {

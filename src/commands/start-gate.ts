@@ -23,6 +23,7 @@ import { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Gate, Log } from '../session/gate.ts';
 import { Analyst } from '../session/analyst.ts';
+import { decompressionSlots } from '../session/decompress.ts';
 import { RoleLoads } from '../session/in-flight.ts';
 import { Listener } from '../session/listener.ts';
 import { ProxySources } from '../session/proxy-sources.ts';
@@ -150,6 +151,7 @@ export async function startGate(
       account: memory.heapKind('statements'),
     }),
     analyst,
+    decompressions: decompressionSlots(),
     audit: ledger,
     activity,
     refusals,

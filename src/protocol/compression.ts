@@ -19,6 +19,14 @@ export interface BodyCompression {
   uncompressedBytes(body: Buffer): number;
   /** Fills `output`, which has that length; false where the body is malformed. */
   decompress(body: Buffer, output: Buffer): boolean;
+  /** What takes too long for a turn of the event loop is to be decompressed on a thread; null: nothing does. */
+  readonly threaded: {
+    readonly aboveBytes: number;
+    /** The same on a thread of libuv's. */
+    decompress(body: Buffer, output: Buffer): Promise<boolean>;
+  } | null;
+  /** Of what comes out, for a unit of work. */
+  readonly bytesPerUnit: number;
 }
 
 const LENGTH_BYTES = 4;
@@ -26,6 +34,11 @@ const LENGTH_BYTES = 4;
 const lz4Body: BodyCompression = {
   name: 'lz4',
   implementation: lz4.implementation,
+  threaded: null,
+  bytesPerUnit:
+    lz4.implementation === 'native'
+      ? COMPRESSION.bytesPerUnit.lz4
+      : COMPRESSION.bytesPerUnit.javascript,
   compress: (body) => {
     const block = lz4.compress(body);
     if (block === null || block.length + LENGTH_BYTES >= body.length) return null;
@@ -47,6 +60,14 @@ async function snappyBody(): Promise<BodyCompression | null> {
     return {
       name: 'snappy',
       implementation: 'native',
+      bytesPerUnit: COMPRESSION.bytesPerUnit.snappy,
+      threaded: {
+        aboveBytes: COMPRESSION.snappyInlineBytes,
+        decompress: async (body, output) => {
+          const plain = await snappy.uncompress(body).catch(() => null);
+          return plain !== null && (plain as Buffer).copy(output) === output.length;
+        },
+      },
       compress: (body) => {
         const block = snappy.compressSync(body);
         return block.length < body.length ? block : null;
@@ -93,17 +114,48 @@ export function isCompressed(frame: Frame): boolean {
  * The frame with its body as it was before it was compressed: a copy. Throws ProtocolFault; the
  * caller has checked `uncompressedBytes` against its limit.
  */
-export function decompressed(frame: Frame, { name, ...compression }: BodyCompression): Frame {
+export function decompressed(frame: Frame, compression: BodyCompression): Frame {
+  const { body, bytes } = roomFor(frame, compression);
+  return filled(frame, compression, bytes, compression.decompress(body, bodyOf(bytes)));
+}
+
+/** The same on a thread: for a frame that `isForThread`. */
+export async function decompressedOnThread(
+  frame: Frame,
+  compression: BodyCompression,
+): Promise<Frame> {
+  const { body, bytes } = roomFor(frame, compression);
+  const isFilled = await compression.threaded!.decompress(body, bodyOf(bytes));
+  return filled(frame, compression, bytes, isFilled);
+}
+
+/** Whether a body of that length, as it states, is too much for a turn of the event loop. */
+export function isForThread({ threaded }: BodyCompression, bodyBytes: number): boolean {
+  return threaded !== null && bodyBytes > threaded.aboveBytes;
+}
+
+function roomFor(frame: Frame, compression: BodyCompression): { body: Buffer; bytes: Buffer } {
   const body = frame.buffer.subarray(frame.bodyStart, frame.end);
   const bodyBytes = compression.uncompressedBytes(body);
   const bytes = Buffer.alloc(HEADER_BYTES + bodyBytes);
   frame.buffer.copy(bytes, 0, frame.start, frame.bodyStart);
   bytes[1]! &= ~FrameFlag.COMPRESSED;
   bytes.writeUInt32BE(bodyBytes, 5);
-  if (!compression.decompress(body, bytes.subarray(HEADER_BYTES))) {
-    throw new ProtocolFault(`the body is no ${name} block of its stated length`, frame.streamId);
-  }
-  return new Frame(bytes, 0, bytes.length);
+  return { body, bytes };
+}
+
+function bodyOf(bytes: Buffer): Buffer {
+  return bytes.subarray(HEADER_BYTES);
+}
+
+function filled(
+  { streamId }: Frame,
+  { name }: BodyCompression,
+  bytes: Buffer,
+  isFilled: boolean,
+): Frame {
+  if (isFilled) return new Frame(bytes, 0, bytes.length);
+  throw new ProtocolFault(`the body is no ${name} block of its stated length`, streamId);
 }
 
 /** Header and compressed body, to be written one after the other; null where it is not worth it. */

@@ -2,7 +2,7 @@
 // until it is null; the caller may stop in between and go on later.
 import { ProtocolFault } from '../errors.ts';
 import { ByteQueue } from './byte-queue.ts';
-import { decompressed, isCompressed, type BodyCompression } from './compression.ts';
+import { decompressed, isCompressed, isForThread, type BodyCompression } from './compression.ts';
 import { Frame, HEADER_BYTES, KNOWN_REQUEST_FLAGS } from './frame.ts';
 import { Opcode, opcodeRow } from './opcodes.ts';
 import { isSupportedVersion, unsupportedVersionReply } from './versions.ts';
@@ -52,8 +52,13 @@ export class FrameDecoder {
   version: number | null;
   /** Header and body, as they came and as they are when decompressed. */
   maxFrameBytes: number;
-  /** As agreed on in STARTUP; frames are handed out decompressed. */
+  /**
+   * As agreed on in STARTUP; frames are handed out decompressed, but for requests whose body is for a thread: they
+   * still have their flag.
+   */
   compression: BodyCompression | null = null;
+  /** What came out of compressed bodies here, since whoever counts it set it to zero. */
+  decompressedBytes = 0;
 
   constructor({
     direction,
@@ -157,6 +162,10 @@ export class FrameDecoder {
       throw new ProtocolFault(`the ${compression.name} body does not state its length`, streamId);
     }
     if (bytes > this.maxFrameBytes) return new OversizedFrame(version, streamId, opcode, bytes);
+    if (this.#direction === 'request' && isForThread(compression, bytes - HEADER_BYTES)) {
+      return frame;
+    }
+    this.decompressedBytes += bytes;
     return decompressed(frame, compression);
   }
 

@@ -46,6 +46,8 @@ export class SegmentDecoder {
   #oversized: OversizedFrame | null = null;
   #copies = 0;
   maxFrameBytes: number;
+  /** What came out of compressed segments, since whoever counts it set it to zero. */
+  decompressedBytes = 0;
   /** Before READY a large frame is only a way to make the gate buffer (Cassandra refuses it too). */
   allowMultiSegment = false;
 
@@ -133,12 +135,17 @@ export class SegmentDecoder {
     const selfContained = isSelfContained(layout, header);
     const uncompressedBytes = uncompressedBytesOf(layout, header);
     if (uncompressedBytes === 0) return { buffer, start, end, selfContained };
+    // Of a frame over the limit nothing is read: its parts are only counted.
+    if (!selfContained && this.#oversized !== null) {
+      return { buffer, start, end: start + uncompressedBytes, selfContained };
+    }
     // 17 bits bound it to 128 KiB.
     const payload = Buffer.alloc(uncompressedBytes);
     if (!lz4.decompress(buffer.subarray(start, end), payload)) {
       throw new ProtocolFault('the segment payload is no LZ4 block of its stated length');
     }
     this.#copies++;
+    this.decompressedBytes += uncompressedBytes;
     return { buffer: payload, start: 0, end: uncompressedBytes, selfContained };
   }
 

@@ -8,6 +8,8 @@ import {
   handleRegister,
   handleStartup,
 } from './handle-handshake.ts';
+import { isCompressed } from '../protocol/compression.ts';
+import { decompressAnd } from './decompress.ts';
 import { handleBatch } from './handle-batch.ts';
 import { handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
 import { failedRequest } from './internal-fault.ts';
@@ -51,6 +53,11 @@ export function dispatch(
       'more requests or bytes are in flight than cqlgate allows one session; send fewer at once';
     return reply(replies.overloaded(to, text));
   }
+  if (frame.flags !== 0 && isCompressed(frame)) return decompressAnd(session, frame, handle);
+  return handle(session, frame);
+}
+
+function handle(session: Session, frame: Frame): Outcome {
   try {
     return HANDLERS[frame.opcode]!(session, frame);
   } catch (error) {
@@ -58,10 +65,16 @@ export function dispatch(
   }
 }
 
+const SLOW_LZ4 =
+  ' Larger ones may come uncompressed: LZ4 is JavaScript here, since the package lz4 was not built.';
+
 function oversized(session: Session, frame: OversizedFrame, state: SessionState): Outcome {
   const to = { version: frame.version, streamId: frame.streamId };
   const { maxFrameBytes } = session;
-  if (state === 'ready') return reply(replies.tooLarge(to, frame.byteLength, maxFrameBytes));
+  if (state === 'ready') {
+    const hint = maxFrameBytes < session.gate.limits.maxFrameBytes ? SLOW_LZ4 : '';
+    return reply(replies.tooLarge(to, frame.byteLength, maxFrameBytes, hint));
+  }
   const text = `the login message has ${frame.byteLength} bytes; cqlgate takes ${maxFrameBytes}. Send the token alone as the password.`;
   return close(replies.authError(to, text), 'handshake too large');
 }

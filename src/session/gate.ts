@@ -4,6 +4,7 @@ import type { ActivityLog } from '../audit/activity.ts';
 import type { RefusalLog } from '../audit/refusals.ts';
 import type { SessionLog } from '../audit/session-log.ts';
 import type { StatementCache } from '../cql/statement-cache.ts';
+import type { FairSlots } from '../fair-queue.ts';
 import type { Admission } from '../identity/admission.ts';
 import type { TokenVerifier } from '../identity/verifier.ts';
 import type { Limits } from '../limits.ts';
@@ -43,6 +44,8 @@ export interface Gate {
   readonly statements: StatementCache;
   /** For texts too long to be analysed between other requests. */
   readonly analyst: Analyst;
+  /** Threads for large bodies of requests that are slow to decompress. */
+  readonly decompressions: FairSlots;
   readonly audit: AuditLog;
   readonly activity: ActivityLog<Exchange>;
   readonly refusals: RefusalLog;

@@ -3,7 +3,6 @@
 // last view of it is let go.
 import { MEMORY, UPSTREAM, type Limits } from '../limits.ts';
 import type { MemoryBudget, SessionAccount } from '../memory/budget.ts';
-import type { Frame } from '../protocol/frame.ts';
 import type { Exchange } from './exchange.ts';
 
 export class BufferCharge {
@@ -75,8 +74,8 @@ export class InFlightRequests {
   }
 
   /** Charges what a request pins before it is an exchange; to be released by whoever asked. */
-  charge(frame: Frame): BufferCharge {
-    const charge = new BufferCharge(frame.buffer.length, this.#account);
+  charge(bytes: number): BufferCharge {
+    const charge = new BufferCharge(bytes, this.#account);
     charge.take();
     return charge;
   }

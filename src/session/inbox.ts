@@ -1,6 +1,6 @@
 // A session's bytes to frames: plain until STARTUP was answered, then as it was agreed on there (v5
 // segments, compression), and with the limits of a login until there is one.
-import type { Limits } from '../limits.ts';
+import { COMPRESSION, type Limits } from '../limits.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameDecoder, type OversizedFrame } from '../protocol/frame-decoder.ts';
@@ -11,6 +11,7 @@ import { hasBodyCompression } from '../protocol/versions.ts';
 export class Inbox {
   readonly #limits: Limits;
   #decoder: FrameDecoder | SegmentDecoder;
+  #compression: BodyCompression | null = null;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -42,9 +43,18 @@ export class Inbox {
     return this.#decoder.next();
   }
 
+  /** What was decompressed here since it was last asked, in units of work. */
+  takeWork(): number {
+    const bytes = this.#decoder.decompressedBytes;
+    if (bytes === 0) return 0;
+    this.#decoder.decompressedBytes = 0;
+    return bytes / (this.#compression?.bytesPerUnit ?? 1);
+  }
+
   /** STARTUP was read: no other version from here, and in v4 bodies may be compressed. */
   started(version: number, compression: BodyCompression | null): void {
     if (!(this.#decoder instanceof FrameDecoder)) return;
+    this.#compression = compression;
     this.#decoder.version = version;
     this.#decoder.compression = hasBodyCompression(version) ? compression : null;
   }
@@ -72,7 +82,11 @@ export class Inbox {
   }
 
   loggedIn(): void {
-    this.#decoder.maxFrameBytes = this.#limits.maxFrameBytes;
+    const { maxFrameBytes } = this.#limits;
+    const isSlow = this.#compression?.implementation === 'javascript';
+    this.#decoder.maxFrameBytes = isSlow
+      ? Math.min(maxFrameBytes, COMPRESSION.javascriptFrameBytes)
+      : maxFrameBytes;
     if (this.#decoder instanceof SegmentDecoder) this.#decoder.allowMultiSegment = true;
   }
 }

@@ -58,10 +58,10 @@ export const replies = {
   unauthorized: plain(CqlErrorCode.UNAUTHORIZED),
   invalid: plain(CqlErrorCode.INVALID),
 
-  tooLarge: (to: To, bytes: number, maxBytes: number): Buffer =>
+  tooLarge: (to: To, bytes: number, maxBytes: number, hint = ''): Buffer =>
     replies.invalid(
       to,
-      `Request is too big: length ${bytes} exceeds maximum allowed length ${maxBytes}. Send it in smaller parts.`,
+      `Request is too big: length ${bytes} exceeds maximum allowed length ${maxBytes}. Send it in smaller parts.${hint}`,
     ),
 
   /** On this every driver prepares again and repeats the request. */

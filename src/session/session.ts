@@ -182,6 +182,10 @@ export class Session implements AccountOwner {
     return this.#standing.isLoggedIn;
   }
 
+  get compression(): BodyCompression | null {
+    return this.#compression;
+  }
+
   get maxFrameBytes(): number {
     return this.#inbox.maxFrameBytes;
   }
@@ -202,7 +206,12 @@ export class Session implements AccountOwner {
 
   /** For a frame that waits for something of ours before it is carried out. */
   charge(frame: Frame): BufferCharge {
-    return this.#inFlight.charge(frame);
+    return this.#inFlight.charge(frame.buffer.length);
+  }
+
+  /** For bytes that are made of a frame before it is handled. */
+  chargeBytes(bytes: number): BufferCharge {
+    return this.#inFlight.charge(bytes);
   }
 
   route(): Route {
@@ -404,6 +413,8 @@ export class Session implements AccountOwner {
         }
         const before = turnWork.done;
         const frame = this.#inbox.next();
+        const decompression = this.#inbox.takeWork();
+        if (decompression > 0) turnWork.add(decompression);
         if (frame === null) break;
         this.#framesRead++;
         turnWork.add(TURN.frame + frame.byteLength / TURN.bytesPerUnit);

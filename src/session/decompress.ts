@@ -1,0 +1,63 @@
+// A large body of a request that is slow to decompress: done on a thread, while its session waits, so that the order
+// of its requests is kept. Threads are few, since the ledger's writes need them too; the line before them is fair
+// by role. What the body states as its length was compared with the bound before.
+import { FairSlots, QueueFault } from '../fair-queue.ts';
+import { COMPRESSION, TURN } from '../limits.ts';
+import { decompressedOnThread } from '../protocol/compression.ts';
+import { HEADER_BYTES, type Frame } from '../protocol/frame.ts';
+import { turnWork } from '../turn.ts';
+import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
+import { replies } from './replies.ts';
+import type { Session } from './session.ts';
+
+export function decompressionSlots(): FairSlots {
+  return new FairSlots({
+    slots: COMPRESSION.threads,
+    perKey: COMPRESSION.threadsPerRole,
+    waiting: COMPRESSION.waiting,
+    waitMs: COMPRESSION.waitMs,
+  });
+}
+
+export function decompressAnd(
+  session: Session,
+  frame: Frame,
+  handle: (session: Session, frame: Frame) => Outcome,
+): Outcome {
+  return wait(onThread(session, frame, handle), null, true);
+}
+
+async function onThread(
+  session: Session,
+  frame: Frame,
+  handle: (session: Session, frame: Frame) => Outcome,
+): Promise<Later> {
+  const charge = session.charge(frame);
+  try {
+    const plain = await session.gate.decompressions.run(session.turn, async () =>
+      session.isClosed ? null : plainOf(session, frame),
+    );
+    const carryOn = (): Outcome =>
+      plain === null || session.isClosed ? close(null, 'client gone') : handle(session, plain);
+    return { type: 'go on', carryOn };
+  } catch (error) {
+    if (!(error instanceof QueueFault)) throw error;
+    const text = `large Snappy bodies are decompressed one after the other: ${error.message}. Nothing was executed`;
+    return reply(replies.overloaded({ version: frame.version, streamId: frame.streamId }, text));
+  } finally {
+    charge.release();
+  }
+}
+
+async function plainOf(session: Session, frame: Frame): Promise<Frame> {
+  const compression = session.compression!;
+  const body = frame.buffer.subarray(frame.bodyStart, frame.end);
+  const charge = session.chargeBytes(HEADER_BYTES + compression.uncompressedBytes(body));
+  try {
+    const plain = await decompressedOnThread(frame, compression);
+    turnWork.add(plain.byteLength / TURN.bytesPerUnit);
+    return plain;
+  } finally {
+    charge.release();
+  }
+}

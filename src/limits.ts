@@ -160,6 +160,9 @@ export const TURN = {
   child: 1,
   /** Children of a BATCH that are read, or counted, in one go. */
   childrenAtOnce: 1_024,
+  /** A child of a BATCH that is counted: as one of a statement that came before, or by the shape of its text. */
+  count: 0.2,
+  shape: 10,
 } as const;
 
 /** The gate towards its clients. */
@@ -168,6 +171,8 @@ export const SESSION = {
   outboxSoftBytes: 1 * MIB,
   /** Handed to a socket at once; what a client took is known in steps of this. */
   outboxWriteBytes: 256 * KIB,
+  /** Answers of a turn up to this are put into v5 segments in it whatever others did; more waits for its turn. */
+  outboxSegmentsBytes: 32 * KIB,
   /** With responses waiting and no byte taken for this long, the client is gone. */
   outboxStalledMs: 60_000,
   /** A session past its end is closed only after this, if no statement is refused with the reason. */
@@ -237,6 +242,13 @@ export const COMPRESSION = {
   bytesPerUnit: { snappy: 60, lz4: 4_000, javascript: 75 },
   /** The largest request of a client that compresses by LZ4 while that is JavaScript here: it takes 27 ms. */
   javascriptFrameBytes: 2 * MIB,
+  /**
+   * Larger bodies leave uncompressed, which each frame and segment may: LZ4 in JavaScript takes 12 ms for this
+   * much, Snappy 7 ms, and nothing else is served meanwhile.
+   */
+  maxBytes: 1 * MIB,
+  /** Bytes of answers that are compressed for a unit of work (TURN), by LZ4 in JavaScript. */
+  compressedPerUnit: 85,
 } as const;
 
 export const METRICS = {

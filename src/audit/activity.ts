@@ -4,9 +4,10 @@
 // statements past that are counted as others of the role, in one record. While the ledger has no room, counts go on.
 import type { Statement } from '../cql/statement.ts';
 import { guarded } from '../guard.ts';
-import { ACTIVITY, LEDGER } from '../limits.ts';
+import { ACTIVITY, LEDGER, TURN } from '../limits.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
+import { inLaterTurn, turnWork } from '../turn.ts';
 import { isoTime } from '../wall-clock.ts';
 import { bounded } from './bound.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
@@ -40,6 +41,20 @@ interface Count {
   readonly heapBytes: number;
 }
 
+/** Children of a BATCH that are not counted yet. */
+interface Uncounted<Source> {
+  readonly session: object;
+  readonly children: readonly BatchChild[];
+  readonly failed: boolean;
+  readonly source: Source;
+  next: number;
+}
+
+interface BatchChild {
+  readonly statement: Statement;
+  readonly text: string;
+}
+
 /** Of a session. Texts that differ in their values only are counted as one; the first one is recorded. */
 class Counts {
   /** Of the records that its counts make. */
@@ -65,6 +80,13 @@ export class ActivityLog<Source = never> {
   readonly #roles = new Map<Share, RoleCounts>();
   /** Of sessions that ended, and that there was no room for. */
   #unwritten: Count[] = [];
+  /** Of large BATCHes: they are counted over several turns. */
+  #uncounted: Uncounted<Source>[] = [];
+  readonly #goOn: () => void = guarded(
+    'audit',
+    () => this.#countInTurn(),
+    () => inLaterTurn(this.#goOn),
+  );
   readonly #timer: NodeJS.Timeout;
   #isClosing = false;
 
@@ -98,6 +120,33 @@ export class ActivityLog<Source = never> {
     const count = known ?? this.#countOf(session, statement, source, index);
     count.count++;
     if (failed) count.errors++;
+  }
+
+  /** The children of a BATCH: at once as far as this turn goes, then in later ones. */
+  hitAll(session: object, children: readonly BatchChild[], failed: boolean, source: Source): void {
+    this.#uncounted.push({ session, children, failed, source, next: 0 });
+    // Those before it are on their way.
+    if (this.#uncounted.length === 1) this.#goOn();
+  }
+
+  #countInTurn(): void {
+    const before = turnWork.done;
+    for (const batch of this.#uncounted) {
+      const { session, children, failed, source } = batch;
+      while (batch.next < children.length) {
+        if (turnWork.done - before >= TURN.workPerSession) {
+          this.#uncounted = this.#uncounted.slice(this.#uncounted.indexOf(batch));
+          inLaterTurn(this.#goOn);
+          return;
+        }
+        const index = batch.next++;
+        const { statement, text } = children[index]!;
+        const isKnown = this.#sessions.get(session)?.byStatement.has(statement) === true;
+        turnWork.add(isKnown ? TURN.count : TURN.shape + text.length / TURN.charactersPerUnit);
+        this.hit(session, statement, failed, source, index);
+      }
+    }
+    this.#uncounted = [];
   }
 
   #countOf(session: object, statement: Statement, source: Source, index: number): Count {
@@ -184,6 +233,12 @@ export class ActivityLog<Source = never> {
   close(): void {
     clearInterval(this.#timer);
     this.#isClosing = true;
+    for (const { session, children, failed, source, next } of this.#uncounted) {
+      for (let index = next; index < children.length; index++) {
+        this.hit(session, children[index]!.statement, failed, source, index);
+      }
+    }
+    this.#uncounted = [];
     this.flush();
   }
 

@@ -6,6 +6,7 @@
 // In v5 whole segments are compressed instead, by LZ4 only (segment.ts).
 import { ProtocolFault } from '../errors.ts';
 import { COMPRESSION } from '../limits.ts';
+import { turnWork } from '../turn.ts';
 import { Frame, FrameFlag, HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';
 import { hasBodyCompression } from './versions.ts';
@@ -163,7 +164,11 @@ export function compressed(
   frame: Frame,
   compression: BodyCompression,
 ): readonly [header: Buffer, body: Buffer] | null {
-  if (frame.end - frame.bodyStart < COMPRESSION.minBytes) return null;
+  const bodyBytes = frame.end - frame.bodyStart;
+  if (bodyBytes < COMPRESSION.minBytes || bodyBytes > COMPRESSION.maxBytes) return null;
+  // Whatever a turn has no time left for leaves as it is.
+  if (turnWork.isSpent) return null;
+  turnWork.add(bodyBytes / COMPRESSION.compressedPerUnit);
   const body = compression.compress(frame.buffer.subarray(frame.bodyStart, frame.end));
   if (body === null) return null;
   const header = Buffer.from(frame.buffer.subarray(frame.start, frame.bodyStart));

@@ -1,12 +1,21 @@
 // Frames gathered for one write. Those that lie side by side in one buffer, as they were read, leave
-// as one view; in v5 they are put into segments, for which each stays its own.
+// as one view; in v5 they are put into segments, for which each stays its own, or is cut into parts.
 import { compressed, type BodyCompression } from './compression.ts';
 import { Frame } from './frame.ts';
-import { encodeSegments } from './segment-encoder.ts';
+import {
+  cutParts,
+  encodeSegments,
+  fitsSegment,
+  isCompressible,
+  type SegmentPart,
+} from './segment-encoder.ts';
 import type { SegmentLayout } from './segment.ts';
 
+/** Bytes as they leave; of v5 a whole frame or a part of a large one, not yet in a segment. */
+export type View = Buffer | SegmentPart;
+
 export class FrameViews {
-  #views: Buffer[] = [];
+  #views: View[] = [];
   /** The last frame gathered, while its neighbour in the same buffer may still join it. */
   #runBuffer: Buffer | null = null;
   #runStart = 0;
@@ -22,6 +31,11 @@ export class FrameViews {
       return;
     }
     if (this.compression !== null && this.#pushCompressed(frame, this.compression)) return;
+    if (this.segments !== null && !fitsSegment(frame.byteLength)) {
+      this.#closeRun();
+      this.#cut(frame.bytes(), frame.byteLength);
+      return;
+    }
     if (
       this.segments === null &&
       frame.buffer === this.#runBuffer &&
@@ -43,27 +57,46 @@ export class FrameViews {
       return;
     }
     this.#closeRun();
-    this.#views.push(bytes);
+    if (this.segments !== null && !fitsSegment(bytes.length)) this.#cut(bytes, bytes.length);
+    else this.#views.push(bytes);
   }
 
   /** The buffers to write, in order; nothing is left behind. */
   take(): Buffer[] {
+    const views = this.takeViews();
+    return this.segments === null ? (views as Buffer[]) : encodeSegments(views, this.segments);
+  }
+
+  /** The same before they are put into segments. */
+  takeViews(): View[] {
     this.#closeRun();
     const views = this.#views;
     this.#views = [];
-    return this.segments === null ? views : encodeSegments(views, this.segments);
+    return views;
   }
 
-  /** Segments and compressed bodies are made of whole frames; else the parts need not lie together. */
+  /** What is compressed, or shares a segment, is made of whole frames; else the parts need not lie together. */
   #pushParts(frame: Frame): void {
-    if (this.compression !== null || this.segments !== null) {
+    const { byteLength } = frame;
+    const isCompressed = this.compression !== null || this.segments?.compressed === true;
+    const isSmall = this.segments !== null && fitsSegment(byteLength);
+    if (isSmall || (isCompressed && isCompressible(byteLength))) {
       this.pushFrame(frame.whole());
       return;
     }
     this.#closeRun();
-    this.#views.push(frame.bytes());
     // One by one: there may be more of them than a call takes arguments.
-    for (const part of frame.rest) this.#views.push(part);
+    this.#pushPart(frame.bytes(), byteLength);
+    for (const part of frame.rest) this.#pushPart(part, byteLength);
+  }
+
+  #pushPart(bytes: Buffer, frameBytes: number): void {
+    if (this.segments === null) this.#views.push(bytes);
+    else this.#cut(bytes, frameBytes);
+  }
+
+  #cut(bytes: Buffer, frameBytes: number): void {
+    for (const part of cutParts(bytes, frameBytes)) this.#views.push(part);
   }
 
   #pushCompressed(frame: Frame, compression: BodyCompression): boolean {

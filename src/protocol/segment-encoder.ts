@@ -2,6 +2,7 @@
 // into parts. Small frames are copied together (one checksum pass, one write); large ones stay views.
 import { COMPRESSION } from '../limits.ts';
 import { crc32 } from './crc.ts';
+import { HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';
 import {
   PLAIN_SEGMENTS,
@@ -11,27 +12,70 @@ import {
   type SegmentLayout,
 } from './segment.ts';
 
-/** `frames` are whole frames, header and body; returns the buffers to write, in order. */
+/** A part of a frame that does not fit into one segment; the parts of a frame come one after the other. */
+export class SegmentPart {
+  readonly bytes: Buffer;
+  /** Its frame is small enough to be compressed. */
+  readonly isCompressible: boolean;
+
+  constructor(bytes: Buffer, isCompressible: boolean) {
+    this.bytes = bytes;
+    this.isCompressible = isCompressible;
+  }
+
+  get length(): number {
+    return this.bytes.length;
+  }
+}
+
+export function fitsSegment(frameBytes: number): boolean {
+  return frameBytes < SEGMENT_PAYLOAD_WRITE_BYTES;
+}
+
+export function isCompressible(frameBytes: number): boolean {
+  return frameBytes - HEADER_BYTES <= COMPRESSION.maxBytes;
+}
+
+/** Bytes of a large frame, cut to parts; `frameBytes` is the length of all of it. */
+export function cutParts(bytes: Buffer, frameBytes: number): SegmentPart[] {
+  const parts: SegmentPart[] = [];
+  for (let start = 0; start < bytes.length; start += SEGMENT_PAYLOAD_WRITE_BYTES) {
+    const part = bytes.subarray(start, start + SEGMENT_PAYLOAD_WRITE_BYTES);
+    parts.push(new SegmentPart(part, isCompressible(frameBytes)));
+  }
+  return parts;
+}
+
+/** Whole frames, header and body, or parts of large ones; returns the buffers to write, in order. */
 export function encodeSegments(
-  frames: readonly Buffer[],
+  frames: readonly (Buffer | SegmentPart)[],
   layout: SegmentLayout = PLAIN_SEGMENTS,
 ): Buffer[] {
   const out: Buffer[] = [];
-  let first = 0;
+  let small: Buffer[] = [];
   let bytes = 0;
-  for (let i = 0; i < frames.length; i++) {
-    const { length } = frames[i]!;
-    if (bytes + length > SEGMENT_PAYLOAD_WRITE_BYTES) {
-      if (bytes > 0) pushSelfContained(out, frames.slice(first, i), bytes, layout);
-      first = i;
-      bytes = 0;
+  const closeSmall = (): void => {
+    if (bytes > 0) pushSelfContained(out, small, bytes, layout);
+    small = [];
+    bytes = 0;
+  };
+  for (const frame of frames) {
+    if (frame instanceof SegmentPart) {
+      closeSmall();
+      pushPart(out, frame, layout);
+      continue;
     }
-    if (length >= SEGMENT_PAYLOAD_WRITE_BYTES) {
-      pushParts(out, frames[i]!, layout);
-      first = i + 1;
-    } else bytes += length;
+    const { length } = frame;
+    if (bytes + length > SEGMENT_PAYLOAD_WRITE_BYTES) closeSmall();
+    if (fitsSegment(length)) {
+      small.push(frame);
+      bytes += length;
+    } else {
+      closeSmall();
+      for (const part of cutParts(frame, length)) pushPart(out, part, layout);
+    }
   }
-  if (bytes > 0) pushSelfContained(out, frames.slice(first), bytes, layout);
+  closeSmall();
   return out;
 }
 
@@ -58,13 +102,14 @@ function pushSelfContained(
   out.push(segment);
 }
 
-function pushParts(out: Buffer[], frame: Buffer, layout: SegmentLayout): void {
-  for (let start = 0; start < frame.length; start += SEGMENT_PAYLOAD_WRITE_BYTES) {
-    const part = frame.subarray(start, start + SEGMENT_PAYLOAD_WRITE_BYTES);
-    const block = compressed(part, layout);
-    if (block === null) pushSegment(out, layout, part, 0, false);
-    else pushSegment(out, layout, block, part.length, false);
-  }
+function pushPart(
+  out: Buffer[],
+  { bytes, isCompressible }: SegmentPart,
+  layout: SegmentLayout,
+): void {
+  const block = isCompressible ? compressed(bytes, layout) : null;
+  if (block === null) pushSegment(out, layout, bytes, 0, false);
+  else pushSegment(out, layout, block, bytes.length, false);
 }
 
 /** A segment whose payload lies elsewhere: three buffers, nothing copied. */

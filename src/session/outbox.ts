@@ -1,15 +1,17 @@
 // The one writer to a client's socket. It gathers what a turn produced, hands the socket as much as it
-// may hold at once, keeps the rest until the client took that, and watches how fast it does.
+// may hold at once, keeps the rest until the client took that, and watches how fast it does. Segments of v5 are made
+// of what is handed over, so that a large answer is checked and compressed over several turns.
 import type net from 'node:net';
 import { guarded } from '../guard.ts';
-import { MEMORY, SESSION } from '../limits.ts';
+import { COMPRESSION, MEMORY, SESSION, TURN } from '../limits.ts';
 import type { SessionAccount } from '../memory/budget.ts';
 import { RateFloor } from '../memory/rate-floor.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { SegmentLayout } from '../protocol/segment.ts';
-import { FrameViews } from '../protocol/frame-views.ts';
-import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
+import { FrameViews, type View } from '../protocol/frame-views.ts';
+import { encodeSegments, SegmentPart } from '../protocol/segment-encoder.ts';
+import { flushAfterTurn, inLaterTurn, turnWork, writeTogether, type Flushable } from '../turn.ts';
 
 export interface OutboxListener {
   /** More is waiting than the soft bound: read no further requests until `drained`. */
@@ -28,9 +30,11 @@ export class Outbox implements Flushable {
   readonly #frames = new FrameViews();
   #gatheredBytes = 0;
   /** What the socket has no room for, in order. The first view may be handed over in part. */
-  #queue: Buffer[] = [];
+  #queue: View[] = [];
   #queueStart = 0;
   #queuedBytes = 0;
+  /** Of these, what came before the switch to segments. */
+  #plainBytes = 0;
   /** By how much the buffers behind unread views are larger than these; a buffer counts once. */
   #pinnedBytes = 0;
   #pinnedBuffer: ArrayBufferLike | null = null;
@@ -42,12 +46,16 @@ export class Outbox implements Flushable {
   #flushPending = false;
   #full = false;
   #ending = false;
+  /** More segments are made in a later turn. */
+  #isPutOff = false;
+  readonly #goOn: () => void;
 
   constructor(socket: net.Socket, account: SessionAccount, listener: OutboxListener) {
     this.#socket = socket;
     this.#account = account;
     this.#listener = listener;
     const failed = (): void => this.#listener.failed();
+    this.#goOn = guarded('session', () => this.#putOffOver(), failed);
     socket.on(
       'drain',
       guarded('session', () => this.#drained(), failed),
@@ -61,6 +69,11 @@ export class Outbox implements Flushable {
   /** Bytes gathered, queued or handed to the socket, and not yet taken. */
   get bytes(): number {
     return this.#gatheredBytes + this.#unread;
+  }
+
+  /** Of these, what the socket was not handed yet. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   get isFull(): boolean {
@@ -87,6 +100,7 @@ export class Outbox implements Flushable {
   switchToSegments(layout: SegmentLayout): void {
     if (this.#frames.segments !== null) return;
     this.flush();
+    this.#plainBytes = this.#queuedBytes;
     this.#frames.segments = layout;
   }
 
@@ -100,9 +114,7 @@ export class Outbox implements Flushable {
     if (this.#ending) return;
     this.flush();
     this.#ending = true;
-    const rest = this.#take(Infinity);
-    if (rest.length > 0) writeTogether(this.#socket, rest);
-    this.#socket.end();
+    if (this.#queuedBytes === 0) this.#socket.end();
     // A client that neither reads nor closes must not hold the socket for ever.
     const timer = setTimeout(
       guarded('session', () => this.#socket.destroy()),
@@ -119,23 +131,29 @@ export class Outbox implements Flushable {
     this.#queue = [];
     this.#queueStart = 0;
     this.#queuedBytes = 0;
-    this.#frames.take();
+    this.#plainBytes = 0;
+    this.#frames.takeViews();
     this.#gatheredBytes = 0;
   }
 
   flush(): void {
     this.#flushPending = false;
-    const gathered = this.#frames.take();
+    const gathered = this.#frames.takeViews();
     if (gathered.length === 0) return;
     const bytes = this.#gatheredBytes;
     this.#gatheredBytes = 0;
     const socket = this.#socket;
-    if (socket.destroyed || socket.writableEnded) return;
-    if (bytes <= SESSION.outboxWriteBytes && this.#queuedBytes === 0 && !socket.writableNeedDrain) {
-      writeTogether(socket, gathered);
+    if (socket.destroyed || this.#ending) return;
+    const { segments } = this.#frames;
+    const mostBytes = segments === null ? SESSION.outboxWriteBytes : SESSION.outboxSegmentsBytes;
+    if (bytes <= mostBytes && this.#queuedBytes === 0 && !socket.writableNeedDrain) {
+      writeTogether(
+        socket,
+        segments === null ? (gathered as Buffer[]) : encodeSegments(gathered, segments),
+      );
       this.#pushedBytes += bytes;
       if (socket.writableLength === 0) return;
-      for (const view of gathered) this.#pin(view);
+      for (const view of gathered) this.#pin(bufferOf(view));
     } else {
       for (const view of gathered) this.#enqueue(view);
       this.#pump();
@@ -181,12 +199,17 @@ export class Outbox implements Flushable {
   }
 
   /** What has to wait must not pin the read buffers of the node's connection. */
-  #enqueue(view: Buffer): void {
-    const kept = view.length * 4 < view.buffer.byteLength ? Buffer.from(view) : view;
+  #enqueue(view: View): void {
+    let kept = view;
+    const bytes = bufferOf(view);
+    if (bytes.length * 4 < bytes.buffer.byteLength) {
+      const copy = Buffer.from(bytes);
+      kept = view instanceof SegmentPart ? new SegmentPart(copy, view.isCompressible) : copy;
+    }
     this.#queue.push(kept);
     this.#queuedBytes += kept.length;
     this.#pushedBytes += kept.length;
-    this.#pin(kept);
+    this.#pin(bufferOf(kept));
   }
 
   /** Views of one buffer come one after the other. */
@@ -196,21 +219,71 @@ export class Outbox implements Flushable {
     this.#pinnedBytes -= view.length;
   }
 
-  /** Hands the socket what it has room for. */
+  /** Hands the socket what it has room for; of segments, as many as a turn may make. */
   #pump(): void {
     const socket = this.#socket;
-    while (this.#queuedBytes > 0 && socket.writableLength < SESSION.outboxWriteBytes) {
+    while (
+      this.#queuedBytes > 0 &&
+      !this.#isPutOff &&
+      socket.writableLength < SESSION.outboxWriteBytes
+    ) {
       if (socket.destroyed || socket.writableEnded) return;
-      writeTogether(socket, this.#take(SESSION.outboxWriteBytes));
+      if (this.#frames.segments === null || this.#plainBytes > 0) {
+        const before = this.#queuedBytes;
+        writeTogether(socket, this.#take(SESSION.outboxWriteBytes));
+        this.#plainBytes = Math.max(0, this.#plainBytes - (before - this.#queuedBytes));
+      } else if (turnWork.isSpent) this.#putOff();
+      else {
+        writeTogether(socket, this.#takeSegments(this.#frames.segments));
+        // Others come first, however much the socket takes.
+        if (this.#queuedBytes > 0) this.#putOff();
+      }
     }
+    if (this.#ending && this.#queuedBytes === 0 && !socket.writableEnded) socket.end();
   }
 
-  /** Views from the front of the queue, at most so many bytes. */
+  #putOff(): void {
+    this.#isPutOff = true;
+    inLaterTurn(this.#goOn);
+  }
+
+  #putOffOver(): void {
+    this.#isPutOff = false;
+    this.#drained();
+  }
+
+  #takeSegments(layout: SegmentLayout): Buffer[] {
+    const before = this.#queuedBytes;
+    const segments = encodeSegments(this.#takeWhole(SESSION.outboxWriteBytes), layout);
+    const taken = before - this.#queuedBytes;
+    const bytesPerUnit = layout.compressed ? COMPRESSION.compressedPerUnit : TURN.bytesPerUnit;
+    turnWork.add(taken / bytesPerUnit);
+    // What the client takes is counted in the bytes that go to it.
+    this.#pushedBytes += segments.reduce((sum, one) => sum + one.length, -taken);
+    return segments;
+  }
+
+  /** As many views from the front of the queue as have room, at least one. */
+  #takeWhole(mostBytes: number): View[] {
+    const views: View[] = [];
+    let room = mostBytes;
+    for (; this.#queueStart < this.#queue.length; this.#queueStart++) {
+      const first = this.#queue[this.#queueStart]!;
+      if (views.length > 0 && first.length > room) break;
+      views.push(first);
+      this.#queuedBytes -= first.length;
+      room -= first.length;
+    }
+    this.#forgetTaken();
+    return views;
+  }
+
+  /** Bytes from the front of the queue, at most so many. */
   #take(mostBytes: number): Buffer[] {
     const views: Buffer[] = [];
-    let room = mostBytes;
+    let room = this.#plainBytes > 0 ? Math.min(mostBytes, this.#plainBytes) : mostBytes;
     while (this.#queueStart < this.#queue.length && room > 0) {
-      const first = this.#queue[this.#queueStart]!;
+      const first = bufferOf(this.#queue[this.#queueStart]!);
       if (first.length > room) {
         views.push(first.subarray(0, room));
         this.#queue[this.#queueStart] = first.subarray(room);
@@ -222,6 +295,11 @@ export class Outbox implements Flushable {
       this.#queuedBytes -= first.length;
       room -= first.length;
     }
+    this.#forgetTaken();
+    return views;
+  }
+
+  #forgetTaken(): void {
     if (this.#queueStart === this.#queue.length) {
       this.#queue = [];
       this.#queueStart = 0;
@@ -230,7 +308,6 @@ export class Outbox implements Flushable {
       this.#queue = this.#queue.slice(this.#queueStart);
       this.#queueStart = 0;
     }
-    return views;
   }
 
   /** What is unread now is charged, and decides whether requests are read. */
@@ -264,6 +341,10 @@ export class Outbox implements Flushable {
     this.#socket.setTimeout(0);
     this.#listener.drained();
   }
+}
+
+function bufferOf(view: View): Buffer {
+  return view instanceof SegmentPart ? view.bytes : view;
 }
 
 /** How long so many bytes may take at the least speed. */

@@ -207,12 +207,7 @@ function recordActivity(exchange: Exchange, ending: Ending): void {
     typeof ending === 'string' ? ending !== 'answered' : ending.opcode === Opcode.ERROR;
   const { activity } = session.gate;
   if (request.parts === null) activity.hit(session, request.statement, failed, exchange, -1);
-  else {
-    const { statements } = request.parts;
-    for (let i = 0; i < statements.length; i++) {
-      activity.hit(session, statements[i]!.statement, failed, exchange, i);
-    }
-  }
+  else activity.hitAll(session, request.parts.statements, failed, exchange);
 }
 
 function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): void {

@@ -378,7 +378,7 @@ export class Connection implements Flushable {
     this.#closeCause = cause;
     const unsent = new Set<number>(this.#sentThisTurn);
     this.#sentThisTurn = [];
-    this.#gathered.take();
+    this.#gathered.takeViews();
     this.#charge(0);
     this.#socket.destroy();
     for (let id = 0; id < this.#slots.length; id++) {

@@ -7,7 +7,8 @@ import { SessionLog } from '../../src/audit/session-log.ts';
 import { Room, Share } from '../../src/audit/room.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
-import { ACTIVITY, LEDGER, REFUSALS, SESSION_RECORDS } from '../../src/limits.ts';
+import { ACTIVITY, LEDGER, REFUSALS, SESSION_RECORDS, TURN } from '../../src/limits.ts';
+import { inLaterTurn, turnWork } from '../../src/turn.ts';
 
 class Written implements AuditLog {
   readonly entries: AuditEntry[] = [];
@@ -35,6 +36,7 @@ function statement(text: string): Statement {
 }
 
 const SHARE = new Share();
+const CHILD = [statement('SELECT * FROM k.a'), statement('SELECT * FROM k.b')];
 
 /** Statements of one table are alike. */
 const source: ActivitySource<string> = {
@@ -81,6 +83,44 @@ describe('activity', () => {
     for (let i = 0; i < 5; i++) activity.hit(session, fleeting, false, '', -1);
     expect(shape).toHaveBeenCalledTimes(6);
     activity.close();
+  });
+
+  it('counts the children of large BATCHes over several turns, each once and in order', async () => {
+    const log = new Written();
+    const activity = new ActivityLog<string>(log, source);
+    const children = Array.from({ length: 20_000 }, (_unused, n) => {
+      return { text: '', statement: CHILD[n % 2]! };
+    });
+    const first = turnWork.turn;
+    let most = 0;
+    const add = vi.spyOn(turnWork, 'add').mockImplementation((units) => {
+      turnWork.done += units;
+      most = Math.max(most, turnWork.done);
+    });
+    const session = {};
+    activity.hitAll(session, children, false, 'one');
+    activity.hitAll(session, children.slice(0, 3), true, 'two');
+    while (turnWork.turn - first < (2 * 20_000 * TURN.shape) / TURN.workPerSession) {
+      inLaterTurn(() => undefined);
+      await new Promise(setImmediate);
+    }
+    add.mockRestore();
+    expect(most).toBeLessThanOrEqual(TURN.work + TURN.workPerSession + 2 * TURN.shape);
+    activity.flush();
+    expect(log.entries.map(({ reason, count, errors }) => [reason, count, errors])).toEqual([
+      ['one 0', 10_002, 2],
+      ['one 1', 10_001, 1],
+    ]);
+    activity.close();
+  });
+
+  it('counts at its end what it had put off', () => {
+    const log = new Written();
+    const activity = new ActivityLog<string>(log, source);
+    const children = Array.from({ length: 5_000 }, () => ({ text: '', statement: CHILD[0]! }));
+    activity.hitAll({}, children, false, 'one');
+    activity.close();
+    expect(log.entries.map(({ count }) => count)).toEqual([5_000]);
   });
 
   it('counts what is past the bound of a session or of a role as others', () => {

@@ -1,7 +1,9 @@
 // Compressed bodies and segments: round trips at every cut, both LZ4 implementations against each
 // other, and input made to make a decompressor write or allocate too much.
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ProtocolFault } from '../../src/errors.ts';
+import { COMPRESSION, TURN } from '../../src/limits.ts';
+import { turnWork } from '../../src/turn.ts';
 import { COMPRESSIONS, type BodyCompression } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc.ts';
 import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
@@ -15,6 +17,9 @@ import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
 import { bytesOf, decodeAll, random, requestOf } from './streams.ts';
 
 const next = random(7);
+
+// What a turn may compress is bounded: each test begins with a new one.
+beforeEach(async () => new Promise<void>((resolve) => void setImmediate(resolve)));
 
 /** Bytes that repeat, more or less. */
 function text(bytes: number, alphabet = 4): Buffer {
@@ -108,6 +113,26 @@ describe.each([...COMPRESSIONS.values()])('bodies in v4 by $name', (compression)
       const found = Buffer.concat(bytesOf(decodeAll(decoder(compression), parts)));
       expect(found.equals(Buffer.concat(plain))).toBe(true);
     }
+  });
+
+  it('that are large leave as they were', () => {
+    const most = requestOf(4, 1, COMPRESSION.maxBytes);
+    const more = requestOf(4, 2, COMPRESSION.maxBytes + 1);
+    expect(encode([most]).length).toBeLessThan(most.length);
+    expect(encode([more]).equals(more)).toBe(true);
+  });
+
+  it('leave as they were once the work of a turn is spent', async () => {
+    const frame = requestOf(4, 1, COMPRESSION.maxBytes);
+    const frames = Array.from({ length: 20 }, () => frame);
+    const before = turnWork.done;
+    const bytes = encode(frames);
+    const one = COMPRESSION.maxBytes / COMPRESSION.compressedPerUnit;
+    expect(turnWork.done - before).toBeLessThanOrEqual(TURN.work + one);
+    expect(bytes.length).toBeGreaterThan(15 * frame.length);
+    expect(bytes.subarray(-frame.length).equals(frame)).toBe(true);
+    await new Promise(setImmediate);
+    expect(encode([frame]).length).toBeLessThan(frame.length);
   });
 
   it('may be empty, and need not be smaller', () => {

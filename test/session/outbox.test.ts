@@ -4,14 +4,22 @@ import type net from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MEMORY, SESSION } from '../../src/limits.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
+import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
+import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
+import {
+  LZ4_SEGMENTS,
+  PLAIN_SEGMENTS,
+  SEGMENT_PAYLOAD_WRITE_BYTES,
+} from '../../src/protocol/segment.ts';
 import { Outbox } from '../../src/session/outbox.ts';
+import { bytesOf, decodeAll } from '../protocol/streams.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /** A socket whose client takes what the test says. */
 class SlowSocket extends EventEmitter {
-  readonly #taken: Buffer[] = [];
+  #taken: Buffer[] = [];
   readonly #waiting: Buffer[] = [];
   destroyed = false;
   writableEnded = false;
@@ -40,6 +48,9 @@ class SlowSocket extends EventEmitter {
   }
   setTimeout(): void {
     // The time without any progress is Node's own.
+  }
+  forget(bytes: number): void {
+    this.#taken = [this.taken.subarray(bytes)];
   }
   end(): void {
     this.writableEnded = true;
@@ -104,9 +115,90 @@ describe('the outbox', () => {
     outbox.push(frame);
     outbox.flush();
     outbox.end();
-    socket.drain();
+    expect(socket.writableEnded).toBe(false);
+    while (outbox.bytes > 0) socket.drain();
+    expect(socket.writableEnded).toBe(true);
     socket.emit('close');
     expect(socket.taken.equals(frame)).toBe(true);
+  });
+
+  describe.each([
+    ['plain', PLAIN_SEGMENTS],
+    ['compressed', LZ4_SEGMENTS],
+  ])('in %s segments', (_name, layout) => {
+    const PART = SEGMENT_PAYLOAD_WRITE_BYTES;
+    const sizes = [9, 100, PART - 1, 20, PART, PART + 1, 9, 3 * PART, 300 * KIB, 4 * MIB, 50, MIB];
+    const frameOf = (bytes: number, n: number): Buffer =>
+      encodeFrame({ version: 5, opcode: 8, streamId: n, body: Buffer.alloc(bytes - 9, n + 1) });
+
+    const expectReceived = (frames: readonly Buffer[]): void => {
+      const decoder = new SegmentDecoder({
+        direction: 'response',
+        version: 5,
+        maxFrameBytes: 16 * MIB,
+        layout,
+      });
+      decoder.allowMultiSegment = true;
+      const found = bytesOf(decodeAll(decoder, [socket.taken]));
+      expect(found.map(({ length }) => length)).toEqual(frames.map(({ length }) => length));
+      expect(Buffer.concat(found).equals(Buffer.concat(frames))).toBe(true);
+    };
+
+    it('makes no more of them in a turn than it hands over at once, in order and whole', async () => {
+      outbox.switchToSegments(layout);
+      const frames = sizes.map(frameOf);
+      for (const frame of frames) outbox.push(frame);
+      outbox.flush();
+      const all = Buffer.concat(frames).length;
+      let turns = 0;
+      for (let left = outbox.bytes; left > 0; left = outbox.bytes, turns++) {
+        const before = outbox.queuedBytes;
+        socket.drain();
+        await new Promise(setImmediate);
+        // A view that has no room goes alone, and the socket may take what two turns made.
+        expect(before - outbox.queuedBytes).toBeLessThanOrEqual(2 * SESSION.outboxWriteBytes);
+      }
+      expect(turns).toBeGreaterThan(all / SESSION.outboxWriteBytes / 2);
+      expectReceived(frames);
+      expect(account.output).toBe(0);
+    });
+
+    it('cuts answers that came in parts wherever these end', async () => {
+      outbox.switchToSegments(layout);
+      const frame = frameOf(2 * MIB, 7);
+      const frames: Buffer[] = [];
+      for (const first of [9, 10, 1000, PART - 1, PART, PART + 1, MIB]) {
+        const parts = [frame.subarray(first, first + 1), frame.subarray(first + 1)];
+        outbox.pushFrame(new Frame(frame, 0, first, parts));
+        outbox.push(frameOf(40, first % 100));
+        frames.push(frame, frameOf(40, first % 100));
+      }
+      outbox.flush();
+      outbox.end();
+      while (outbox.bytes > 0) {
+        socket.drain();
+        await new Promise(setImmediate);
+      }
+      expect(socket.writableEnded).toBe(true);
+      socket.emit('close');
+      expectReceived(frames);
+    });
+
+    it('leaves what came before the switch as it is, however slowly it is taken', async () => {
+      const before = Buffer.alloc(700 * KIB, 1);
+      outbox.push(before);
+      outbox.switchToSegments(layout);
+      outbox.push(frameOf(100, 2));
+      outbox.push(frameOf(400 * KIB, 3));
+      outbox.flush();
+      while (outbox.bytes > 0) {
+        socket.drain();
+        await new Promise(setImmediate);
+      }
+      expect(socket.taken.subarray(0, before.length).equals(before)).toBe(true);
+      socket.forget(before.length);
+      expectReceived([frameOf(100, 2), frameOf(400 * KIB, 3)]);
+    });
   });
 
   it('ends no client for the amount alone', () => {

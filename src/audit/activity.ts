@@ -87,6 +87,15 @@ export class ActivityLog<Source = never> {
     () => this.#countInTurn(),
     () => inLaterTurn(this.#goOn),
   );
+  /** A minute's counts are being written. */
+  #flushing: Generator<void, void> | null = null;
+  readonly #flushOn: () => void = guarded(
+    'audit',
+    () => this.#flushInTurn(),
+    () => {
+      this.#flushing = null;
+    },
+  );
   readonly #timer: NodeJS.Timeout;
   #isClosing = false;
 
@@ -109,7 +118,7 @@ export class ActivityLog<Source = never> {
     this.#bytesPerRole = bytesPerRole;
     this.#onOther = onOther;
     this.#timer = setInterval(
-      guarded('audit', () => this.flush()),
+      guarded('audit', () => this.#beginMinute()),
       ACTIVITY.intervalMs,
     );
     this.#timer.unref();
@@ -141,8 +150,7 @@ export class ActivityLog<Source = never> {
         }
         const index = batch.next++;
         const { statement, text } = children[index]!;
-        const isKnown = this.#sessions.get(session)?.byStatement.has(statement) === true;
-        turnWork.add(isKnown ? TURN.count : TURN.shape + text.length / TURN.charactersPerUnit);
+        turnWork.add(TURN.count + text.length / TURN.charactersPerUnit);
         this.hit(session, statement, failed, source, index);
       }
     }
@@ -150,6 +158,7 @@ export class ActivityLog<Source = never> {
   }
 
   #countOf(session: object, statement: Statement, source: Source, index: number): Count {
+    turnWork.add(TURN.shape);
     const shape = this.#source.shape(source, statement, index) ?? statement;
     const counts = this.#sessions.get(session) ?? new Counts();
     const count = counts.byShape.get(shape) ?? this.#begin(counts, shape, statement, source, index);
@@ -187,6 +196,7 @@ export class ActivityLog<Source = never> {
   }
 
   #count(entry: AuditEntry, share: Share): Count {
+    turnWork.add(TURN.record);
     const kept = bounded(entry);
     const bytes = JSON.stringify(kept).length + LEDGER.linkBytes;
     const heapBytes = footprintOf(kept) + 2 * MAP_ENTRY_BYTES;
@@ -206,27 +216,67 @@ export class ActivityLog<Source = never> {
 
   /** Writes the minute's counts where there is room for them; the others go on. */
   flush(): void {
-    this.#unwritten = this.#unwritten.filter((count) => !this.#write(count));
+    for (const steps = this.#flushing ?? this.#flushSteps(); steps.next().done !== true;);
+    this.#flushing = null;
+  }
+
+  /** The same, over several turns. */
+  #beginMinute(): void {
+    if (this.#flushing !== null) return;
+    this.#flushing = this.#flushSteps();
+    this.#flushOn();
+  }
+
+  #flushInTurn(): void {
+    const before = turnWork.done;
+    while (this.#flushing !== null) {
+      if (this.#flushing.next().done === true) this.#flushing = null;
+      else if (turnWork.done - before >= TURN.workPerSession) {
+        inLaterTurn(this.#flushOn);
+        return;
+      }
+    }
+  }
+
+  /** A step is what was there when it began, of one session: what is counted meanwhile is the next minute's. */
+  *#flushSteps(): Generator<void, void> {
+    const before = new Map<Share, number>();
+    for (const [share, { bytes }] of this.#roles) before.set(share, bytes);
     const left = new Map<Share, number>();
     const keep = ({ share, bytes }: Count): void =>
       void left.set(share, (left.get(share) ?? 0) + bytes);
-    this.#unwritten.forEach(keep);
-    for (const [session, counts] of this.#sessions) {
-      const rest = new Counts();
-      for (const [shape, count] of counts.byShape) {
-        if (this.#write(count)) continue;
-        rest.byShape.set(shape, count);
-        rest.bytes += count.bytes;
+    const unwritten = this.#unwritten.splice(0);
+    for (let i = 0; i < unwritten.length; i++) {
+      const count = unwritten[i]!;
+      if (!this.#write(count)) {
+        this.#unwritten.push(count);
         keep(count);
       }
-      if (rest.byShape.size > 0) this.#sessions.set(session, rest);
-      else this.#sessions.delete(session);
+      if (i % ACTIVITY.writtenAtOnce === ACTIVITY.writtenAtOnce - 1) yield;
+    }
+    for (const [session, counts] of [...this.#sessions]) {
+      // Some may have ended in between: they wrote theirs.
+      if (this.#sessions.get(session) !== counts) continue;
+      this.#flushCounts(session, counts, keep);
+      yield;
     }
     for (const [share, role] of this.#roles) {
       if (role.others !== null && this.#write(role.others)) role.others = null;
-      role.bytes = left.get(share) ?? 0;
+      role.bytes += (left.get(share) ?? 0) - (before.get(share) ?? 0);
       if (role.others === null && role.bytes === 0) this.#roles.delete(share);
     }
+  }
+
+  #flushCounts(session: object, counts: Counts, keep: (count: Count) => void): void {
+    const rest = new Counts();
+    for (const [shape, count] of counts.byShape) {
+      if (this.#write(count)) continue;
+      rest.byShape.set(shape, count);
+      rest.bytes += count.bytes;
+      keep(count);
+    }
+    if (rest.byShape.size > 0) this.#sessions.set(session, rest);
+    else this.#sessions.delete(session);
   }
 
   /** What there is no room for any more is lost, and counted so by the ledger. */
@@ -239,11 +289,14 @@ export class ActivityLog<Source = never> {
       }
     }
     this.#uncounted = [];
+    // One that is under way has passed some sessions by.
+    if (this.#flushing !== null) this.flush();
     this.flush();
   }
 
   #write({ count, errors, sinceMs, entry, share, bytes, heapBytes }: Count): boolean {
     if (!this.#isClosing && !this.#audit.room.has(share, bytes)) return false;
+    turnWork.add(TURN.record);
     this.#account.add(-heapBytes);
     const since = isoTime(sinceMs);
     this.#audit.append({ ...entry, count, errors, since }, share);

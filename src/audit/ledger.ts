@@ -266,12 +266,17 @@ export class Ledger implements AuditLog {
       });
   }
 
-  /** What gathered while the last group was written goes out as one write and one sync. */
+  /** What gathered while the last group was written goes out as one write and one sync, or as a few where it is much. */
   async #writeGroup(): Promise<void> {
     const { startsFile } = this.#queue[0]!;
     if (startsFile !== null) await this.#openNew(startsFile);
     else if (this.#file === null) await this.#openAgain();
-    const next = this.#queue.findIndex((line, i) => i > 0 && line.startsFile !== null);
+    let length = 0;
+    const next = this.#queue.findIndex((line, i) => {
+      const isNext = (i > 0 && line.startsFile !== null) || length >= LEDGER.groupBytes;
+      length += line.text.length;
+      return isNext;
+    });
     const group = next < 0 ? this.#queue.slice() : this.#queue.slice(0, next);
     const text = group.map((line) => line.text).join('');
     const bytes = Buffer.from(text, 'utf8');

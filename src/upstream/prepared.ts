@@ -5,7 +5,9 @@ import { compoundKey } from '../compound-key.ts';
 import type { Statement } from '../cql/statement.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
+import { TURN } from '../limits.ts';
 import type { Prepared } from '../protocol/messages/result.ts';
+import { turnWork } from '../turn.ts';
 
 /** What a PREPARED result told the client, in one protocol version; compared byte by byte. */
 interface PreparedShape {
@@ -113,6 +115,8 @@ export class PreparedRegistry {
     source: { text: string; keyspace: string | null; statement: Statement },
     client: object,
   ): boolean {
+    const { bindMetadata, resultMetadata } = prepared;
+    turnWork.add(TURN.prepared + (bindMetadata.length + resultMetadata.length) / TURN.bytesPerUnit);
     const key = keyOf(prepared.id, 0, prepared.id.length);
     const shape = copyShape(prepared);
     let entry = this.#entries.get(key);

@@ -114,6 +114,35 @@ describe('activity', () => {
     activity.close();
   });
 
+  it('writes the minute over several turns, each count once', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    const log = new Written();
+    const activity = new ActivityLog<string>(log, source);
+    const sessions = Array.from({ length: 600 }, () => ({}));
+    for (const session of sessions) {
+      for (const child of CHILD) activity.hit(session, child, false, 'one', -1);
+      if (turnWork.isSpent) await new Promise(setImmediate);
+    }
+    await new Promise(setImmediate);
+    vi.advanceTimersByTime(ACTIVITY.intervalMs);
+    vi.useRealTimers();
+    const most = TURN.workPerSession / TURN.record + CHILD.length;
+    expect(log.entries.length).toBeLessThanOrEqual(most);
+    // In between some go on, and one ends.
+    activity.hit(sessions[0]!, CHILD[0]!, false, 'next minute', -1);
+    activity.flushSession(sessions.at(-1)!);
+    let before = log.entries.length;
+    do {
+      before = log.entries.length;
+      await new Promise(setImmediate);
+      expect(log.entries.length - before).toBeLessThanOrEqual(TURN.work / TURN.record + most);
+    } while (log.entries.length > before);
+    expect(log.entries).toHaveLength(1_200);
+    activity.close();
+    expect(log.entries).toHaveLength(1_201);
+    expect(log.entries.every(({ count }) => count === 1)).toBe(true);
+  });
+
   it('counts at its end what it had put off', () => {
     const log = new Written();
     const activity = new ActivityLog<string>(log, source);

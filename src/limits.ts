@@ -154,6 +154,8 @@ export const TURN = {
   charactersPerUnit: 20,
   /** A refusal: its record, hash and answer. */
   refusal: 60,
+  /** An id that is not known: its answer, which repeats the id in text. */
+  unprepared: 10,
   /** A login: token, policy and record. */
   login: 100,
   /** A child of a BATCH: decoding, look-up and count. */
@@ -167,6 +169,10 @@ export const TURN = {
   record: 20,
   /** A PREPARED answer: what it says is copied, and charged by its structure. */
   prepared: 20,
+  /** An answer that the gate makes of system tables: its rows, apart from what the statement names. */
+  ownAnswer: 50,
+  /** Terms of its conditions, or bound values, that are read and compared for a unit. */
+  termsPerUnit: 4,
 } as const;
 
 /** The gate towards its clients. */

@@ -49,8 +49,18 @@ export function inLaterTurn(go: () => void): void {
   if (!isEndDue) endTurnSoon();
 }
 
-export async function laterTurn(): Promise<void> {
-  return new Promise(inLaterTurn);
+/**
+ * Resolves in a later turn that has room for work of so many units. They count from when that is said, since who
+ * waits for a promise goes on only after all that are due were called; from then on the work counts itself.
+ */
+export async function laterTurn(units: number): Promise<void> {
+  await new Promise<void>((resolve) =>
+    inLaterTurn(() => {
+      turnWork.add(units);
+      resolve();
+    }),
+  );
+  turnWork.add(-units);
 }
 
 function endTurnSoon(): void {

@@ -1,6 +1,7 @@
 // Answers SELECTs over system.local, system.peers and system.peers_v2 from the node's real rows,
 // with the gate in the place of nodes.
 import type { SelectionTerm, Statement } from '../cql/statement.ts';
+import { TURN } from '../limits.ts';
 import { requestReader } from '../protocol/body-prefix.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';
 import { boundValues } from '../protocol/messages/parameters.ts';
@@ -8,6 +9,7 @@ import { decodeQuery } from '../protocol/messages/query.ts';
 import { encodeRows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { rowsFor, select, type TopologyTable } from '../topology/system-tables.ts';
+import { laterTurn, turnWork } from '../turn.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Later } from './outcome.ts';
@@ -43,6 +45,10 @@ async function answer(
     cluster.control.systemTable(table, session.turn),
     needsLocal ? cluster.control.systemTable('local', session.turn) : null,
   ]);
+  // Many may have waited for the same rows.
+  const work = workOf(selection);
+  if (turnWork.isSpent) await laterTurn(work);
+  turnWork.add(work);
   // A table that this release lacks: drivers fall back on exactly this answer.
   if ('refused' in real)
     return reply(replies.invalid(exchange.to, scrubbedText(session, real.refused.message)));
@@ -57,6 +63,11 @@ async function answer(
   if ('invalid' in answer) return reply(replies.invalid(exchange.to, answer.invalid));
   recordOutcome(exchange, 'answered');
   return reply(replies.result(exchange.to, encodeRows(answer)));
+}
+
+function workOf({ where }: NonNullable<Statement['selection']>): number {
+  const terms = where.reduce((sum, condition) => sum + condition.terms.length, 0);
+  return TURN.ownAnswer + terms / TURN.termsPerUnit;
 }
 
 /** What is bound to the markers of a QUERY or an EXECUTE; looked for once a marker asks. */
@@ -78,5 +89,6 @@ function valuesOf({ session, request }: Exchange): ReturnType<typeof boundValues
     opcode === Opcode.EXECUTE
       ? decodeExecute(frame, session.version)
       : decodeQuery(frame, session.version);
+  turnWork.add(parameters.valueCount / TURN.termsPerUnit);
   return boundValues(requestReader(frame), parameters);
 }

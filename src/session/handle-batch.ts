@@ -36,7 +36,7 @@ function read(session: Session, frame: Frame, reading: BatchReading): Outcome {
 async function inLaterTurn(session: Session, frame: Frame, reading: BatchReading): Promise<Later> {
   const charge = session.charge(frame);
   try {
-    await laterTurn();
+    await laterTurn(TURN.workPerSession);
   } finally {
     charge.release();
   }

@@ -217,6 +217,7 @@ export function unprepared(session: Session, frame: Frame, id: Buffer): Outcome 
   if (typeof authority === 'string') {
     return close(replies.unauthorized(to(session, frame), authority), authority);
   }
+  turnWork.add(TURN.unprepared);
   session.gate.metrics.counter('unprepared_total').value++;
   return reply(replies.unprepared(to(session, frame), id));
 }

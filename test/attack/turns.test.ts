@@ -109,4 +109,39 @@ describe('one turn of the event loop', () => {
     expect(batches()).toBe(before);
     client.close();
   });
+
+  it('holds a bounded part of large BATCHes of many sessions', async () => {
+    const clients = await Promise.all(Array.from({ length: 40 }, async () => login()));
+    most = 0;
+    const children = Array.from({ length: 3_000 }, () => 'INSERT INTO shop.t (k) VALUES (1)');
+    const answers = await Promise.all(clients.map(async (client) => client.batch(children)));
+    expect(answers.map((frame) => frame?.opcode)).toEqual(clients.map(() => Opcode.RESULT));
+    expect(most).toBeLessThanOrEqual(MOST);
+    for (const client of clients) client.close();
+  });
+
+  it('holds a bounded part of the answers that wait for one system table', async () => {
+    const client = await login();
+    const body = queryBody('SELECT * FROM system.local');
+    const last = await pipeline(client, 1_000, () => body, Opcode.QUERY);
+    expect(errorOf(last)).toBeNull();
+    expect(most).toBeLessThanOrEqual(MOST);
+    expect(turns.size).toBeGreaterThan((1_000 * TURN.ownAnswer) / MOST);
+    client.close();
+  });
+
+  it('holds a bounded part of very many ids that nobody knows', async () => {
+    const client = await login();
+    const body = (n: number): Buffer =>
+      new Writer()
+        .writeShortBytes(Buffer.from(`id${n}`))
+        .writeShort(1)
+        .writeByte(0)
+        .toBuffer();
+    const last = await pipeline(client, 5_000, body, Opcode.EXECUTE);
+    expect(errorOf(last)?.code).toBe(0x2500);
+    expect(most).toBeLessThanOrEqual(MOST);
+    expect(turns.size).toBeGreaterThan((5_000 * TURN.unprepared) / MOST);
+    client.close();
+  });
 });

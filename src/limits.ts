@@ -152,6 +152,8 @@ export const TURN = {
   bytesPerUnit: 500,
   /** Characters of a text that are analysed for a unit. */
   charactersPerUnit: 20,
+  /** A text that is analysed, however short: its tokens, its needs, its place in the cache. */
+  text: 10,
   /** A refusal: its record, hash and answer. */
   refusal: 60,
   /** An id that is not known: its answer, which repeats the id in text. */

@@ -158,7 +158,7 @@ export function statementOf(
   const before = statements.analysedCharacters;
   const found = statements.get(text, keyspace ?? session.keyspace);
   const analysed = statements.analysedCharacters - before;
-  if (analysed > 0) turnWork.add(analysed / TURN.charactersPerUnit);
+  if (analysed > 0) turnWork.add(TURN.text + analysed / TURN.charactersPerUnit);
   return found;
 }
 

@@ -16,6 +16,7 @@ const MOST = TURN.work + 2 * TURN.workPerSession;
 let gate: ScriptedGate;
 let most = 0;
 let turns = new Set<number>();
+let sum = 0;
 const add = turnWork.add.bind(turnWork);
 
 beforeAll(async () => {
@@ -25,6 +26,7 @@ beforeAll(async () => {
   });
   turnWork.add = (units) => {
     add(units);
+    sum += units;
     most = Math.max(most, turnWork.done);
     turns.add(turnWork.turn);
   };
@@ -32,6 +34,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   most = 0;
+  sum = 0;
   turns = new Set();
 });
 
@@ -78,6 +81,22 @@ describe('one turn of the event loop', () => {
     expect(errorOf(last)?.code).toBe(0x2100);
     expect(most).toBeLessThanOrEqual(MOST);
     expect(turns.size).toBeGreaterThan((2_000 * TURN.refusal) / TURN.work);
+    client.close();
+  });
+
+  it.each([
+    ['statements that are counted by their shape', Opcode.QUERY, TURN.text + TURN.shape],
+    ['statements that are prepared', Opcode.PREPARE, TURN.text],
+  ])('holds a bounded part of very many distinct %s', async (_name, opcode, units) => {
+    const client = await login();
+    const body = (n: number): Buffer => {
+      const text = `SELECT k AS a${n}_${opcode} FROM shop.t`;
+      if (opcode === Opcode.QUERY) return queryBody(text);
+      return new Writer().writeLongString(text).toBuffer();
+    };
+    expect(await pipeline(client, 1_500, body, opcode)).not.toBeNull();
+    expect(most).toBeLessThanOrEqual(MOST);
+    expect(sum).toBeGreaterThan(1_500 * (TURN.frame + units));
     client.close();
   });
 

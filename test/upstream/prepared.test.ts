@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Prepared } from '../../src/protocol/messages/result.ts';
 import { idDependsOnKeyspace } from '../../src/cql/connection-state.ts';
+import { TURN } from '../../src/limits.ts';
+import { turnWork } from '../../src/turn.ts';
 import { PreparedRegistry } from '../../src/upstream/prepared.ts';
 
 const id = (n: number) => Buffer.alloc(16, n);
@@ -42,6 +44,15 @@ describe('the registry', () => {
     expect(find(registry, 1)).toMatchObject({ text: 'SELECT * FROM ks.t', returnsRows: true });
     const inFrame = Buffer.concat([Buffer.alloc(3), id(1), Buffer.alloc(3)]);
     expect(registry.find(inFrame, 3, 19)).toBe(find(registry, 1));
+  });
+
+  it('counts what it copies as work of the turn', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e7 });
+    const before = turnWork.done;
+    const resultMetadata = Buffer.alloc(500_000);
+    registry.learn({ ...shape(1), resultMetadata }, 4, source(), {});
+    const units = TURN.prepared + resultMetadata.length / TURN.bytesPerUnit;
+    expect(turnWork.done - before).toBeGreaterThanOrEqual(units);
   });
 
   it('tells ids apart that begin alike, also when one of them was dropped or changed', () => {

@@ -145,8 +145,11 @@ export class Outbox implements Flushable {
     const socket = this.#socket;
     if (socket.destroyed || this.#ending) return;
     const { segments } = this.#frames;
-    const mostBytes = segments === null ? SESSION.outboxWriteBytes : SESSION.outboxSegmentsBytes;
+    // Many small answers are not worth the queue, unless the turn has done enough.
+    const isMuch = segments !== null && bytes > SESSION.outboxSegmentsBytes;
+    const mostBytes = isMuch && turnWork.isSpent ? 0 : SESSION.outboxWriteBytes;
     if (bytes <= mostBytes && this.#queuedBytes === 0 && !socket.writableNeedDrain) {
+      if (isMuch) this.#countSegments(bytes, segments);
       writeTogether(
         socket,
         segments === null ? (gathered as Buffer[]) : encodeSegments(gathered, segments),
@@ -256,11 +259,14 @@ export class Outbox implements Flushable {
     const before = this.#queuedBytes;
     const segments = encodeSegments(this.#takeWhole(SESSION.outboxWriteBytes), layout);
     const taken = before - this.#queuedBytes;
-    const bytesPerUnit = layout.compressed ? COMPRESSION.compressedPerUnit : TURN.bytesPerUnit;
-    turnWork.add(taken / bytesPerUnit);
+    this.#countSegments(taken, layout);
     // What the client takes is counted in the bytes that go to it.
     this.#pushedBytes += segments.reduce((sum, one) => sum + one.length, -taken);
     return segments;
+  }
+
+  #countSegments(bytes: number, { compressed }: SegmentLayout): void {
+    turnWork.add(bytes / (compressed ? COMPRESSION.compressedPerUnit : TURN.bytesPerUnit));
   }
 
   /** As many views from the front of the queue as have room, at least one. */

@@ -352,7 +352,8 @@ function sameShape(a: PreparedShape, b: PreparedShape): boolean {
 }
 
 function touches(statement: Statement, keyspace: string, table: string | null): boolean {
-  return statement.tables.some(
-    (name) => name.keyspace === keyspace && (table === null || name.table === table),
-  );
+  for (const name of statement.tables) {
+    if (name.keyspace === keyspace && (table === null || name.table === table)) return true;
+  }
+  return false;
 }

@@ -50,9 +50,7 @@ function decideAndSend(exchange: Exchange): Outcome {
   }
   const decision = decide(authority, request.statement, gate.cluster.schema);
   if (!isPermit(decision)) return deny(exchange, decision);
-  exchange.grant = decision.grant;
-  exchange.cassandraRole = decision.cassandraRole;
-  exchange.decidedUnder = decision.policyVersion;
+  exchange.decided = decision;
   if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
   const refusal = addressRefusal(request.statement);

@@ -141,14 +141,10 @@ export class Exchange implements ClientRequest, Want {
   schemaVersionBefore: string | null = null;
   /** Until when it may wait for a connection. */
   waitUntilMs = 0;
-  /** The grant that allowed it, and the login that it goes by, for the record. */
-  grant: string | null = null;
-  cassandraRole = '';
-  /** Version of the policy that it was last decided by. */
-  decidedUnder = '';
+  /** What last permitted it, for the record. */
+  decided: Permit | null = null;
 
   readonly forward: Forward = { type: 'forward', exchange: this };
-  readonly goOn: GoOn = { type: 'go on', carryOn: () => this.again() };
 
   constructor(session: Session, request: Request, caller: TraceContext | null = null) {
     this.caller = caller;
@@ -169,6 +165,11 @@ export class Exchange implements ClientRequest, Want {
     const isRows = statement.family === 'read' || statement.family === 'write';
     if (!isRows || opcode === Opcode.PREPARE) return false;
     return this.session.gate.dml !== 'all' && !looksIntoRows(statement);
+  }
+
+  /** What a wait ends with: made only then, since most requests wait for nothing. */
+  get goOn(): GoOn {
+    return { type: 'go on', carryOn: () => this.again() };
   }
 
   get statement(): Statement {

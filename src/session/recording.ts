@@ -175,7 +175,12 @@ function append(
       outcome: outcomeRecord(exchange, ending, schema),
       ...(exchange.node === null
         ? {}
-        : { upstream: { node: exchange.node, cassandra_role: exchange.cassandraRole } }),
+        : {
+            upstream: {
+              node: exchange.node,
+              cassandra_role: exchange.decided?.cassandraRole ?? '',
+            },
+          }),
     };
     exchange.isOutcomeLost = session.gate.audit.append(entry, session.auditShare) === null;
     return;
@@ -213,7 +218,7 @@ function recordActivity(exchange: Exchange, ending: Ending): void {
 function recordRows(exchange: Exchange, ending: Ending, traced: TraceRecord): void {
   const { session, request } = exchange;
   const outcome = outcomeRecord(exchange, ending);
-  const decision = permitted(exchange.decidedUnder, exchange.grant ?? '');
+  const decision = permittedBy(exchange);
   const base = {
     kind: 'decision',
     ...session.auditBase(),
@@ -302,7 +307,7 @@ export const activitySource: ActivitySource<Exchange> = {
         request.parts === null
           ? statementRecord(exchange)
           : recordOf(statement, text, preparedId, session.gate.cluster.schema),
-      decision: permitted(exchange.decidedUnder, exchange.grant ?? ''),
+      decision: permittedBy(exchange),
     };
   },
 };
@@ -376,6 +381,11 @@ function needsRecord(
     resources: [...new Set(statement.needs.map((need) => formatResource(need.resource)))],
     needs: [...new Set(needsOf(statement, schema).map(formatNeed))],
   };
+}
+
+/** What last permitted an exchange. */
+function permittedBy({ decided }: Exchange): DecisionRecord {
+  return permitted(decided?.policyVersion ?? '', decided?.grant ?? '');
 }
 
 function permitted(policyVersion: string, grant: string): DecisionRecord {

@@ -117,7 +117,7 @@ export class Spans implements Telemetry {
     this.#endClient(exchange, open, ending, failure);
     const { span } = open;
     span.setAttributes({ 'cqlgate.decision': 'permit', ...failure });
-    if (exchange.grant !== null) span.setAttribute('cqlgate.grant', exchange.grant);
+    if (exchange.decided !== null) span.setAttribute('cqlgate.grant', exchange.decided.grant);
     if (failure !== null) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
   }

@@ -44,9 +44,13 @@ export class ByteQueue {
 
   /** The byte `index` places ahead; the caller has checked `available`. Headers only: it walks from the head. */
   byteAt(index: number): number {
-    let at = this.#offset + index;
-    if (at < this.#head.length) return this.#head[at]!;
-    at -= this.#head.length;
+    const at = this.#offset + index;
+    return at < this.#head.length ? this.#head[at]! : this.#byteBehindHead(at - this.#head.length);
+  }
+
+  /** Apart, so that the common case above is small enough to be inlined. */
+  #byteBehindHead(index: number): number {
+    let at = index;
     for (let i = this.#first; i < this.#rest.length; i++) {
       const chunk = this.#rest[i]!;
       if (at < chunk.length) return chunk[at]!;

@@ -66,8 +66,9 @@ export function resultKind(frame: Frame): number {
 export function setsKeyspace(frame: Frame): boolean {
   if (frame.opcode !== Opcode.RESULT) return false;
   const { buffer, bodyStart, end } = frame;
-  if (frame.flags !== 0) return resultKind(frame) === ResultKind.SET_KEYSPACE;
-  return end - bodyStart >= 4 && buffer.readInt32BE(bodyStart) === ResultKind.SET_KEYSPACE;
+  // Of rows and other kinds the last byte tells already.
+  if (frame.flags === 0 && buffer[bodyStart + 3] !== ResultKind.SET_KEYSPACE) return false;
+  return end - bodyStart >= 4 && resultKind(frame) === ResultKind.SET_KEYSPACE;
 }
 
 export function decodeSetKeyspace(frame: Frame): string {

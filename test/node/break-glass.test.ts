@@ -48,7 +48,11 @@ describe.skipIf(noNode)('past the gate', () => {
       ({ heading, needs }) => heading === 'Break-glass' && needs === 'jq',
     )!;
     const { stdout } = await runSection(section, {}, async (dir) =>
-      cp(path.join(gate.dir, 'audit'), path.join(dir, 'audit'), { recursive: true }),
+      cp(path.join(gate.dir, 'audit'), path.join(dir, 'audit'), {
+        recursive: true,
+        // The lock of the running gate is made of sockets, and no part of the ledger.
+        filter: (source) => path.basename(source) !== '.lock',
+      }),
     );
     return stdout.trim();
   };

@@ -335,7 +335,7 @@ export class Route {
   }
 
   #poolsFor({ only, preferred, avoid }: Want): readonly Pool[] {
-    const [first] = preferred;
+    const first = preferred[0];
     const isBound = only && first !== undefined && first.name !== avoid;
     const pool = isBound ? this.#byNode.get(first) : undefined;
     if (pool !== undefined && pool.ready > 0) return [pool];

@@ -64,7 +64,11 @@ describe.skipIf(noNode || missing !== null)('a rolling update of two gates behin
             listen: { host, port: ports[i]!.cql },
             advertise: { host: '127.0.0.1', port },
             admin: { host, port: ports[i]!.admin },
-            limits: { drainTimeoutMs: DRAIN_TIMEOUT_MS },
+            limits: {
+              drainTimeoutMs: DRAIN_TIMEOUT_MS,
+              // Some 1,500 jobs a minute, each of whose statements is to be counted by itself below.
+              activityBytesPerRole: 64 * 1024 * 1024,
+            },
           },
         }),
       ),

@@ -55,6 +55,12 @@ const lz4Body: BodyCompression = {
       : lz4.decompress(body.subarray(LENGTH_BYTES), output),
 };
 
+/**
+ * Into memory that V8 knows of: by default the package hands out its own, which counts for nothing when V8 decides
+ * whether to collect garbage, and gigabytes of it pile up.
+ */
+const OWNED = { copyOutputData: true } as const;
+
 async function snappyBody(): Promise<BodyCompression | null> {
   try {
     const { default: snappy } = await import('snappy');
@@ -65,19 +71,19 @@ async function snappyBody(): Promise<BodyCompression | null> {
       threaded: {
         aboveBytes: COMPRESSION.snappyInlineBytes,
         decompress: async (body, output) => {
-          const plain = await snappy.uncompress(body).catch(() => null);
+          const plain = await snappy.uncompress(body, OWNED).catch(() => null);
           return plain !== null && (plain as Buffer).copy(output) === output.length;
         },
       },
       compress: (body) => {
-        const block = snappy.compressSync(body);
+        const block = snappy.compressSync(body, OWNED);
         return block.length < body.length ? block : null;
       },
       uncompressedBytes: varint,
       decompress: (body, output) => {
         if (output.length === 0) return body.length === 1;
         try {
-          return (snappy.uncompressSync(body) as Buffer).copy(output) === output.length;
+          return (snappy.uncompressSync(body, OWNED) as Buffer).copy(output) === output.length;
         } catch {
           return false;
         }

@@ -33,6 +33,12 @@ export const UPSTREAM = {
   /** More than this in flight is much: of a session, and of a role's sessions together. */
   muchPerSession: 256,
   muchPerRole: 2048,
+  /** The same in bytes: of a session's requests, and of the answers that its role expects. 5 to 10 ms of a network. */
+  muchBytes: 4 * MIB,
+  /** How large answers to a role are taken to be before any came. */
+  unknownAnswerBytes: 64 * KIB,
+  /** A request above this is much by itself. */
+  largeRequestBytes: 1 * MIB,
   /** A node that leaves this many requests unanswered past their deadline is not answering at all. */
   quarantinedStreams: 256,
   /** Responses are not limited by Cassandra; Java's driver stops at 256 MiB. */
@@ -148,6 +154,10 @@ export const TURN = {
   workPerSession: 2_500,
   /** A frame: decoding, decision, forwarding and the way back of its answer. */
   frame: 4,
+  /** A v5 segment: its checksums, whether it holds a frame or not. */
+  segment: 0.5,
+  /** OPTIONS: its answer is put together. */
+  options: 6,
   /** Bytes that are copied, checked or hashed for a unit. */
   bytesPerUnit: 500,
   /** Characters of a text that are analysed for a unit. */
@@ -387,6 +397,8 @@ export const CQL = {
   textsSeen: 65_536,
   /** Heap of that thread: the tokens of the longest text take a tenth of it. */
   workerHeapMib: 256,
+  /** How far that thread steps back (`nice`) where there are fewer processors than work for them. */
+  workerNiceness: 5,
   /** Requests with long texts that wait for that thread; sessions wait for one each. */
   analysesWaiting: 1024,
   /** Drivers give up a request after 10 to 12 s. */

@@ -125,10 +125,14 @@ export class ActivityLog<Source = never> {
   }
 
   hit(session: object, statement: Statement, failed: boolean, source: Source, index: number): void {
-    const known = this.#sessions.get(session)?.byStatement.get(statement);
-    const count = known ?? this.#countOf(session, statement, source, index);
+    const count = this.#countFor(session, statement, source, index);
     count.count++;
     if (failed) count.errors++;
+  }
+
+  #countFor(session: object, statement: Statement, source: Source, index: number): Count {
+    const known = this.#sessions.get(session)?.byStatement.get(statement);
+    return known ?? this.#countOf(session, statement, source, index);
   }
 
   /** The children of a BATCH: at once as far as this turn goes, then in later ones. */
@@ -142,6 +146,9 @@ export class ActivityLog<Source = never> {
     const before = turnWork.done;
     for (const batch of this.#uncounted) {
       const { session, children, failed, source } = batch;
+      // Most batches are rows of one statement: its count is looked up once for a run of them.
+      let last: Statement | null = null;
+      let count: Count | null = null;
       while (batch.next < children.length) {
         if (turnWork.done - before >= TURN.workPerSession) {
           this.#uncounted = this.#uncounted.slice(this.#uncounted.indexOf(batch));
@@ -151,7 +158,12 @@ export class ActivityLog<Source = never> {
         const index = batch.next++;
         const { statement, text } = children[index]!;
         turnWork.add(TURN.count + text.length / TURN.charactersPerUnit);
-        this.hit(session, statement, failed, source, index);
+        if (count === null || statement !== last || !statement.isKept) {
+          count = this.#countFor(session, statement, source, index);
+          last = statement;
+        }
+        count.count++;
+        if (failed) count.errors++;
       }
     }
     this.#uncounted = [];

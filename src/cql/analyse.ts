@@ -245,12 +245,16 @@ export class DistinctChildren {
   readonly #byKey = new Map<string | Statement, Statement>();
   readonly #seen = new Set<Statement>();
   #usesKeyspace = false;
+  #last: Statement | null = null;
 
   get size(): number {
     return this.#byKey.size;
   }
 
   add(child: Statement): void {
+    // Most batches are rows of one statement.
+    if (child === this.#last) return;
+    this.#last = child;
     if (this.#seen.has(child)) return;
     // The same texts come again as the same statement; of very many that differ only the keys are kept.
     if (this.#seen.size < CQL.namesPerText) this.#seen.add(child);

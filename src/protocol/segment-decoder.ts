@@ -48,6 +48,8 @@ export class SegmentDecoder {
   maxFrameBytes: number;
   /** What came out of compressed segments, since whoever counts it set it to zero. */
   decompressedBytes = 0;
+  /** Segments read, counted likewise: they may hold no frame at all. */
+  segmentsRead = 0;
   /** Before READY a large frame is only a way to make the gate buffer (Cassandra refuses it too). */
   allowMultiSegment = false;
 
@@ -126,6 +128,7 @@ export class SegmentDecoder {
     const segmentBytes = headerBytes + payloadBytes + SEGMENT_TRAILER_BYTES;
     if (bytes.available < segmentBytes) return null;
     bytes.take(segmentBytes);
+    this.segmentsRead++;
     const { buffer } = bytes;
     const start = bytes.start + headerBytes;
     const end = start + payloadBytes;

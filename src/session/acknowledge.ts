@@ -10,9 +10,10 @@ import { recordAbandoned } from './recording.ts';
 
 /** For a change that was written ahead: its answer, once that may be given. Null: `outcome` goes on as it is. */
 export function acknowledgement(exchange: Exchange, outcome: Outcome): Promise<Later> | null {
-  if (exchange.isAcknowledged || (outcome.type !== 'reply' && outcome.type !== 'close'))
+  const preparations = exchange.prepare();
+  if (preparations.isAcknowledged || (outcome.type !== 'reply' && outcome.type !== 'close'))
     return null;
-  exchange.isAcknowledged = true;
+  preparations.isAcknowledged = true;
   if (!exchange.isEnded) recordAbandoned(exchange);
   return onceRecorded(exchange, outcome);
 }
@@ -25,7 +26,7 @@ async function onceRecorded(
   const wasSent = exchange.handedOver;
   // What never left is refused within the time that it could wait for the ledger altogether.
   const waitMs = wasSent ? limits.auditWaitMs : auditWaitMs(exchange);
-  const isRecorded = !exchange.isOutcomeLost && (await audit.durable(waitMs));
+  const isRecorded = !exchange.prepare().isOutcomeLost && (await audit.durable(waitMs));
   if (isRecorded || !wasSent) return outcome;
   metrics.counter('audit_late_outcomes_total').value++;
   log.warn(

@@ -14,15 +14,15 @@ export const UNRECORDABLE =
 
 /** True: what will be recorded of it has its room. */
 export function hasRoom(exchange: Exchange): boolean {
-  const { session, request, isMutation } = exchange;
+  const { session, request, isMutation, preparations } = exchange;
   const { audit, dml } = session.gate;
   if (!isMutation && (dml !== 'all' || request.statement.family !== 'read')) return true;
   // On disk already, or on the way: its outcome has room.
   if (exchange.recordId !== null || request.opcode === Opcode.PREPARE) return true;
-  const bytes = exchange.roomKept > 0 ? 0 : bytesOf(exchange);
+  const bytes = preparations !== null && preparations.roomKept > 0 ? 0 : bytesOf(exchange);
   if (bytes === 0) return !isMutation || audit.writable;
   if (!audit.room.keep(session.auditShare, bytes, isMutation)) return false;
-  exchange.roomKept = bytes;
+  exchange.prepare().roomKept = bytes;
   return true;
 }
 
@@ -31,24 +31,25 @@ export async function forRoom(exchange: Exchange): Promise<Later> {
   const { session, isMutation } = exchange;
   const { audit, metrics } = session.gate;
   metrics.counter('audit_waits_total').value++;
-  const bytes = exchange.roomKept > 0 ? 0 : bytesOf(exchange);
+  const preparations = exchange.prepare();
+  const bytes = preparations.roomKept > 0 ? 0 : bytesOf(exchange);
   const share = session.auditShare;
   const kept = audit.room.keepWithin(share, bytes, isMutation, auditWaitMs(exchange));
   if (!(await auditWait(exchange, kept))) return unrecordable(exchange);
-  exchange.roomKept += bytes;
+  preparations.roomKept += bytes;
   return exchange.goOn;
 }
 
 /** What is left of the time that a request may wait for the ledger; other waits do not count. */
-export function auditWaitMs({ session, auditWaitedMs }: Exchange): number {
-  return Math.max(0, session.gate.limits.auditWaitMs - auditWaitedMs);
+export function auditWaitMs({ session, preparations }: Exchange): number {
+  return Math.max(0, session.gate.limits.auditWaitMs - (preparations?.auditWaitedMs ?? 0));
 }
 
 /** A wait for the ledger, which counts. */
 export async function auditWait<T>(exchange: Exchange, wait: Promise<T>): Promise<T> {
   const startedAtMs = performance.now();
   const end = await wait;
-  exchange.auditWaitedMs += performance.now() - startedAtMs;
+  exchange.prepare().auditWaitedMs += performance.now() - startedAtMs;
   return end;
 }
 

@@ -68,8 +68,8 @@ function decideAndSend(exchange: Exchange): Outcome {
   }
 
   // What is on disk is what is sent: a policy that came in between makes another decision of it.
-  if (exchange.recorded !== null && !isSame(exchange.recorded, decision))
-    recordSuperseded(exchange);
+  const recorded = exchange.preparations?.recorded ?? null;
+  if (recorded !== null && !isSame(recorded, decision)) recordSuperseded(exchange);
   if (!hasRoom(exchange)) return wait(forRoom(exchange), exchange);
   if (isWrittenAhead(exchange)) {
     const commit = commitAsked(exchange, authority);
@@ -80,13 +80,13 @@ function decideAndSend(exchange: Exchange): Outcome {
     if (superuser !== null) return deny(exchange, superuser);
     if (exchange.recordId === null) {
       // Before it is recorded: what is decided then is sent at once.
-      const mode = exchange.ticket === null ? laneMode(exchange) : null;
+      const mode = exchange.prepare().ticket === null ? laneMode(exchange) : null;
       if (mode !== null) return wait(enterLane(exchange, mode), exchange);
       return wait(writeAhead(exchange, decision), exchange);
     }
   }
 
-  if (exchange.ticket?.isHeld === false) return lockLost(exchange);
+  if (exchange.preparations?.ticket?.isHeld === false) return lockLost(exchange);
   const route = session.route();
   exchange.preferred = preferredNodes(exchange);
   const connection = exchange.isUse
@@ -136,12 +136,13 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Later> {
   const { audit, cluster } = session.gate;
   const isSchema = exchange.request.statement.family === 'schema';
   // Room for it and for the outcome was kept: from here on each end of it is recorded.
-  exchange.recordId = audit.append(decisionEntry(exchange, permit), session.auditShare);
-  exchange.recorded = permit;
+  const preparations = exchange.prepare();
+  preparations.recordId = audit.append(decisionEntry(exchange, permit), session.auditShare);
+  preparations.recorded = permit;
   const before = isSchema ? cluster.control.schemaVersion().catch(() => null) : null;
   const isOnDisk =
-    exchange.recordId !== null && (await auditWait(exchange, audit.durable(auditWaitMs(exchange))));
-  exchange.schemaVersionBefore = await before;
+    preparations.recordId !== null && (await auditWait(exchange, audit.durable(auditWaitMs(exchange))));
+  preparations.schemaVersionBefore = await before;
   return isOnDisk ? exchange.goOn : unrecordable(exchange);
 }
 

@@ -2,10 +2,10 @@
 // answer needs (stream id, statement, the frame for a repeat) and nothing else.
 import { createHash } from 'node:crypto';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
+import { UPSTREAM } from '../limits.ts';
 import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
-import type { TargetFacts } from '../policy/superuser-targets.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import {
@@ -17,15 +17,12 @@ import {
   setsKeyspace,
 } from '../protocol/messages/result.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
-import type { Login } from '../upstream/credentials.ts';
 import type { ClientRequest, Connection } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { Want } from '../upstream/route.ts';
-import type { LaneTicket } from '../upstream/ddl-lane.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
-import type { LookUp } from '../vcs/facts.ts';
 import type { BufferCharge } from './in-flight.ts';
 import { carryOut } from './carry-out.ts';
 import {
@@ -38,6 +35,7 @@ import {
   type Outcome,
 } from './outcome.ts';
 import { recordGivenUp, recordOutcome } from './recording.ts';
+import { Preparations } from './preparations.ts';
 import { INTERNAL, replies, replyToFault } from './replies.ts';
 import { reprepare } from './reprepare.ts';
 import { reportFault, type FaultPlace } from './internal-fault.ts';
@@ -118,29 +116,12 @@ export class Exchange implements ClientRequest, Want {
   handedOver = false;
   /** What became of it is recorded, and the room that was kept for that given back. */
   isEnded = false;
-  /** The ledger had no room even for that, which its own records say. */
-  isOutcomeLost = false;
-  /** Its answer waited for the record of its outcome already, where it has to (acknowledge.ts). */
-  isAcknowledged = false;
-  /** Bytes of the ledger's queue that are kept for its records. */
-  roomKept = 0;
-  /** How long it waited for the ledger. */
-  auditWaitedMs = 0;
   /** Its one answer was given, and what it held let go. */
   isDone = false;
-  /** What the look-up of its commit ended with, where one was asked for. */
-  commitLookUp: LookUp | null = null;
-  /** What the cluster said of the role that it is about, where it was asked, and for which login. */
-  target: { readonly facts: TargetFacts; readonly login: Login } | null = null;
-  /** Its turn to change the schema. */
-  ticket: LaneTicket | null = null;
-  /** Id of the write-ahead decision record, once it is on disk. */
-  recordId: string | null = null;
-  /** What that record says was permitted. */
-  recorded: Permit | null = null;
-  schemaVersionBefore: string | null = null;
   /** Until when it may wait for a connection. */
   waitUntilMs = 0;
+  /** Null for nearly all. */
+  preparations: Preparations | null = null;
   /** What last permitted it, for the record. */
   decided: Permit | null = null;
 
@@ -167,6 +148,16 @@ export class Exchange implements ClientRequest, Want {
     return this.session.gate.dml !== 'all' && !looksIntoRows(statement);
   }
 
+  /** To write to. */
+  prepare(): Preparations {
+    return (this.preparations ??= new Preparations());
+  }
+
+  /** Id of the write-ahead decision record, once it is on disk. */
+  get recordId(): string | null {
+    return this.preparations === null ? null : this.preparations.recordId;
+  }
+
   /** What a wait ends with: made only then, since most requests wait for nothing. */
   get goOn(): GoOn {
     return { type: 'go on', carryOn: () => this.again() };
@@ -189,7 +180,7 @@ export class Exchange implements ClientRequest, Want {
   }
 
   get givesWay(): boolean {
-    return this.session.hasMuchInFlight;
+    return this.session.hasMuchInFlight || this.request.frame.byteLength > UPSTREAM.largeRequestBytes;
   }
 
   /** Paxos rounds of one row at several coordinators get in each other's way. */

@@ -72,6 +72,7 @@ class BatchReading {
   readonly #parts: BatchPart[] = [];
   readonly #children = new DistinctChildren();
   readonly #prepared = new Set<PreparedStatement>();
+  #lastPrepared: PreparedStatement | null = null;
   /** Texts that are to be analysed elsewhere before any is decided on. */
   readonly #longTexts: string[] = [];
   #characters = 0;
@@ -120,7 +121,8 @@ class BatchReading {
       if (known === null) {
         return this.#refused(() => unknownId(session, frame, child.start, child.end));
       }
-      this.#prepared.add(known);
+      if (known !== this.#lastPrepared) this.#prepared.add(known);
+      this.#lastPrepared = known;
       this.#bound ??= { ...child, flags: 0 };
       this.#add({ statement: known.statement, text: known.text, preparedId: known.id });
       return null;

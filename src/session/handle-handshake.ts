@@ -24,6 +24,7 @@ import { revokedText } from './standing.ts';
 
 export function handleOptions(session: Session, frame: Frame): Outcome {
   checkOptions(frame);
+  turnWork.add(TURN.options);
   const { cluster } = session.gate;
   return reply(replies.supported(toOf(frame), cluster.control.target.cqlVersion, cluster.versions));
 }

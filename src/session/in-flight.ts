@@ -24,9 +24,16 @@ export class BufferCharge {
   }
 }
 
-/** Requests in flight of all sessions of one role. */
-export interface RoleLoad {
-  inFlight: number;
+/** Of all sessions of one role. */
+export class RoleLoad {
+  /** Requests in flight. */
+  inFlight = 0;
+  /** Of its last answers: a moving average. */
+  answerBytes: number = UPSTREAM.unknownAnswerBytes;
+
+  answered(bytes: number): void {
+    this.answerBytes += (bytes - this.answerBytes) / 16;
+  }
 }
 
 /** By role of the policy, which bounds them. */
@@ -35,7 +42,7 @@ export class RoleLoads {
 
   of(role: string): RoleLoad {
     let load = this.#loads.get(role);
-    if (load === undefined) this.#loads.set(role, (load = { inFlight: 0 }));
+    if (load === undefined) this.#loads.set(role, (load = new RoleLoad()));
     return load;
   }
 }
@@ -46,7 +53,7 @@ export class InFlightRequests {
   readonly #limits: Limits;
   #charge: BufferCharge | null = null;
   #chargedBuffer: Buffer | null = null;
-  #role: RoleLoad = { inFlight: 0 };
+  #role = new RoleLoad();
   count = 0;
 
   constructor(budget: MemoryBudget, account: SessionAccount, limits: Limits) {
@@ -70,7 +77,18 @@ export class InFlightRequests {
 
   /** Its session or its role has so much in flight that others go first where there is little room. */
   get isMuch(): boolean {
-    return this.count > UPSTREAM.muchPerSession || this.#role.inFlight > UPSTREAM.muchPerRole;
+    const { inFlight, answerBytes } = this.#role;
+    return (
+      this.count > UPSTREAM.muchPerSession ||
+      inFlight > UPSTREAM.muchPerRole ||
+      inFlight * answerBytes > UPSTREAM.muchBytes ||
+      this.#account.requests > UPSTREAM.muchBytes
+    );
+  }
+
+  /** So many bytes came as an answer. */
+  answered(bytes: number): void {
+    this.#role.answered(bytes);
   }
 
   /** Charges what a request pins before it is an exchange; to be released by whoever asked. */

@@ -1,6 +1,6 @@
 // A session's bytes to frames: plain until STARTUP was answered, then as it was agreed on there (v5
 // segments, compression), and with the limits of a login until there is one.
-import { COMPRESSION, type Limits } from '../limits.ts';
+import { COMPRESSION, TURN, type Limits } from '../limits.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameDecoder, type OversizedFrame } from '../protocol/frame-decoder.ts';
@@ -43,12 +43,18 @@ export class Inbox {
     return this.#decoder.next();
   }
 
-  /** What was decompressed here since it was last asked, in units of work. */
+  /** Of segments that were read, and bodies that were decompressed, since it was last asked; in units of work. */
   takeWork(): number {
-    const bytes = this.#decoder.decompressedBytes;
-    if (bytes === 0) return 0;
-    this.#decoder.decompressedBytes = 0;
-    return bytes / (this.#compression?.bytesPerUnit ?? 1);
+    const decoder = this.#decoder;
+    let work = 0;
+    if (decoder instanceof SegmentDecoder) {
+      work = decoder.segmentsRead * TURN.segment;
+      decoder.segmentsRead = 0;
+    }
+    const bytes = decoder.decompressedBytes;
+    if (bytes === 0) return work;
+    decoder.decompressedBytes = 0;
+    return work + bytes / (this.#compression?.bytesPerUnit ?? 1);
   }
 
   /** STARTUP was read: no other version from here, and in v4 bodies may be compressed. */

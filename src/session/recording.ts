@@ -135,8 +135,10 @@ export function recordGivenUp(exchange: Exchange): void {
  */
 export function recordSuperseded(exchange: Exchange): void {
   if (exchange.recordId !== null) append(exchange, 'unsent', traceRecord(exchange), undefined);
-  exchange.recordId = null;
-  exchange.recorded = null;
+  if (exchange.preparations !== null) {
+    exchange.preparations.recordId = null;
+    exchange.preparations.recorded = null;
+  }
   giveRoom(exchange);
 }
 
@@ -147,9 +149,10 @@ export function recordAbandoned(exchange: Exchange): void {
 }
 
 function giveRoom(exchange: Exchange): void {
-  if (exchange.roomKept === 0) return;
-  exchange.session.gate.audit.room.give(exchange.session.auditShare, exchange.roomKept);
-  exchange.roomKept = 0;
+  const { preparations, session } = exchange;
+  if (preparations === null || preparations.roomKept === 0) return;
+  session.gate.audit.room.give(session.auditShare, preparations.roomKept);
+  preparations.roomKept = 0;
 }
 
 interface MadeChange {
@@ -182,7 +185,8 @@ function append(
             },
           }),
     };
-    exchange.isOutcomeLost = session.gate.audit.append(entry, session.auditShare) === null;
+    const recorded = session.gate.audit.append(entry, session.auditShare);
+    exchange.prepare().isOutcomeLost = recorded === null;
     return;
   }
   const rows = family === 'read' || family === 'write';
@@ -435,7 +439,7 @@ function outcomeRecord(
     ...(schema === undefined
       ? {}
       : {
-          schema_version_before: exchange.schemaVersionBefore,
+          schema_version_before: exchange.preparations?.schemaVersionBefore ?? null,
           schema_version_after: schema.agreement.version,
           schema_agreed: schema.agreement.agreed,
         }),

@@ -18,14 +18,15 @@ export function commitAsked(
   const { commits } = session.gate;
   const mode = commits.modeFor(principal, role.commit);
   if (mode === 'off' || signedCommit(principal) !== null) return null;
-  const known = exchange.commitLookUp === null ? commits.known(principal) : null;
+  const lookedUp = exchange.preparations?.commitLookUp ?? null;
+  const known = lookedUp === null ? commits.known(principal) : null;
   if (known !== null) {
     session.learned(known);
     return null;
   }
-  if (exchange.commitLookUp === null) return lookUp(exchange, principal, WAITS_MS[mode]);
-  if ('facts' in exchange.commitLookUp || mode === 'best-effort') return null;
-  return denial(role.name, exchange.commitLookUp.problem);
+  if (lookedUp === null) return lookUp(exchange, principal, WAITS_MS[mode]);
+  if ('facts' in lookedUp || mode === 'best-effort') return null;
+  return denial(role.name, lookedUp.problem);
 }
 
 const WAITS_MS = { required: VCS.changeWaitMs, 'best-effort': VCS.bestEffortWaitMs } as const;
@@ -37,7 +38,7 @@ async function lookUp(
 ): Promise<void> {
   const { session } = exchange;
   const found = await session.gate.commits.lookUp(principal, waitMs, session.turn);
-  exchange.commitLookUp = found;
+  exchange.prepare().commitLookUp = found;
   if ('facts' in found) session.learned(found.facts);
 }
 

@@ -29,8 +29,9 @@ export function superuserAsked(
   if ('role' in target && authority.role.capabilities.has('superuser')) return null;
   const { login } = exchange.session.route();
   // It was asked for the login that it would go by then.
-  if (exchange.target?.login !== login) return ask(exchange, target, login);
-  return targetDenial(authority, statement, exchange.target.facts);
+  const known = exchange.preparations?.target;
+  if (known?.login !== login) return ask(exchange, target, login);
+  return targetDenial(authority, statement, known.facts);
 }
 
 /** Not known is not allowed. */
@@ -39,7 +40,7 @@ const NOBODY: TargetFacts = { mayBeSuperuser: false, roleOfIdentity: null };
 
 async function ask(exchange: Exchange, target: SuperuserTarget, login: Login): Promise<void> {
   const facts = await factsOf(exchange, target).catch(() => UNKNOWN);
-  exchange.target = { facts, login };
+  exchange.prepare().target = { facts, login };
 }
 
 /** Only behind a superuser's login: others Cassandra itself keeps from it. */

@@ -35,7 +35,7 @@ export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Lat
   const waitedMs = performance.now() - startedAtMs;
   gate.metrics.histogram('ddl_lane_wait_seconds').observe(waitedMs / 1000);
   if (entered instanceof LaneTicket) {
-    exchange.ticket = entered;
+    exchange.prepare().ticket = entered;
     return exchange.goOn;
   }
   recordOutcome(exchange, 'unsent');
@@ -89,10 +89,11 @@ const HARMLESS: ReadonlySet<number> = new Set([
  * where there was no answer.
  */
 export function holdLane(exchange: Exchange, code: number | null): void {
-  const { ticket } = exchange;
-  if (ticket === null || laneMode(exchange) === 'shared') return;
+  const { preparations } = exchange;
+  const ticket = preparations?.ticket ?? null;
+  if (preparations === null || ticket === null || laneMode(exchange) === 'shared') return;
   if (code !== null && HARMLESS.has(code)) return;
-  exchange.ticket = null;
+  preparations.ticket = null;
   const agreed = agree(exchange, code === null ? exchange.node : null);
   unattended(
     'lane',

@@ -326,6 +326,7 @@ export class Session implements AccountOwner {
   deliver(exchange: Exchange, response: Frame): void {
     // Pushed first: with the last one in flight released, a session that is ending says its last words.
     if (this.#state !== 'closed') this.#outbox.pushFrame(response);
+    this.#inFlight.answered(response.byteLength);
     this.#release(exchange);
     this.#look();
   }
@@ -413,11 +414,13 @@ export class Session implements AccountOwner {
         }
         const before = turnWork.done;
         const frame = this.#inbox.next();
-        const decompression = this.#inbox.takeWork();
-        if (decompression > 0) turnWork.add(decompression);
-        if (frame === null) break;
+        const work = this.#inbox.takeWork();
+        if (frame === null) {
+          if (work > 0) this.#count(work);
+          break;
+        }
         this.#framesRead++;
-        turnWork.add(TURN.frame + frame.byteLength / TURN.bytesPerUnit);
+        turnWork.add(work + TURN.frame + frame.byteLength / TURN.bytesPerUnit);
         this.#apply(dispatch(this, frame, this.#state as SessionState), null);
         this.#workDone += turnWork.done - before;
       }
@@ -428,6 +431,11 @@ export class Session implements AccountOwner {
       if (this.#state !== 'closed') this.#account.setInput(this.#inbox.bufferedBytes);
       this.#look();
     }
+  }
+
+  #count(work: number): void {
+    turnWork.add(work);
+    this.#workDone += work;
   }
 
   /** Several reads may come in one turn: what is counted is the turn's. */
@@ -533,7 +541,7 @@ export class Session implements AccountOwner {
   #release(exchange: Exchange): void {
     // Whatever way it came to its end, the ledger says what became of it.
     if (!exchange.isEnded) recordAbandoned(exchange);
-    exchange.ticket?.leave();
+    exchange.preparations?.ticket?.leave();
     if (!this.#inFlight.release(exchange)) return;
     if (exchange.isUse) this.#blocked = false;
     if (this.#inFlight.count === 0 && this.#lastWords !== null) this.#finish();

@@ -4,7 +4,7 @@
 import type net from 'node:net';
 import { ProtocolFault } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
-import { UPSTREAM } from '../limits.ts';
+import { TURN, UPSTREAM } from '../limits.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
@@ -22,7 +22,7 @@ import { Consistency } from '../protocol/consistency.ts';
 import { isInState, type WantedKeyspace } from '../cql/connection-state.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import type { Statement } from '../cql/statement.ts';
-import { flushAfterTurn, writeTogether, type Flushable } from '../turn.ts';
+import { flushAfterTurn, inLaterTurn, turnWork, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { dialProblem, showsCertificate, type Dial } from './dial.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
@@ -111,6 +111,7 @@ export class Connection implements Flushable {
   readonly #gathered = new FrameViews();
   #sentThisTurn: UpstreamStreamId[] = [];
   #flushPending = false;
+  readonly #goOn: () => void;
 
   /** The keyspace this connection is in, as the node last confirmed it. */
   keyspace: string | null = null;
@@ -121,6 +122,8 @@ export class Connection implements Flushable {
   /** A waiter was let in and takes it in this turn (Pool). */
   promised = false;
   idleSinceMs = Date.now();
+  /** What gives way to others was sent on it since it was last idle (Pool). */
+  isLaden = false;
   /** Nothing was heard for a while though something is in flight: others go before it. */
   isSuspect = false;
 
@@ -138,6 +141,12 @@ export class Connection implements Flushable {
     // A node compresses the answer to STARTUP already.
     if (hasBodyCompression(options.version)) this.#decoder.compression = options.compression;
     const end = (): void => this.flushFailed();
+    const goOn = (): void => {
+      if (this.#state === 'closed') return;
+      socket.resume();
+      this.#handOut();
+    };
+    this.#goOn = guarded('connection', goOn, end);
     const failed = (error: NodeJS.ErrnoException): void => {
       const problem = error.code === 'ECONNRESET' ? this.#closedText() : dialProblem(error);
       this.destroy(new UpstreamFault('unreachable', `${this.node} ${problem}`));
@@ -449,16 +458,29 @@ export class Connection implements Flushable {
 
   #read(chunk: Buffer): void {
     this.#lastReadAtMs = Date.now();
+    this.#decoder.push(chunk);
+    const { memory } = this.#options;
+    if (memory !== undefined) {
+      // What was begun has its room already.
+      const roomBytes = memory.answerRoomBytes + this.#answerBytes;
+      this.#decoder.maxFrameBytes = Math.min(UPSTREAM.responseFrameBytes, roomBytes);
+    }
+    this.#handOut();
+  }
+
+  /**
+   * Hands out the answers at hand. Most cost nothing beside what their requests were charged; where what they tell
+   * is learned, the rest waits for its turn, and nothing is read until then.
+   */
+  #handOut(): void {
+    const before = turnWork.done;
     try {
-      this.#decoder.push(chunk);
-      const { memory } = this.#options;
-      if (memory !== undefined) {
-        // What was begun has its room already.
-        const roomBytes = memory.answerRoomBytes + this.#answerBytes;
-        this.#decoder.maxFrameBytes = Math.min(UPSTREAM.responseFrameBytes, roomBytes);
-      }
       for (let frame = this.#decoder.next(); frame !== null; frame = this.#decoder.next()) {
         this.#dispatch(frame);
+        if (turnWork.done - before < TURN.workPerSession || this.#state === 'closed') continue;
+        this.#socket.pause();
+        inLaterTurn(this.#goOn);
+        break;
       }
       this.#charge(this.#state === 'closed' ? 0 : this.#decoder.reservedBytes);
     } catch (error) {
@@ -493,6 +515,7 @@ export class Connection implements Flushable {
       this.#answer(request, frame);
     }
     if (this.#streams.taken === 0) {
+      this.isLaden = false;
       // A heartbeat is no work: else nothing that is idle would ever be closed as that.
       if (!this.#heartbeatUnderWay) this.idleSinceMs = this.#lastReadAtMs;
       this.#options.onIdle(this);

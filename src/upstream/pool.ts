@@ -136,17 +136,30 @@ export class Pool {
 
   /**
    * The connection with the least to do that serves now, or null. What leaves in one turn leaves by one
-   * connection: frames that were read side by side go out as one view, in one write.
+   * connection: frames that were read side by side go out as one view, in one write. What gives way leaves
+   * the first connection to the others, and these avoid what it goes by: behind megabytes of one client's
+   * answers everybody else's would wait. Where there is no other connection, they share.
    */
   pick(keyspace: string | null, givesWay = false): Connection | null {
     let best: Connection | null = null;
-    for (const one of this.#connections) {
+    let shared: Connection | null = null;
+    for (let i = 0; i < this.#connections.length; i++) {
+      const one = this.#connections[i]!;
       if (one.switchingTo !== null || one.reservedFor !== null) continue;
       if (!(givesWay ? one.hasMuchRoom : one.hasRoom)) continue;
       if (keyspace !== null && one.keyspace !== keyspace) continue;
-      if (one.isGathering) return one;
+      if (givesWay ? i === 0 : one.isLaden) {
+        if (shared === null || one.load < shared.load) shared = one;
+        continue;
+      }
+      if (one.isGathering) {
+        best = one;
+        break;
+      }
       if (best === null || one.load < best.load) best = one;
     }
+    best ??= shared;
+    if (givesWay && best !== null) best.isLaden = true;
     return best;
   }
 

@@ -24,7 +24,10 @@ export interface Want {
   readonly only: boolean;
   /** Name of a node that failed it; taken again only where there is no other. */
   readonly avoid: string | null;
-  /** Its role or session has much in flight: the last stream ids of a connection are for others. */
+  /**
+   * It is large, or its role or session has much in flight: the last stream ids of a connection, and the first
+   * connection to a node, are for others.
+   */
   readonly givesWay: boolean;
 }
 

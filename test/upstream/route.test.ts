@@ -260,6 +260,30 @@ describe('who waits for a connection', () => {
     expect(route.pick(ANYWHERE)).not.toBe(first);
   });
 
+  it('is not sent behind what gives way, which leaves one connection to a node alone', async () => {
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    silent();
+    const much = { ...ANYWHERE, givesWay: true };
+    const laden = route.pick(much)!;
+    for (let i = 0; i < 20; i++) {
+      expect(route.pick(much)).toBe(laden);
+      load(laden);
+      const other = route.pick(ANYWHERE)!;
+      expect(other).not.toBe(laden);
+      for (let more = 0; more < 3; more++) load(other);
+      await nextTurn();
+    }
+  });
+
+  it('shares a connection with what gives way where it is the only one', async () => {
+    const route = single(1);
+    await expect.poll(() => route.ready).toBe(1);
+    const much = route.pick({ ...ANYWHERE, givesWay: true });
+    expect(much).not.toBeNull();
+    expect(route.pick(ANYWHERE)).toBe(much);
+  });
+
   it('gets an idle one that is re-keyed instead of another login', async () => {
     const route = single();
     const first = await route.whenAvailable(ANYWHERE);

@@ -48,8 +48,8 @@ export function readGauges(
   metrics.gauge('memory_paused_sessions', () => memory.pausedSessions);
   metrics.gauge('upstream_nodes', () => {
     const counts = new Map<string, [Labels, number]>();
-    for (const { datacenter, isReachable } of cluster.nodes) {
-      const labels = [datacenter, isReachable ? 'yes' : 'no'];
+    for (const { datacenter, reached } of cluster.nodeStates) {
+      const labels = [datacenter, reached];
       const key = compoundKey(...labels);
       counts.set(key, [labels, (counts.get(key)?.[1] ?? 0) + 1]);
     }

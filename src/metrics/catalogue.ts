@@ -214,7 +214,7 @@ export const GAUGES = {
   },
   bytes_in_flight: { help: 'Read buffers held by requests in flight.', labels: [] },
   upstream_nodes: {
-    help: 'Nodes of the cluster, by datacenter and whether the gate has a connection.',
+    help: 'Nodes of the cluster, by datacenter and whether the gate has a connection: yes, no, or unused where none is meant to exist.',
     labels: ['datacenter', 'reached'],
     ofWorkers: 'max',
   },

@@ -18,7 +18,7 @@ import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import { askRights, LoginRights } from './login-rights.ts';
 import { inetText, type ClusterNode, type ContactPoint, type NodeRow } from './node.ts';
-import { Nodes, resolveNames, type Datacenters } from './nodes.ts';
+import { Nodes, resolveNames, type Datacenters, type Reach } from './nodes.ts';
 import { ConnectionBudget } from './pool.ts';
 import { PreparedRegistry, type PreparedStatement } from './prepared.ts';
 import { CONTROL_VERSION } from './own-query.ts';
@@ -171,6 +171,14 @@ export class Cluster implements ControlListener {
 
   get nodes(): readonly ClusterNode[] {
     return this.#nodes.all;
+  }
+
+  /** For metrics: the datacenter of each node, and whether the gate has a connection to it. */
+  get nodeStates(): readonly { readonly datacenter: string; readonly reached: Reach }[] {
+    return this.nodes.map((node) => ({
+      datacenter: node.datacenter,
+      reached: this.#nodes.reachOf(node),
+    }));
   }
 
   /** Protocol versions that the gate and all nodes speak, ascending. */

@@ -63,7 +63,7 @@ export class ClusterNode {
     this.tokens = row.tokens;
   }
 
-  /** The gate has a connection to it; where none is kept (another datacenter) the cluster's word counts. */
+  /** The gate has a connection to it. */
   get isReachable(): boolean {
     return this.openConnections > 0;
   }

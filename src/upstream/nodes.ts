@@ -11,6 +11,8 @@ export interface Datacenters {
   readonly remote: readonly string[];
 }
 
+export type Reach = 'yes' | 'no' | 'unused';
+
 export class Nodes {
   readonly #remote: readonly string[];
   #local: string | null;
@@ -43,6 +45,19 @@ export class Nodes {
     return [this.#local ?? '', ...this.#remote].map((name) =>
       this.#all.filter(({ datacenter }) => datacenter === name),
     );
+  }
+
+  /**
+   * Whether the gate has a connection to a node. `unused`: it has none and is meant to have none, since the node's
+   * datacenter is not among those that are used, or one that comes before it has a node that is reached.
+   */
+  reachOf(node: ClusterNode): Reach {
+    if (node.isReachable) return 'yes';
+    for (const tier of this.tiers) {
+      if (tier.includes(node)) return 'no';
+      if (tier.some(({ isReachable }) => isReachable)) break;
+    }
+    return 'unused';
   }
 
   /**

@@ -124,6 +124,11 @@ export class Pool {
     return this.#connections.length === 0 && this.#failures > 0;
   }
 
+  /** Connections to other datacenters are opened when they are needed. */
+  get isKeptWarm(): boolean {
+    return this.tier === 0;
+  }
+
   /** Whether its node is there is not known yet. */
   get isUntried(): boolean {
     return !this.#wasTried;
@@ -203,7 +208,7 @@ export class Pool {
   /** The node is said to be back: no backoff holds any more. */
   retryNow(): void {
     this.#nextOpenAtMs = 0;
-    this.warm();
+    if (this.isKeptWarm) this.warm();
   }
 
   /** The node is said to be down: connections that don't answer are found sooner. */
@@ -345,7 +350,7 @@ export class Pool {
 
   #shrink(nowMs: number): void {
     const { connections } = this.#options;
-    if (this.#connections.length < connections) this.warm();
+    if (this.isKeptWarm && this.#connections.length < connections) this.warm();
     const isUnused = (one: Connection): boolean =>
       one.inFlight === 0 && nowMs - one.idleSinceMs > UPSTREAM.extraConnectionIdleMs;
     const extra = this.#connections.length > connections ? this.#connections.find(isUnused) : null;

@@ -167,6 +167,28 @@ describe('the nodes of a cluster', () => {
     await scripted.again(1);
   });
 
+  const reaches = (): string[] =>
+    cluster.nodeStates.map(({ datacenter, reached }) => `${datacenter} ${reached}`).sort();
+
+  it.each([
+    ['of a datacenter that is not configured', []],
+    ['of one that is used only while the local one is lost', ['dc2']],
+  ])('%s are unused, not unreachable', async (_name, remote) => {
+    await clusterOf({ local: 'dc1', remote }).start();
+    await expect.poll(reached).toEqual(names(0, 1));
+    expect(reaches()).toEqual(['dc1 yes', 'dc1 yes', 'dc2 unused']);
+    await scripted.kill(1);
+    await scripted.kill(2);
+    await expect.poll(reaches).toEqual(['dc1 no', 'dc1 yes', 'dc2 unused']);
+  });
+
+  it('of another datacenter are missed once they are needed', async () => {
+    await clusterOf({ local: 'dc1', remote: ['dc2'] }).start();
+    await expect.poll(reached).toEqual(names(0, 1));
+    for (const node of [0, 1, 2]) await scripted.kill(node);
+    await expect.poll(reaches).toEqual(['dc1 no', 'dc1 no', 'dc2 no']);
+  });
+
   it('speak the versions that all of them speak', async () => {
     await clusterOf().start();
     expect(cluster.versions).toEqual([4]);

@@ -209,6 +209,10 @@ describe('a route over several nodes', () => {
     const [local, remote] = [clusterNode(nodes[0]!), clusterNode(nodes[1]!, 'dc2')];
     route.setNodes([[local], [remote]]);
     await expect.poll(() => route.ready).toBe(1);
+    // Nor later, or when the cluster says that it is up.
+    for (let i = 0; i < 3; i++) route.tick(Date.now());
+    route.retryNow(remote);
+    await new Promise((resolve) => setTimeout(resolve, 50));
     expect(nodes[1]!.logins).toBe(0);
     const { port } = nodes[0]!;
     await nodes[0]!.close();

@@ -234,6 +234,8 @@ export interface Schema {
   tableOfIndex(keyspace: string, index: string): string | null;
   /** True where there may be one of that name. */
   hasKeyspace(keyspace: string): boolean;
+  /** True where a keyspace of Cassandra's own is known to have no such table; of others nothing is told. */
+  lacksSystemTable(keyspace: string, table: string): boolean;
   /** User-defined functions and aggregates of a name; null where no schema is at hand. */
   overloads(keyspace: string, name: string): readonly Overload[] | null;
   /** Columns of a table or view that have a mask; null where there are none. */
@@ -248,6 +250,7 @@ export const EMPTY_SCHEMA: Schema = {
   viewsOf: () => [],
   tableOfIndex: () => null,
   hasKeyspace: () => true,
+  lacksSystemTable: () => false,
   overloads: () => null,
   maskedColumns: () => null,
   unmasks: () => true,

@@ -5,7 +5,7 @@ import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
-import { addressRefusal } from '../topology/address-columns.ts';
+import { absentSystemTable, addressRefusal } from '../topology/address-columns.ts';
 import { topologyTable } from '../topology/system-tables.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -49,15 +49,12 @@ function decideAndSend(exchange: Exchange): Outcome {
     return close(replies.unauthorized(exchange.to, authority), authority);
   }
   const decision = decide(authority, request.statement, gate.cluster.schema);
-  if (!isPermit(decision)) return deny(exchange, decision);
+  if (!isPermit(decision)) return absentOrDenied(exchange, decision);
   exchange.decided = decision;
   if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
   const refusal = addressRefusal(request.statement);
-  if (refusal !== null) {
-    recordGivenUp(exchange);
-    return reply(replies.invalid(exchange.to, refusal));
-  }
+  if (refusal !== null) return absent(exchange) ?? invalid(exchange, refusal);
   if (readsEstimates(request.statement) && request.opcode !== Opcode.PREPARE) {
     const denial = estimatesDenial(authority.role, request.statement, bound(exchange));
     if (denial !== null) return deny(exchange, denial);
@@ -162,6 +159,25 @@ async function forConnection(exchange: Exchange, route: Route): Promise<Later> {
     return reply(replyToFault(exchange, fault));
   }
   return exchange.goOn;
+}
+
+function invalid(exchange: Exchange, text: string): Outcome {
+  recordGivenUp(exchange);
+  return reply(replies.invalid(exchange.to, text));
+}
+
+/**
+ * Drivers look for tables that other releases have, and take this answer for no. Nothing was refused, so nothing is
+ * recorded. The schema, which everybody may read, lists the tables of these keyspaces.
+ */
+function absent(exchange: Exchange): Outcome | null {
+  const { session, request } = exchange;
+  const table = absentSystemTable(request.statement, session.gate.cluster.schema);
+  return table === null ? null : invalid(exchange, `table ${table} does not exist`);
+}
+
+function absentOrDenied(exchange: Exchange, denial: Denial): Outcome {
+  return absent(exchange) ?? deny(exchange, denial);
 }
 
 function deny(exchange: Exchange, denial: Denial): Outcome {

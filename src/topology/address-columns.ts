@@ -1,7 +1,7 @@
 // Which tables of Cassandra's own keyspaces tell addresses of nodes, in which columns, and what may be asked
 // of them. Reviewed against the schema of a real node, which a test compares (test/node/addresses.test.ts):
 // a column that a new release brings is found there.
-import type { Statement } from '../cql/statement.ts';
+import type { Schema, Statement } from '../cql/statement.ts';
 
 type Tables = Readonly<Record<string, readonly string[]>>;
 
@@ -42,6 +42,9 @@ export const ADDRESS_COLUMNS: Readonly<Record<string, Tables>> = {
     view_builds_in_progress: NONE,
   },
   system_distributed: {
+    // Only with -Dcassandra.autorepair.enable; nodes are named by their host id.
+    auto_repair_history: NONE,
+    auto_repair_priority: NONE,
     parent_repair_history: ['exception_message', 'exception_stacktrace', 'options'],
     partition_denylist: NONE,
     repair_history: [
@@ -158,6 +161,20 @@ export function addressRefusal(statement: Statement): string | null {
   const which = asked.slice(0, 3).join(', ');
   const instead = isWhole ? 'Read' : 'Name other columns, or read';
   return `cqlgate does not tell where nodes are: ${which} of ${name} may hold their addresses. ${instead} it at the cluster.`;
+}
+
+/** The table of Cassandra's own that a statement over rows names and this cluster lacks; null for nearly all. */
+export function absentSystemTable(statement: Statement, schema: Schema): string | null {
+  const { children, family, tables } = statement;
+  if (family !== 'read' && family !== 'write') return null;
+  for (const { keyspace, table } of tables) {
+    if (schema.lacksSystemTable(keyspace, table)) return table;
+  }
+  for (const child of children) {
+    const table = absentSystemTable(child, schema);
+    if (table !== null) return table;
+  }
+  return null;
 }
 
 /** A condition of an LWT that fails answers with the row. */

@@ -1,32 +1,43 @@
 // The schema as `system_schema` has it, read over the control connection. Tables that a release lacks are
 // empty: INVALID says so. Anything else that is no rows is a fault.
 import { CqlErrorCode } from '../errors.ts';
+import { SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
 import { UpstreamFault } from './faults.ts';
 import { refusalOf, rowsOf, type Query } from './own-query.ts';
 import type { FunctionRow, SchemaRows } from './schema.ts';
 
 type Row = readonly (Buffer | null)[];
 
+const SYSTEM_NAMES = [...SYSTEM_KEYSPACES].map((name) => `'${name}'`).join(', ');
+
 export async function readSchema(query: Query, version: number): Promise<SchemaRows> {
-  const select = async (columns: string, table: string): Promise<readonly Row[]> => {
-    const response = await query(`SELECT ${columns} FROM system_schema.${table}`);
+  const select = async (
+    columns: string,
+    table: string,
+    keyspace = 'system_schema',
+  ): Promise<readonly Row[]> => {
+    const response = await query(`SELECT ${columns} FROM ${keyspace}.${table}`);
     const refusal = refusalOf(response);
     if (refusal === null) return rowsOf(response, version).rows;
     if (refusal.code === CqlErrorCode.INVALID) return [];
     throw new UpstreamFault('protocol', `the gate could not read the schema: ${refusal.message}`);
   };
-  const [views, indexes, keyspaces, functions, aggregates, types, masks] = await Promise.all([
-    select('keyspace_name, view_name, base_table_name', 'views'),
-    select('keyspace_name, index_name, table_name', 'indexes'),
-    select('keyspace_name, replication', 'keyspaces'),
-    select('keyspace_name, function_name, argument_types', 'functions'),
-    select(
-      'keyspace_name, aggregate_name, argument_types, state_func, state_type, final_func',
-      'aggregates',
-    ),
-    select('keyspace_name, type_name', 'types'),
-    select('keyspace_name, table_name, column_name', 'column_masks'),
-  ]);
+  const [views, indexes, keyspaces, functions, aggregates, types, masks, ...systemTables] =
+    await Promise.all([
+      select('keyspace_name, view_name, base_table_name', 'views'),
+      select('keyspace_name, index_name, table_name', 'indexes'),
+      select('keyspace_name, replication', 'keyspaces'),
+      select('keyspace_name, function_name, argument_types', 'functions'),
+      select(
+        'keyspace_name, aggregate_name, argument_types, state_func, state_type, final_func',
+        'aggregates',
+      ),
+      select('keyspace_name, type_name', 'types'),
+      select('keyspace_name, table_name, column_name', 'column_masks'),
+      select('keyspace_name, table_name', `tables WHERE keyspace_name IN (${SYSTEM_NAMES})`),
+      // Virtual tables are listed apart; all of them are Cassandra's own.
+      select('keyspace_name, table_name', 'tables', 'system_virtual_schema'),
+    ]);
   return {
     views: views.map((row) => ({ keyspace: text(row[0]), view: text(row[1]), base: text(row[2]) })),
     indexes: indexes.map((row) => ({
@@ -45,6 +56,9 @@ export async function readSchema(query: Query, version: number): Promise<SchemaR
       table: text(row[1]),
       column: text(row[2]),
     })),
+    systemTables: systemTables
+      .flat()
+      .map((row) => ({ keyspace: text(row[0]), table: text(row[1]) })),
   };
 }
 

@@ -35,6 +35,11 @@ export interface MaskRow {
   readonly column: string;
 }
 
+export interface TableRow {
+  readonly keyspace: string;
+  readonly table: string;
+}
+
 export interface TypeRow {
   readonly keyspace: string;
   readonly type: string;
@@ -54,6 +59,8 @@ export interface SchemaRows {
   readonly masks?: readonly MaskRow[];
   /** Empty where they were not read: then there may be any. */
   readonly keyspaces?: readonly KeyspaceRow[];
+  /** Of Cassandra's own keyspaces, virtual ones among them. */
+  readonly systemTables?: readonly TableRow[];
 }
 
 /** Whether a Cassandra role's login sees what masks hide. */
@@ -72,6 +79,7 @@ export class SchemaSnapshot implements Schema {
   readonly #indexes: ByName<string> = new Map();
   readonly #functions: ByName<Overload[]> = new Map();
   readonly #masks: ByName<Set<string>> = new Map();
+  readonly #systemTables: ByName<true> = new Map();
   /** By keyspace. */
   readonly replication: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** False until a schema was read. */
@@ -102,6 +110,9 @@ export class SchemaSnapshot implements Schema {
       const tables = namesOf(this.#masks, keyspace);
       tables.set(table, (tables.get(table) ?? new Set()).add(column));
     }
+    for (const { keyspace, table } of rows?.systemTables ?? NONE) {
+      namesOf(this.#systemTables, keyspace).set(table, true);
+    }
   }
 
   get hasMasks(): boolean {
@@ -121,6 +132,11 @@ export class SchemaSnapshot implements Schema {
     return (
       this.replication.size === 0 || this.replication.has(keyspace) || keyspace.startsWith('system')
     );
+  }
+
+  lacksSystemTable(keyspace: string, table: string): boolean {
+    const tables = this.#systemTables.get(keyspace);
+    return tables !== undefined && !tables.has(table);
   }
 
   tableOfIndex(keyspace: string, index: string): string | null {

@@ -47,7 +47,12 @@ describe.skipIf(noNode)('addresses of nodes', () => {
   let bare: AddressTap;
 
   beforeAll(async () => {
-    node = await CassandraNode.start({ host: NODE, yaml: YAML });
+    // Switched on: what adds tables to Cassandra's own keyspaces.
+    node = await CassandraNode.start({
+      host: NODE,
+      yaml: YAML,
+      properties: ['cassandra.autorepair.enable=true'],
+    });
     const superuser = await node.superuser();
     for (const statement of SETUP) await superuser.execute(statement);
     await superuser.shutdown();
@@ -304,6 +309,7 @@ describe.skipIf(noNode)('addresses of nodes', () => {
       ADDRESS_COLUMNS[keyspace]?.[table]?.includes(name) === true;
 
     it('each table was looked at', () => {
+      expect(columns.map(({ table }) => table)).toContain('auto_repair_history');
       const unknown = columns.filter(
         ({ keyspace, table }) =>
           !REVIEWED_KEYSPACES.has(keyspace) && ADDRESS_COLUMNS[keyspace]?.[table] === undefined,
@@ -365,7 +371,7 @@ const CAN_HOLD_ONE = /inet|text|ascii|varchar|blob|'/;
 
 /** Names, tokens, ranges, states, versions, and what users wrote: in whatever table they are. */
 const REVIEWED_NAMES = new Set(
-  `additional_write_policy aggregate_name analyzer argument_names argument_types base_table_name body
+  `additional_write_policy auto_repair aggregate_name analyzer argument_names argument_types base_table_name body
   caching cidr_group cidr_groups cidrs clustering_order column_name column_name_bytes columnfamily_name
   columnfamily_names command comment compaction compaction_properties component_metadata compression
   connection_stage dc dcs disk_usage driver_name driver_version end_token extensions field_names field_types
@@ -375,7 +381,7 @@ const REVIEWED_NAMES = new Set(
   most_recent_commit mutations name net_version operation options options_column_families
   options_data_centers options_parallelism options_preview_kind options_ranges permissions points
   prepared_id preview_kind proposal query_string rack range_begin range_end range_start range_type ranges
-  read_repair release_version replication requested_ranges resource return_type role row_key rpc_ready
+  read_repair release_version repair_turn repair_type replication requested_ranges resource return_type role row_key rpc_ready
   salted_hash schema severity speculative_retry ssl_cipher_suite ssl_protocol sstable_name sstable_versions
   start_token state_func state_type status status_with_port successful_ranges table_name table_names tables
   target_directory top top_type transient_ranges trigger_name type type_name unfiltered_ranges unit username

@@ -114,6 +114,8 @@ export interface NodeOptions {
   /** Lines added to cassandra.yaml. */
   readonly yaml?: string;
   readonly heap?: string;
+  /** System properties of the JVM, as `name=value`. */
+  readonly properties?: readonly string[];
   /** For clients of a node that speaks TLS. */
   readonly ssl?: ConnectionOptions;
   readonly progress?: Progress;
@@ -131,6 +133,7 @@ export class CassandraNode {
   readonly port: number;
   readonly dir: string;
   readonly #heap: string;
+  readonly #properties: readonly string[];
   readonly #ssl: ConnectionOptions | undefined;
   readonly #progress: Progress;
   #child: ChildProcess | null = null;
@@ -143,6 +146,7 @@ export class CassandraNode {
     this.dir = dir;
     this.port = port;
     this.#heap = options.heap ?? '768m';
+    this.#properties = options.properties ?? [];
   }
 
   static async start(options: NodeOptions = {}): Promise<CassandraNode> {
@@ -204,6 +208,7 @@ export class CassandraNode {
         '-Dcassandra.skip_wait_for_gossip_to_settle=0',
         '-Dcassandra.superuser_setup_delay_ms=0',
         `-Dcassandra.jmx.local.port=${jmxPort}`,
+        ...this.#properties.map((property) => `-D${property}`),
         '-cp',
         classPath.join(':'),
         'org.apache.cassandra.service.CassandraDaemon',

@@ -138,7 +138,8 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Later> {
   preparations.recorded = permit;
   const before = isSchema ? cluster.control.schemaVersion().catch(() => null) : null;
   const isOnDisk =
-    preparations.recordId !== null && (await auditWait(exchange, audit.durable(auditWaitMs(exchange))));
+    preparations.recordId !== null &&
+    (await auditWait(exchange, audit.durable(auditWaitMs(exchange))));
   preparations.schemaVersionBefore = await before;
   return isOnDisk ? exchange.goOn : unrecordable(exchange);
 }

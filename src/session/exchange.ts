@@ -180,7 +180,9 @@ export class Exchange implements ClientRequest, Want {
   }
 
   get givesWay(): boolean {
-    return this.session.hasMuchInFlight || this.request.frame.byteLength > UPSTREAM.largeRequestBytes;
+    return (
+      this.session.hasMuchInFlight || this.request.frame.byteLength > UPSTREAM.largeRequestBytes
+    );
   }
 
   /** Paxos rounds of one row at several coordinators get in each other's way. */

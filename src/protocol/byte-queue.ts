@@ -1,5 +1,6 @@
-// Bytes as they were read, in order, handed out as views. Only what straddles two reads is copied, once, when it
-// is complete: memory is bounded by what was received, not by what a header claims. Small reads that have to wait
+// Bytes as they were read, in order, handed out as views. Only what straddles two reads is copied, once: when it
+// is complete, or, where it is large, read by read from when half of it has come, so that no turn of the event loop
+// copies all of it. Memory is bounded by what was received, not by what a header claims. Small reads that have to wait
 // are gathered in blocks, so that a sender of single bytes costs neither an object nor a buffer for each. Every
 // operation takes time in proportion to the bytes that it hands out, however many reads they came in.
 import { READS } from '../limits.ts';
@@ -19,6 +20,8 @@ export class ByteQueue {
   #block: Buffer | null = null;
   #blockEnd = 0;
   #available = 0;
+  /** What the head is part of, while large bytes that belong together are joined. */
+  #joined: Buffer | null = null;
   /** Where the bytes of the last `take` lie: an object for each would be garbage on the hot path. */
   buffer: Buffer = NO_BYTES;
   start = 0;
@@ -75,8 +78,41 @@ export class ByteQueue {
     return value;
   }
 
+  /** The next `bytes` will be taken as one, and not all of them are there yet. To be called after each read. */
+  expect(bytes: number): void {
+    if (bytes < READS.joinedFromBytes || this.#available * 2 < bytes) return;
+    if (this.#joined === null) {
+      this.#joined = Buffer.allocUnsafeSlow(bytes);
+      this.#head.copy(this.#joined, 0, this.#offset);
+      this.#head = this.#joined.subarray(0, this.#head.length - this.#offset);
+      this.#offset = 0;
+    }
+    this.#join(this.#joined, READS.joinedAtOnceBytes);
+  }
+
+  /** Moves what follows the head into it: so many bytes, or as many as belong together. */
+  #join(joined: Buffer, bytes: number): void {
+    let filled = this.#head.length;
+    const end = Math.min(joined.length, filled + bytes);
+    while (filled < end) {
+      if (this.#first === this.#rest.length) this.#closeBlock();
+      const next = this.#rest[this.#first];
+      if (next === undefined) break;
+      const part = Math.min(next.length, joined.length - filled);
+      next.copy(joined, filled, 0, part);
+      filled += part;
+      if (part < next.length) this.#rest[this.#first] = next.subarray(part);
+      else this.#dropFirst();
+    }
+    this.#head = joined.subarray(0, filled);
+  }
+
   /** Takes `bytes`, and says in `buffer` and `start` where they lie. The caller checked `available`. */
   take(bytes: number): void {
+    if (this.#joined !== null) {
+      this.#join(this.#joined, Infinity);
+      this.copies++;
+    }
     if (this.#offset + bytes <= this.#head.length) {
       this.buffer = this.#head;
       this.start = this.#offset;
@@ -139,6 +175,7 @@ export class ByteQueue {
 
   #nextHead(): void {
     this.#offset = 0;
+    this.#joined = null;
     if (this.#first === this.#rest.length) this.#closeBlock();
     const next = this.#rest[this.#first];
     if (next === undefined) {
@@ -146,7 +183,11 @@ export class ByteQueue {
       return;
     }
     this.#head = next;
-    // Let go of what it pins; the list itself is cut when half of it was used up.
+    this.#dropFirst();
+  }
+
+  /** Lets go of what it pins; the list itself is cut when half of it was used up. */
+  #dropFirst(): void {
     this.#rest[this.#first++] = NO_BYTES;
     if (this.#first === this.#rest.length) {
       this.#rest = [];

@@ -121,10 +121,11 @@ export class FrameDecoder {
     }
     if (bytes.available < frameBytes) {
       this.#awaitedBytes = frameBytes;
+      if (!this.#mayStayInParts(frameBytes, opcode)) bytes.expect(frameBytes);
       return null;
     }
     this.#awaitedBytes = 0;
-    if (frameBytes > this.#partsFromBytes && this.#mayStayInParts(frameBytes, opcode)) {
+    if (this.#mayStayInParts(frameBytes, opcode)) {
       const [first, ...rest] = bytes.takeParts(frameBytes);
       return new Frame(first!, 0, first!.length, rest);
     }
@@ -141,6 +142,7 @@ export class FrameDecoder {
 
   /** A result as plain as can be: what has warnings, a trace or a payload is read, and what is compressed. */
   #mayStayInParts(frameBytes: number, opcode: number): boolean {
+    if (frameBytes <= this.#partsFromBytes) return false;
     const { contiguous } = this.#bytes;
     const isPlain = opcode === Opcode.RESULT && this.#bytes.byteAt(1) === 0;
     return isPlain && contiguous >= HEADER_BYTES && contiguous < frameBytes;

@@ -185,7 +185,10 @@ export class SegmentDecoder {
     }
     // Parts of a frame over the limit are counted, and let go.
     if (this.#oversized === null) this.#parts.push(buffer.subarray(start, end));
-    if (this.#partBytes < this.#largeFrameBytes) return null;
+    if (this.#partBytes < this.#largeFrameBytes) {
+      if (this.#oversized === null) this.#parts.expect(this.#largeFrameBytes);
+      return null;
+    }
     const length = this.#largeFrameBytes;
     const oversized = this.#oversized;
     this.#partBytes = 0;

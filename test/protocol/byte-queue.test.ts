@@ -1,5 +1,6 @@
 // Bytes in any number of reads: what comes out is what came in, and what it costs grows with the bytes alone.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { READS } from '../../src/limits.ts';
 import { ByteQueue } from '../../src/protocol/byte-queue.ts';
 import { random } from './streams.ts';
 
@@ -56,6 +57,81 @@ describe('a queue of bytes', () => {
       expect(queue.available).toBe(0);
       expect(() => queue.byteAt(0)).toThrow(RangeError);
     }
+  });
+
+  it('hands out whole what it was told to expect, in any reads, with what follows behind it', () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const next = random(seed);
+      const below = (n: number): number => Math.floor(next() * n);
+      const bytes = READS.joinedFromBytes + below(400_000);
+      const before = below(3) * 100;
+      const stream = Buffer.allocUnsafeSlow(before + bytes + 5_000);
+      for (let i = 0; i < stream.length; i++) stream[i] = below(256);
+      const queue = new ByteQueue();
+      let isTaken = before === 0;
+      const taken: Buffer[] = [];
+      for (let at = 0; at < stream.length;) {
+        const end = at + 1 + below([400, 5_000, 90_000][below(3)]!);
+        queue.push(Buffer.from(stream.subarray(at, end)));
+        at = Math.min(end, stream.length);
+        if (!isTaken && queue.available >= before) {
+          queue.take(before);
+          isTaken = true;
+        }
+        if (!isTaken || taken.length > 0) continue;
+        if (queue.available < bytes) queue.expect(bytes);
+        else {
+          expect(queue.byteAt(8)).toBe(stream[before + 8]);
+          queue.take(bytes);
+          taken.push(queue.buffer.subarray(queue.start, queue.start + bytes));
+        }
+      }
+      expect(taken[0]?.equals(stream.subarray(before, before + bytes))).toBe(true);
+      expect(queue.takeAll()?.equals(stream.subarray(before + bytes))).toBe(true);
+    }
+  });
+
+  it('copies little at once of what it was told to expect, and holds no more than twice what came', () => {
+    const bytes = 16 * 1024 * 1024;
+    const chunk = Buffer.alloc(65_536);
+    const queue = new ByteQueue();
+    const copied: number[] = [];
+    const { copy } = Buffer.prototype;
+    let now = 0;
+    Buffer.prototype.copy = function copyCounted(this: Buffer, ...args: Parameters<typeof copy>) {
+      const moved = copy.apply(this, args);
+      now += moved;
+      return moved;
+    };
+    const alloc = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      for (let at = 0; at < bytes; at += chunk.length) {
+        now = 0;
+        queue.push(chunk);
+        if (queue.available < bytes) queue.expect(bytes);
+        else queue.take(bytes);
+        copied.push(now);
+        const allocated = alloc.mock.calls.reduce((sum, [size]) => sum + size, 0);
+        expect(allocated).toBeLessThanOrEqual(2 * (at + chunk.length));
+      }
+    } finally {
+      Buffer.prototype.copy = copy;
+      alloc.mockRestore();
+    }
+    expect(Math.max(...copied)).toBeLessThanOrEqual(READS.joinedAtOnceBytes + 2 * chunk.length);
+    expect(copied.reduce((sum, one) => sum + one, 0)).toBe(bytes);
+  });
+
+  it('lets go of what it was told to expect when that is dropped', () => {
+    const queue = new ByteQueue();
+    queue.push(Buffer.alloc(400_000, 1));
+    queue.expect(600_000);
+    queue.push(Buffer.alloc(100_000, 1));
+    queue.expect(600_000);
+    queue.skip(500_000);
+    queue.push(Buffer.from('next'));
+    queue.take(4);
+    expect(queue.buffer.toString('latin1', queue.start, queue.start + 4)).toBe('next');
   });
 
   it('moves nothing for reads that wait, be they large or of one byte', () => {

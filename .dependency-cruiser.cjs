@@ -29,7 +29,7 @@ const rooms = {
   provision: ['cql', 'policy', 'config', 'secrets', 'upstream'],
   metrics: [],
   revocation: ['identity'],
-  admin: ['metrics', 'identity', 'policy', 'revocation'],
+  admin: ['protocol', 'metrics', 'identity', 'policy', 'revocation'],
   workers: ['admin', 'audit', 'metrics', 'revocation', 'session', 'upstream'],
   telemetry: ['protocol', 'cql', 'identity', 'policy', 'audit', 'metrics', 'session'],
   session: [

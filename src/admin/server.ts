@@ -10,6 +10,7 @@ import { guarded, reportFault } from '../guard.ts';
 import { Admission } from '../identity/admission.ts';
 import { ADMIN } from '../limits.ts';
 import { adminApi, type AdminControl } from './api.ts';
+import { plainAddress } from '../protocol/inet.ts';
 import { calledBy, HostNames, isOpenTo } from './host.ts';
 import { METRICS_TYPE } from './prometheus.ts';
 import type { ReadinessReport } from './readiness.ts';
@@ -57,7 +58,8 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     context.body(await metrics.ask(), 200, { 'content-type': METRICS_TYPE }),
   );
   if (options.control !== null) {
-    const sourceOf = (context: Context): string => getConnInfo(context).remote.address ?? '';
+    const sourceOf = (context: Context): string =>
+      plainAddress(getConnInfo(context).remote.address ?? '');
     app.route('/api/v1', adminApi(options.control, sourceOf));
   }
   app.onError((error, context) => {
@@ -92,7 +94,9 @@ function bound(server: ServerType): void {
     unauthenticatedPerSource: ADMIN.connectionsPerSource,
   });
   const accepted = (socket: Socket): void => {
-    const ticket = admission.admit(socket.remoteAddress ?? '', () => socket.destroy());
+    const ticket = admission.admit(plainAddress(socket.remoteAddress ?? ''), () =>
+      socket.destroy(),
+    );
     socket.once(
       'close',
       guarded('admin', () => ticket.release()),

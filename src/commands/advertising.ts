@@ -1,10 +1,11 @@
 // How drivers are told to reach this gate and its siblings. A host name is resolved at start and again from time
 // to time: addresses change, names stay.
 import { lookup } from 'node:dns/promises';
-import type { HostPort, LoadedConfig } from '../config/load.ts';
+import type { HostPort } from '../config/host-port.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { guarded, unattended } from '../guard.ts';
 import { ADVERTISE } from '../limits.ts';
-import { inetBytes } from '../protocol/inet.ts';
+import { endpointText, inetBytes } from '../protocol/inet.ts';
 import type { Advertising, Log } from '../session/gate.ts';
 import type { Advertised } from '../topology/advertised.ts';
 
@@ -41,7 +42,7 @@ const BY_SOCKET: Advertising = {
   self: (address, port) => ({
     address: inetBytes(address) ?? Buffer.from([127, 0, 0, 1]),
     port,
-    name: `${address}:${port}`,
+    name: endpointText(address, port),
   }),
   siblings: () => [],
 };
@@ -87,5 +88,5 @@ class Name {
 }
 
 function nameOf({ host, port }: HostPort): string {
-  return `${host}:${port}`;
+  return endpointText(host, port);
 }

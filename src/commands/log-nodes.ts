@@ -9,13 +9,14 @@ export function logNodes(
   configured: string | undefined,
   log: Log,
 ): void {
-  const datacenters: Record<string, number> = {};
-  for (const { datacenter } of nodes) datacenters[datacenter] = (datacenters[datacenter] ?? 0) + 1;
+  const counts = new Map<string, number>();
+  for (const { datacenter } of nodes) counts.set(datacenter, (counts.get(datacenter) ?? 0) + 1);
+  const datacenters = Object.fromEntries(counts);
   log.info(
     { local_datacenter: localDatacenter, datacenters, nodes: nodes.map(({ name }) => name) },
     'the nodes of the cluster',
   );
-  if (configured === undefined && Object.keys(datacenters).length > 1) {
+  if (configured === undefined && counts.size > 1) {
     log.warn(
       { local_datacenter: localDatacenter },
       'the cluster has several datacenters: set cluster.localDatacenter, or a restart may choose another',

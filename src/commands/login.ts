@@ -114,18 +114,21 @@ async function poll(
     if (error === 'authorization_pending' || status >= 500) continue;
     if (error !== 'slow_down') {
       throw new ConfigFault([
-        ENDS[error ?? ''] ?? `the issuer refused the login: ${error ?? status}`,
+        ENDS.get(error ?? '') ?? `the issuer refused the login: ${error ?? status}`,
       ]);
     }
     intervalMs += DEVICE_FLOW.slowDownMs;
   }
-  throw new ConfigFault([ENDS['expired_token']!]);
+  throw new ConfigFault([EXPIRED]);
 }
 
-const ENDS: Readonly<Record<string, string>> = {
-  expired_token: 'nobody entered the code in time; run the command again',
-  access_denied: 'the login was refused in the browser',
-};
+const EXPIRED = 'nobody entered the code in time; run the command again';
+
+/** By the issuer's word for it, which may be any. */
+const ENDS: ReadonlyMap<string, string> = new Map([
+  ['expired_token', EXPIRED],
+  ['access_denied', 'the login was refused in the browser'],
+]);
 
 /** An access token is the password where it is one of ours to read; Okta's org server has only ID tokens. */
 function passwordOf(tokens: z.infer<typeof tokenSchema>, issuer: string): string {

@@ -8,11 +8,13 @@ import { addAbortSignal } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { exposure } from '../config/exposed-files.ts';
+import { HOW_HOST_PORT, parseHostPort, type HostPort } from '../config/host-port.ts';
 import { ConfigFault } from '../errors.ts';
 import { SIDECAR } from '../limits.ts';
-import { inetBytes } from '../protocol/inet.ts';
+import { endpointText, inetBytes } from '../protocol/inet.ts';
 import { GateLoginSteps, startupFrame } from '../sidecar/gate-login.ts';
 import { SidecarServer } from '../sidecar/server.ts';
+import { withoutLineEnd } from '../secrets/local.ts';
 
 export interface SidecarOptions {
   readonly gate: string;
@@ -45,7 +47,7 @@ export async function sidecar(
 ): Promise<number> {
   const gone = parentGone();
   const gate = hostPort('--gate', options.gate);
-  const listen = hostPort('--listen', options.listen);
+  const listen = hostPort('--listen', options.listen, true);
   if (!isLoopback(listen.host)) {
     throw new ConfigFault(['--listen is on this machine only: 127.0.0.1 or ::1']);
   }
@@ -77,7 +79,9 @@ export async function sidecar(
   const wait = options.wait ?? (command.length > 0 ? String(SIDECAR.commandWaitSeconds) : null);
   if (wait !== null) await gateAnswers(Number(wait), { connect, token, role: options.role, gone });
   const port = await server.listen();
-  tell(`listening on ${listen.host}:${port} for ${options.gate} as role ${options.role}`);
+  tell(
+    `listening on ${endpointText(listen.host, port)} for ${options.gate} as role ${options.role}`,
+  );
   try {
     return command.length > 0
       ? await run(command, commandEnv(options, { host: listen.host, port }), gone)
@@ -130,7 +134,7 @@ function tokenSource({ tokenFile, tokenEnv }: SidecarOptions): () => Promise<str
 }
 
 async function passwordOf(file: string): Promise<string> {
-  const password = (await readFile(file, 'utf8')).trim();
+  const password = withoutLineEnd(await readFile(file, 'utf8'));
   if (password === '') throw new ConfigFault([`${file} is empty`]);
   return password;
 }

@@ -20,6 +20,7 @@ import { unattended } from '../guard.ts';
 import { MemoryBudget } from '../memory/budget.ts';
 import { deriveBudget } from '../memory/derive.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { endpointText } from '../protocol/inet.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Gate, Log } from '../session/gate.ts';
 import { Analyst } from '../session/analyst.ts';
@@ -285,8 +286,10 @@ export async function startGate(
     if (config.admin !== undefined) {
       // Before the cluster is there: /readyz says that it is not.
       const control = adminControl(gate, feed, whole, config.admin);
-      admin = await startAdmin({ ...config.admin, ...whole, hosts: openHosts(config), control });
-      log.info({}, `admin port on ${config.admin.host}:${admin.port}`);
+      const { keepAliveMs } = limits;
+      const hosts = openHosts(config);
+      admin = await startAdmin({ ...config.admin, ...whole, keepAliveMs, hosts, control });
+      log.info({}, `admin port on ${endpointText(config.admin.host, admin.port)}`);
     }
     unattended('keys', gate.verifier.prefetchKeys());
     gate.verifier.keepKeysFresh();
@@ -301,7 +304,7 @@ export async function startGate(
     const { clusterName, releaseVersion } = cluster.control.target;
     log.info(
       { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
-      `listening on ${config.listen.host}:${port}`,
+      `listening on ${endpointText(config.listen.host, port)}`,
     );
     return { port, drainTimeoutMs: limits.drainTimeoutMs, drain, close, seal };
   } catch (error) {

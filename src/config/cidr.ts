@@ -9,9 +9,9 @@ export function cidrProblem(text: string): string | null {
   if (isIP(address) === 0 || address.includes('%') || more.length > 0) return HOW;
   if (prefix === undefined) return null;
   if (!/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) return HOW;
-  // Mapped addresses would be kept as IPv4, with a prefix that counts otherwise.
-  if (/^::ffff:\d+\./i.test(address)) return HOW;
   const bytes = inetBytes(address)!;
+  // Mapped addresses are IPv4 here, and their prefix counts otherwise.
+  if (bytes.length * 8 !== bits) return HOW;
   const network = Buffer.from(bytes);
   for (let bit = Number(prefix); bit < bits; bit++) network[bit >> 3]! &= ~(0x80 >> (bit & 7));
   if (network.equals(bytes)) return null;

@@ -19,6 +19,7 @@ import type { LocalSecretSpec, LoginSpec } from '../secrets/login.ts';
 import { coversAll } from './cidr.ts';
 import { exposedSecrets } from './exposed-files.ts';
 import { durationMs } from './duration.ts';
+import { checkedHostPort, type HostPort } from './host-port.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { parseYaml, readText, type TextFile, type YamlFile } from './yaml-file.ts';
 
@@ -30,11 +31,6 @@ export interface BitbucketAccess {
   /** With it the token is an Atlassian API token. */
   readonly username: string | null;
   readonly commit: CommitMode;
-}
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
 }
 
 export interface LoadedConfig {
@@ -104,8 +100,8 @@ export async function configOf(text: TextFile): Promise<LoadedConfig> {
     gateRole,
     base,
     maxSecretAgeMs: durationMs(config.maxSecretAge),
-    contactPoints: config.cluster.contactPoints.map(hostPort),
-    peers: (config.advertise?.peers ?? []).map(hostPort),
+    contactPoints: config.cluster.contactPoints.map(checkedHostPort),
+    peers: (config.advertise?.peers ?? []).map(checkedHostPort),
     bitbucket: bitbucketOf(config),
     workers,
     limits: resolveLimits(config.limits, workers),
@@ -293,9 +289,4 @@ function warningsOf(yaml: YamlFile<Config>): string[] {
     }
   });
   return warnings;
-}
-
-function hostPort(text: string): HostPort {
-  const at = text.lastIndexOf(':');
-  return { host: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) };
 }

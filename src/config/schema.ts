@@ -4,16 +4,16 @@ import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
 import { CLOCK, LIMITS, WORKERS, type LimitName } from '../limits.ts';
 import { cidrProblem } from './cidr.ts';
+import { HOST_PORT, HOW_HOST_PORT, parseHostPort } from './host-port.ts';
 import { durationBound, durationPattern, isBoundedDuration } from './duration.ts';
 import { COMMIT_MODES } from '../policy/role.ts';
 import { urlProblem } from '../outbound/url.ts';
 
+/** In patterns that Helm's engine, which knows no look-ahead, reads in the chart's schema too. */
 const hostPort = z
   .string()
-  .regex(
-    /^(?:\[[0-9a-fA-F:]+\]|[^\s:[\]]+):\d{1,5}$/,
-    'write it as host:port, for instance 10.0.0.11:9042',
-  );
+  .regex(HOST_PORT, HOW_HOST_PORT)
+  .refine((text) => parseHostPort(text) !== null, HOW_HOST_PORT);
 
 const url = z.string().superRefine((text, context) => {
   const problem = urlProblem(text);
@@ -195,13 +195,16 @@ const hostPattern = z
     'write a name without a port: gate.example.com, or *.gate.example.com for one label more',
   );
 
-const port = z.int().min(0).max(65_535);
+/** Of a port that this process listens on; 0 is any that is free. */
+const ownPort = z.int().min(0).max(65_535);
+/** Of a port that somebody connects to. */
+const port = ownPort.min(1);
 
 export const configSchema = z.strictObject({
   listen: z
     .strictObject({
       host: z.string().default('0.0.0.0').meta({ description: 'Address to listen on.' }),
-      port: port.default(9042).meta({ description: 'Port to listen on; 0 takes any free one.' }),
+      port: ownPort.default(9042).meta({ description: 'Port to listen on; 0 takes any free one.' }),
       tls: z
         .strictObject({
           cert: z.string().min(1).meta({
@@ -237,7 +240,7 @@ export const configSchema = z.strictObject({
   admin: z
     .strictObject({
       host: z.string().default('127.0.0.1').meta({ description: 'Address of the admin port.' }),
-      port: port.default(9180).meta({
+      port: ownPort.default(9180).meta({
         description:
           'Port of /healthz, /readyz and /metrics, which are open, and of the API, which is not; 0 takes any free one.',
       }),

@@ -2,7 +2,7 @@
 // and an unknown key with the nearest known one. A file is read once: what was checked is what is taken,
 // whatever happens to the file in between.
 import { readFile } from 'node:fs/promises';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
 import { FILES } from '../limits.ts';
@@ -38,6 +38,14 @@ export function parseYaml<Schema extends z.ZodType>(
       document.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]}`),
     );
   }
+  const unusable = unusableKeys(document);
+  if (unusable.length > 0) {
+    throw new ConfigFault(
+      unusable.map(
+        (offset) => `${at(offset)}: ${UNUSABLE_KEY} can be no name here; choose another`,
+      ),
+    );
+  }
   const place = (path: readonly PropertyKey[]): string => at(offsetOf(document, path));
   let raw: unknown;
   try {
@@ -48,8 +56,27 @@ export function parseYaml<Schema extends z.ZodType>(
   }
   const result = schema.safeParse(raw);
   if (result.success) return { value: result.data, content, place };
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, schema, notYet, place));
+  const problems = result.error.issues.flatMap((issue) =>
+    problemsOf(issue, { schema, raw, notYet, place }),
+  );
   throw new ConfigFault(problems);
+}
+
+/**
+ * The one key that is not kept by the schema library (it would be an object's prototype) but left out without a word: a
+ * role that nobody misses until it is asked for, or a condition of a binding that binds no more.
+ */
+const UNUSABLE_KEY = '__proto__';
+
+/** Offsets of such keys, wherever in the document. */
+function unusableKeys(document: Document): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Pair: (_index, { key }) => {
+      if (isScalar(key) && key.value === UNUSABLE_KEY) offsets.push(key.range?.[0] ?? 0);
+    },
+  });
+  return offsets;
 }
 
 /** Rejects with ConfigFault. `read`: for one that is read again and again, with what that asks for. */
@@ -72,16 +99,19 @@ export async function readText(
   return { file, content: content.toString('utf8') };
 }
 
-function problemsOf(
-  issue: z.core.$ZodIssue,
-  schema: z.ZodType,
-  notYet: ReadonlySet<string>,
-  place: (path: readonly PropertyKey[]) => string,
-): string[] {
+interface Checked {
+  readonly schema: z.ZodType;
+  /** As it was before it was checked. */
+  readonly raw: unknown;
+  readonly notYet: ReadonlySet<string>;
+  readonly place: (path: readonly PropertyKey[]) => string;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, { schema, raw, notYet, place }: Checked): string[] {
   const name = issue.path.join('.');
   if (issue.code !== 'unrecognized_keys') {
     const where = name === '' ? '' : `${name}: `;
-    return [`${place(issue.path)}: ${where}${issue.message}`];
+    return [`${place(issue.path)}: ${where}${problemOf(issue, valueAt(raw, issue.path))}`];
   }
   const known = knownKeys(schema, issue.path);
   return issue.keys.map((key) => {
@@ -96,14 +126,64 @@ function problemsOf(
   });
 }
 
+/** A schema's own words where it has some; the library's are of JavaScript's types, which YAML does not name. */
+function problemOf(issue: z.core.$ZodIssue, value: unknown): string {
+  if (!issue.message.startsWith('Invalid ')) return issue.message;
+  const wanted = wantedBy(issue);
+  if (wanted === null) return issue.message;
+  if (value === undefined || value === null) {
+    const what = issue.path.length === 0 ? 'the file is empty' : 'is missing';
+    return `${what}: ${wanted} is expected`;
+  }
+  return `${wanted} is expected, not ${shown(value)}`;
+}
+
+/** What an issue asks for, in words; null where it says so itself. */
+function wantedBy(issue: z.core.$ZodIssue): string | null {
+  if (issue.code === 'invalid_type') return TYPE_WORDS.get(issue.expected) ?? issue.expected;
+  if (issue.code === 'invalid_value') return issue.values.map(String).join(' or ');
+  if (issue.code !== 'invalid_union') return null;
+  if ('options' in issue && Array.isArray(issue.options)) return issue.options.join(' or ');
+  const each = issue.errors.flatMap(([first]) => (first === undefined ? [] : wantedBy(first)));
+  return each.length === 0 || each.includes(null) ? null : [...new Set(each)].join(' or ');
+}
+
+const TYPE_WORDS: ReadonlyMap<string, string> = new Map([
+  ['string', 'a text'],
+  ['number', 'a number'],
+  ['int', 'a whole number'],
+  ['boolean', 'true or false'],
+  ['array', 'a list'],
+  ['object', 'a mapping of keys'],
+  ['record', 'a mapping of names'],
+]);
+
+/** A value may be a secret that does not belong here: of texts only what kind of value it is. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  return typeof value === 'string' ? 'this text' : JSON.stringify(value);
+}
+
+function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
+  let value = raw;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part))
+      return undefined;
+    value = (value as Record<PropertyKey, unknown>)[part];
+  }
+  return value;
+}
+
 /** The keys a schema knows at a path, as its JSON Schema tells. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: JsonSchema = schema.toJSONSchema({ io: 'input', unrepresentable: 'any' }) as JsonSchema;
   for (const part of path) {
+    const properties = new Map(Object.entries(at.properties ?? {}));
     const next: JsonSchema | undefined =
       typeof part === 'number'
         ? at.items
-        : (at.properties?.[String(part)] ?? at.additionalProperties);
+        : (properties.get(String(part)) ?? at.additionalProperties);
     if (next === undefined) return [];
     at = next;
   }

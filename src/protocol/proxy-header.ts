@@ -7,7 +7,7 @@
 // Taken are connections over TCP by IPv4 or IPv6, and LOCAL, which a balancer sends for its own checks. Version 1, UNIX sockets,
 // UDP and connections of unknown kind are refused: they tell no address, and nobody's is to be made up.
 import { crc32c } from './crc.ts';
-import { inetText } from './inet.ts';
+import { inetText, unmapped } from './inet.ts';
 
 export const PROXY_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 
@@ -129,15 +129,6 @@ function sourceOf(header: Buffer): ProxySource | null {
     address: inetText(unmapped(address))!,
     port: header.readUInt16BE(FIXED_BYTES + 2 * addressBytes),
   };
-}
-
-/** An IPv4 address in the clothes of an IPv6 one is the client that it is without them. */
-function unmapped(address: Buffer): Buffer {
-  const isMapped =
-    address.length === 16 &&
-    address.readBigUInt64BE(0) === 0n &&
-    address.readUInt32BE(8) === 0xffff;
-  return isMapped ? address.subarray(12) : address;
 }
 
 function checkTlvs(header: Buffer, from: number): void {

@@ -9,6 +9,7 @@ import { PERMISSIONS, type Need, type Resource } from '../cql/statement.ts';
 import { storedSignature, storedTypes } from '../cql/stored-type.ts';
 import { ConfigFault, CqlErrorCode } from '../errors.ts';
 import { PROVISION } from '../limits.ts';
+import { nameOf } from '../upstream/node.ts';
 import type { Held, HeldRole } from './plan.ts';
 import { rightsOf } from './rights.ts';
 import type { Existing } from './wanted.ts';
@@ -21,9 +22,7 @@ export interface Admin {
 /** Rejects with ConfigFault, whose text says what to do and holds no password. */
 export async function connect(loaded: LoadedConfig, admin: Admin): Promise<Client> {
   const client = new Client({
-    contactPoints: loaded.contactPoints.map(({ host, port }) =>
-      host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-    ),
+    contactPoints: loaded.contactPoints.map(nameOf),
     authProvider: new auth.PlainTextAuthProvider(admin.username, admin.password),
     policies: { loadBalancing: new policies.loadBalancing.RoundRobinPolicy() },
     socketOptions: {

@@ -16,18 +16,28 @@ export interface LocalSecret {
 /** Relative paths start at `base`; one line end after the secret is dropped. Rejects with SecretFault. */
 export async function readLocal(spec: LocalSecretSpec, base: string): Promise<LocalSecret> {
   if ('file' in spec) return readSecretFile(spec.file, base);
-  const value = process.env[spec.env];
-  if (value === undefined || value === '') {
-    throw new SecretFault(`the environment variable ${spec.env} is not set`);
+  const text = process.env[spec.env] ?? '';
+  const value = withoutLineEnd(text);
+  if (value === '') {
+    const what = text === '' ? 'is not set' : 'is empty but for a line end';
+    throw new SecretFault(`the environment variable ${spec.env} ${what}`);
   }
   return { value, sinceMs: Date.now() - process.uptime() * 1000 };
 }
 
 export async function readSecretFile(file: string, base: string): Promise<LocalSecret> {
   const { content, sinceMs } = await contentOf(file, path.resolve(base, file));
-  const value = content.toString('utf8').replace(/\r?\n$/, '');
+  const value = withoutLineEnd(content.toString('utf8'));
   if (value === '') throw new SecretFault(`${file} is empty; write the secret into it`);
   return { value, sinceMs };
+}
+
+/**
+ * Editors, `echo` and the stores that secrets are kept in end a text with a line end, which no password has. One is
+ * dropped, and nothing else.
+ */
+export function withoutLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, '');
 }
 
 async function contentOf(

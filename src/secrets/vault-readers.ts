@@ -3,6 +3,7 @@
 import { SECRETS } from '../limits.ts';
 import { durationOf, timeOfText } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
+import { withoutLineEnd } from './local.ts';
 import type { Reader } from './reader.ts';
 import type { VaultSession } from './vault-session.ts';
 
@@ -16,7 +17,8 @@ export function kvReader(
     async read() {
       const { data } = await session.ask(path);
       const { metadata } = data;
-      const password = textOf(objectOf(data['data']), field, path);
+      const password = withoutLineEnd(textOf(objectOf(data['data']), field, path));
+      if (password === '') throw new SecretFault(`Vault has an empty ${field} at ${path}`);
       const created = objectOf(metadata)['created_time'];
       return {
         username,

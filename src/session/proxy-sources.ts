@@ -1,6 +1,7 @@
 // The load balancers that say whose connections they pass on: who comes from one of these addresses has to say it,
 // and nobody else may.
 import net from 'node:net';
+import { plainAddress } from '../protocol/inet.ts';
 
 export class ProxySources {
   readonly #listed = new net.BlockList();
@@ -15,10 +16,10 @@ export class ProxySources {
     }
   }
 
-  /** `address` as a socket has it: one of IPv4 may look like one of IPv6. */
+  /** `address` as a socket has it. */
   has(address: string | undefined): boolean {
     if (address === undefined) return false;
-    const [plain = ''] = address.replace(/^::ffff:(?=\d+\.)/i, '').split('%');
+    const [plain = ''] = plainAddress(address).split('%');
     if (net.isIPv4(plain)) return this.#listed.check(plain, 'ipv4');
     return net.isIPv6(plain) && this.#listed.check(plain, 'ipv6');
   }

@@ -24,6 +24,7 @@ import {
   type SchemaChange,
 } from '../protocol/messages/event.ts';
 import type { SessionState } from '../protocol/opcodes.ts';
+import { endpointText } from '../protocol/inet.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import { sidecarAddress, type Advertised } from '../topology/advertised.ts';
@@ -127,7 +128,7 @@ export class Session implements AccountOwner {
       socket.localPort ?? 0,
     );
     this.#standing = new Standing(gate, this.id, {
-      address: `${client.address}:${client.port}`,
+      address: endpointText(client.address, client.port),
       ...transportOf(socket),
     });
     this.#account = gate.memory.open(this);

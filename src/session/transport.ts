@@ -3,6 +3,7 @@
 import type net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ClientRecord } from '../audit/record.ts';
+import { plainAddress } from '../protocol/inet.ts';
 
 const FROM_ELSEWHERE =
   'cqlgate takes tokens over plaintext from this machine only. Connect over TLS, or ask the operators to set listen.allowPlaintext where the network is trusted.';
@@ -11,12 +12,13 @@ const TLS_ONLY =
 
 /** The other end of a connection. */
 export interface ClientAddress {
+  /** In its one spelling, so that it can be compared. */
   readonly address: string;
   readonly port: number;
 }
 
 export function peerOf({ remoteAddress, remotePort }: net.Socket): ClientAddress {
-  return { address: remoteAddress ?? '', port: remotePort ?? 0 };
+  return { address: plainAddress(remoteAddress ?? ''), port: remotePort ?? 0 };
 }
 
 /**
@@ -28,7 +30,7 @@ export function plaintextProblem(
   rules: { readonly isTlsOn: boolean; readonly allowPlaintext: boolean },
 ): string | null {
   if (rules.isTlsOn) return TLS_ONLY;
-  const isLoopback = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
+  const isLoopback = /^(127\.|::1$)/.test(peerOf(socket).address);
   return isLoopback || rules.allowPlaintext ? null : FROM_ELSEWHERE;
 }
 

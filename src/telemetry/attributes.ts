@@ -8,6 +8,7 @@ import type { Statement } from '../cql/statement.ts';
 import { principalRecord } from '../identity/claims.ts';
 import type { Authority } from '../policy/policy.ts';
 import { consistencyName } from '../protocol/consistency.ts';
+import { endpointOf } from '../protocol/inet.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import type { Exchange } from '../session/exchange.ts';
 
@@ -95,10 +96,10 @@ export function identityAttributes(
 }
 
 export function clientAttributes(client: ClientRecord): Attributes {
-  const at = client.address.lastIndexOf(':');
+  const { host, port } = endpointOf(client.address);
   return present({
-    'client.address': client.address.slice(0, at),
-    'client.port': Number(client.address.slice(at + 1)),
+    'client.address': host,
+    'client.port': port,
     'cqlgate.driver.name': client.driver,
     'cqlgate.driver.version': client.driver_version,
     'network.protocol.name': 'cql',
@@ -108,8 +109,8 @@ export function clientAttributes(client: ClientRecord): Attributes {
 
 export function nodeAttributes(node: string | null): Attributes {
   if (node === null) return {};
-  const at = node.lastIndexOf(':');
-  return { 'server.address': node.slice(0, at), 'server.port': Number(node.slice(at + 1)) };
+  const { host, port } = endpointOf(node);
+  return { 'server.address': host, 'server.port': port };
 }
 
 export function resourceNames(statement: Statement): string[] {

@@ -1,13 +1,13 @@
 // How the gate appears to drivers: one node with one address and a host id that is the same on all
 // gates behind that address, before and after a restart.
 import { createHash } from 'node:crypto';
-import { inetBytes } from '../protocol/inet.ts';
+import { endpointText, inetBytes } from '../protocol/inet.ts';
 
 /** An address as drivers are told it; `address` is 4 or 16 bytes, as in CQL's inet. */
 export interface Advertised {
   readonly address: Buffer;
   readonly port: number;
-  /** Host and port as configured (or the socket's own): what the host id is made of. */
+  /** Host and port as configured (or the socket's own), an IPv6 address in brackets: what the host id is made of. */
   readonly name: string;
 }
 
@@ -20,7 +20,7 @@ export function sidecarAddress(options: ReadonlyMap<string, string>): Advertised
   const address = inetBytes(host ?? '');
   const port = Number(digits);
   if (address === null || !Number.isInteger(port) || port < 1 || port > 65_535) return null;
-  return { address, port, name: `${host}:${port}` };
+  return { address, port, name: endpointText(host!, port) };
 }
 
 /** RFC 4122's namespace for URLs; ours are `cql://cluster/host:port`. */

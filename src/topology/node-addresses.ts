@@ -1,7 +1,7 @@
 // Finds addresses of nodes in texts that Cassandra writes, and puts the gate's in their place. Only what is
 // an address of a node is touched: a text that quotes a client's values stays as it is.
 import type { Advertised } from './advertised.ts';
-import { inetBytes, inetText } from '../protocol/inet.ts';
+import { endpointText, inetBytes, inetText } from '../protocol/inet.ts';
 
 /** Java writes an address as `name/address`, the name mostly empty: `/10.0.0.1:7000`, `/[2001:db8::1]:7000`. */
 const NAME_AND_SLASH = String.raw`(?<![\w./-])[\w.-]*\/`;
@@ -50,8 +50,7 @@ function portOf(groups: readonly (string | undefined)[]): boolean {
 
 function addressText({ address, port }: Replacement, withPort: boolean): string {
   const host = inetText(address) ?? '';
-  if (!withPort) return host;
-  return address.length === 4 ? `${host}:${port}` : `[${host}]:${port}`;
+  return withPort ? endpointText(host, port) : host;
 }
 
 /** How an address or name is found; a name of one word is one only where a port follows. */

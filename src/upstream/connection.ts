@@ -25,6 +25,7 @@ import type { Statement } from '../cql/statement.ts';
 import { flushAfterTurn, inLaterTurn, turnWork, writeTogether, type Flushable } from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { dialProblem, showsCertificate, type Dial } from './dial.ts';
+import { nameOf } from './node.ts';
 import { StreamIds, type UpstreamStreamId } from './stream-ids.ts';
 import { PermitFault, UpstreamFault } from './faults.ts';
 import { shakeHands } from './handshake.ts';
@@ -130,7 +131,7 @@ export class Connection implements Flushable {
   private constructor(options: ConnectionOptions, socket: net.Socket) {
     this.#options = options;
     this.#socket = socket;
-    this.node = `${options.host}:${options.port}`;
+    this.node = nameOf(options);
     this.version = options.version;
     this.#decoder = new FrameDecoder({
       direction: 'response',

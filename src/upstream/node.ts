@@ -1,5 +1,5 @@
 // One node of the cluster: what its peers say of it, where the gate dials it, and whether it is reached.
-import { isIPv6 } from 'node:net';
+import { endpointText } from '../protocol/inet.ts';
 
 export { inetText } from '../protocol/inet.ts';
 
@@ -8,13 +8,9 @@ export interface ContactPoint {
   readonly port: number;
 }
 
+/** The same for all spellings of an address. */
 export function nameOf({ host, port }: ContactPoint): string {
-  return `${host}:${port}`;
-}
-
-/** IPv6 has several spellings of one address. */
-export function canonicalHost(host: string): string {
-  return isIPv6(host) ? new URL(`http://[${host}]/`).hostname.slice(1, -1) : host;
+  return endpointText(host, port);
 }
 
 /** A node as the system tables have it. */
@@ -35,7 +31,7 @@ export class ClusterNode {
   /** Where it is dialled: by a contact point's own words where one led there. */
   readonly host: string;
   readonly port: number;
-  /** `host:port` as dialled; connections are named by it. */
+  /** `host:port` as dialled, with an IPv6 address in brackets; connections are named by it. */
   readonly name: string;
   readonly native: ContactPoint;
   readonly addresses: readonly string[];

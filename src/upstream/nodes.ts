@@ -1,7 +1,8 @@
 // Which nodes the cluster has, as last read, and in which order their datacenters are used. Nodes come, go
 // and change address; one that stayed as it was is the same object as before.
 import { isIP } from 'node:net';
-import { canonicalHost, ClusterNode, nameOf, type ContactPoint, type NodeRow } from './node.ts';
+import { plainAddress } from '../protocol/inet.ts';
+import { ClusterNode, nameOf, type ContactPoint, type NodeRow } from './node.ts';
 import type { Tiers } from './route.ts';
 
 export interface Datacenters {
@@ -93,7 +94,8 @@ export class Nodes {
   }
 
   dialledAs({ host, port }: ContactPoint): ClusterNode | null {
-    return this.#all.find((node) => node.host === host && node.port === port) ?? null;
+    const name = nameOf({ host, port });
+    return this.#all.find((node) => node.name === name) ?? null;
   }
 
   #dialled(row: NodeRow, names: ReadonlyMap<string, ContactPoint>): ContactPoint {
@@ -117,7 +119,7 @@ export async function resolveNames(
     contactPoints.map(async (point) => {
       if (isIP(point.host) !== 0) return;
       const found = await lookup(point.host).catch(() => []);
-      const [only] = new Set(found.map(({ address }) => canonicalHost(address)));
+      const [only] = new Set(found.map(({ address }) => plainAddress(address)));
       if (only !== undefined && found.length === 1) {
         names.set(nameOf({ host: only, port: point.port }), point);
       }

@@ -4,7 +4,7 @@
 import { CqlErrorCode } from '../errors.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { Rows } from '../protocol/messages/result.ts';
-import { inetText, type ContactPoint, type NodeRow } from './node.ts';
+import { inetText, nameOf, type ContactPoint, type NodeRow } from './node.ts';
 import { UpstreamFault } from './faults.ts';
 import { refusalOf, rowsOf, uuidText, type Query } from './own-query.ts';
 
@@ -17,7 +17,7 @@ export async function readNodes(query: Query, reached: ContactPoint): Promise<No
   const local = rowsOf(localAnswer);
   // Without a row of its own, a cluster that is there would look like one without nodes.
   if (local.rows.length === 0) {
-    throw new UpstreamFault('protocol', `${reached.host}:${reached.port} has no row of its own`);
+    throw new UpstreamFault('protocol', `${nameOf(reached)} has no row of its own`);
   }
   const isAbsent = refusalOf(peersV2Answer)?.code === CqlErrorCode.INVALID;
   const peersV2 = isAbsent ? null : rowsOf(peersV2Answer);
@@ -39,7 +39,7 @@ export interface TopologyRows {
 export function nodesOf({ local, peersV2, peers }: TopologyRows, reached: ContactPoint): NodeRow[] {
   const rows = recordsOf(local).slice(0, 1);
   const nodes: NodeRow[] = rows.map((row) => ({
-    hostId: uuid(row.get('host_id')) ?? `${reached.host}:${reached.port}`,
+    hostId: uuid(row.get('host_id')) ?? nameOf(reached),
     native: {
       host:
         address(row.get('rpc_address')) ?? address(row.get('broadcast_address')) ?? reached.host,

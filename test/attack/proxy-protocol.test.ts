@@ -283,6 +283,7 @@ describe('the list', () => {
     ['010.0.0.0/8', /write a range/],
     ['10.0.0.0/8/8', /write a range/],
     ['::ffff:10.0.0.0/104', /write a range/],
+    ['::ffff:a00:0/104', /write a range/],
     ['fe80::1%eth0', /write a range/],
     ['balancer.example.com', /write a range/],
     ['', /write a range/],

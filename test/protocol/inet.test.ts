@@ -1,6 +1,12 @@
 // Addresses between text and bytes.
 import { describe, expect, it } from 'vitest';
-import { inetBytes, inetText } from '../../src/protocol/inet.ts';
+import {
+  endpointOf,
+  endpointText,
+  inetBytes,
+  inetText,
+  plainAddress,
+} from '../../src/protocol/inet.ts';
 
 describe('an address', () => {
   it.each([
@@ -19,6 +25,9 @@ describe('an address', () => {
   it.each([
     ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
     ['::ffff:10.0.0.11', '10.0.0.11'],
+    ['::FFFF:a00:b', '10.0.0.11'],
+    ['0:0:0:0:0:ffff:10.0.0.11', '10.0.0.11'],
+    ['64:ff9b::10.0.0.11', '64:ff9b::a00:b'],
     ['fe80::1%eth0', 'fe80::1'],
   ])('%s is written as %s', (text, canonical) => {
     expect(inetText(inetBytes(text)!)).toBe(canonical);
@@ -37,6 +46,31 @@ describe('an address', () => {
     '12345::',
   ])('is not %s', (text) => {
     expect(inetBytes(text)).toBeNull();
+  });
+
+  it.each([
+    ['::ffff:127.0.0.1', '127.0.0.1'],
+    ['::ffff:7f00:1', '127.0.0.1'],
+    ['2001:DB8:0::1', '2001:db8::1'],
+    ['fe80:0::1%eth0', 'fe80::1%eth0'],
+    ['10.0.0.11', '10.0.0.11'],
+    ['gate.example.com', 'gate.example.com'],
+    ['010.0.0.11', '010.0.0.11'],
+    ['', ''],
+  ])('%s has the one spelling %s', (text, plain) => {
+    expect(plainAddress(text)).toBe(plain);
+  });
+
+  it.each([
+    ['10.0.0.11', '10.0.0.11:9042', '10.0.0.11'],
+    ['::ffff:10.0.0.11', '10.0.0.11:9042', '10.0.0.11'],
+    ['2001:DB8::1', '[2001:db8::1]:9042', '2001:db8::1'],
+    ['::', '[::]:9042', '::'],
+    ['fe80::1%eth0', '[fe80::1%eth0]:9042', 'fe80::1%eth0'],
+    ['gate.example.com', 'gate.example.com:9042', 'gate.example.com'],
+  ])('%s with a port is %s, and apart again', (host, text, back) => {
+    expect(endpointText(host, 9042)).toBe(text);
+    expect(endpointOf(text)).toEqual({ host: back, port: 9042 });
   });
 
   it.each([0, 3, 5, 15, 17])('has no %i bytes', (length) => {

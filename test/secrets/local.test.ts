@@ -162,6 +162,26 @@ describe('at start', () => {
     await made.close();
   });
 
+  it.each([
+    ['secret\n', 'secret'],
+    ['secret\r\n', 'secret'],
+    ['secret\n\n', 'secret\n'],
+    [' secret ', ' secret '],
+    ['two\nlines', 'two\nlines'],
+  ])('%j is %j, in a file and in a variable', async (text, value) => {
+    await write('secret', text);
+    process.env['SECRET_WITH_LINE_END'] = text;
+    expect((await readLocal({ file: 'secret' }, dir)).value).toBe(value);
+    expect((await readLocal({ env: 'SECRET_WITH_LINE_END' }, dir)).value).toBe(value);
+  });
+
+  it('is none where there is only a line end', async () => {
+    process.env['SECRET_WITH_LINE_END'] = '\n';
+    await expect(readLocal({ env: 'SECRET_WITH_LINE_END' }, dir)).rejects.toThrow(
+      'SECRET_WITH_LINE_END is empty but for a line end',
+    );
+  });
+
   it('is checked before without asking Vault', async () => {
     const found = await unresolvedSecrets(
       { a: FILE, b: { vault: { path: 'database/creds/b' } }, c: { open: true } },

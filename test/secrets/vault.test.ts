@@ -152,6 +152,12 @@ describe('KV version 2', () => {
     expect(logins!.ages(Date.now())[0]![1]).toBeLessThan(5_000);
   });
 
+  it('drops one line end, which stores put behind a secret', async () => {
+    vault.kv.set('secret/data/cassandra', { data: { ci: 'secret \n' }, createdAt: '' });
+    const login = await start(KV);
+    expect(login().password).toBe('secret ');
+  });
+
   it.each([
     ['a missing field', { other: 'x' }],
     ['an empty one', { ci: '' }],

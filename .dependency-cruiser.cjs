@@ -10,6 +10,7 @@ const leaves = [
   'wall-clock',
   'guard',
   'fair-queue',
+  'keep-alive',
 ];
 const rooms = {
   memory: [],

@@ -204,6 +204,8 @@ export const SESSION = {
   lastStatementMs: 500,
   /** After an ERROR that ends the session, the client has this long to read it. */
   closeGraceMs: 2_000,
+  /** Answers that lie before it are given out at the least speed (MEMORY), but for no longer: others wait for the end. */
+  closeLongestMs: 30_000,
   /** Connections that wait in the kernel; 50 jobs often start in the same second. */
   acceptBacklog: 1024,
   /** Expiry, handshake time and stalled outboxes are looked at this often. */
@@ -282,6 +284,22 @@ export const METRICS = {
    * name themselves, so they need a bound.
    */
   seriesPerMetric: 256,
+} as const;
+
+/** The collector of OpenTelemetry, where `OTEL_*` names one: nothing waits for it. */
+export const TELEMETRY = {
+  /** At the end what waits is sent within this, or is lost; where there are workers, once by each of them and once by their primary. */
+  closeMs: 700,
+  /** Exports that failed are told no more often; those in between are counted. */
+  warnIntervalMs: 60_000,
+  /** Of the reason that is told, in characters. */
+  reasonLength: 256,
+} as const;
+
+/** The end of a process whose work is done. */
+export const EXIT = {
+  /** What still holds it then, such as a request to a collector that does not answer, holds it no longer. */
+  graceMs: 250,
 } as const;
 
 /** The audit ledger. */
@@ -796,6 +814,12 @@ export const LIMITS = {
     reason:
       'After a schema change its answer waits this long for all nodes to have it; as long as drivers would.',
   },
+  keepAliveMs: {
+    default: 60_000,
+    unit: 'ms',
+    reason:
+      'After so long without a byte the kernel asks whether the other end of a connection, a client or a node, is still there; if it is not, the connection ends within ten seconds more.',
+  },
   drainTimeoutMs: {
     default: 15 * 60_000,
     unit: 'ms',
@@ -860,6 +884,8 @@ export const SIDECAR = {
   defaultVersion: 4,
   /** How often it looks whether its parent is there, and with `--wait` whether the gate answers. */
   pollMs: 500,
+  /** As `limits.keepAliveMs` of the gate, where `--keep-alive` does not say. */
+  keepAliveSeconds: 60,
   /** For the gate's answer before a command is started, where `--wait` does not say. */
   commandWaitSeconds: 30,
   /** Applications at once: a driver has a few connections. */

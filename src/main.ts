@@ -85,6 +85,10 @@ function commands(): Command {
       '--wait <seconds>',
       'listen only once the gate takes the token; exit code 1 if it does not',
     )
+    .option(
+      '--keep-alive <seconds>',
+      'after so long without a byte, ask whether application and gate are still there; default: 60',
+    )
     .argument('[command...]', 'run this, after --, while the sidecar is up; exit code is its own')
     .action(async (command: string[], options: SidecarOptions) => {
       const { sidecar } = await import('./commands/sidecar.ts');

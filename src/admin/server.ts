@@ -7,10 +7,11 @@ import { Hono, type Context } from 'hono';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { guarded, reportFault } from '../guard.ts';
+import { keepAliveOptions } from '../keep-alive.ts';
 import { Admission } from '../identity/admission.ts';
 import { ADMIN } from '../limits.ts';
-import { adminApi, type AdminControl } from './api.ts';
 import { plainAddress } from '../protocol/inet.ts';
+import { adminApi, type AdminControl } from './api.ts';
 import { calledBy, HostNames, isOpenTo } from './host.ts';
 import { METRICS_TYPE } from './prometheus.ts';
 import type { ReadinessReport } from './readiness.ts';
@@ -21,6 +22,8 @@ export interface AdminOptions {
   readonly port: number;
   /** Names by which it may be called, beside addresses and localhost. */
   readonly hosts: readonly string[];
+  /** Of its connections: see `limits`. */
+  readonly keepAliveMs: number;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   readonly readiness: () => Promise<ReadinessReport>;
@@ -69,7 +72,11 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const server = await new Promise<ServerType>((resolve, reject) => {
     const { host, port } = options;
     // The name is that of requests without one: an address of IPv6 would not do as it is.
-    const made = createAdaptorServer({ fetch: app.fetch, hostname: 'localhost' });
+    const made = createAdaptorServer({
+      fetch: app.fetch,
+      hostname: 'localhost',
+      serverOptions: keepAliveOptions(options.keepAliveMs),
+    });
     made.once('error', reject);
     bound(made);
     made.listen(port, host, () => resolve(made));

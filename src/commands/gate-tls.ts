@@ -14,7 +14,11 @@ export interface GateTls {
   close(): void;
 }
 
-export function gateTls({ config, tls }: LoadedConfig, metrics: Metrics, log: Log): GateTls {
+export function gateTls(
+  { config, tls, limits }: LoadedConfig,
+  metrics: Metrics,
+  log: Log,
+): GateTls {
   const watchers = new Map<string, CertificateWatcher>();
   const watch = (
     which: 'listen' | 'cluster',
@@ -46,10 +50,11 @@ export function gateTls({ config, tls }: LoadedConfig, metrics: Metrics, log: Lo
     watch('listen', tls.listen, (renewed) => entrance.renew(renewed));
     door = entrance;
   }
-  let dial = dialPlain;
+  let dial = dialPlain(limits.keepAliveMs);
   if (tls.cluster !== null) {
     const watcher = watch('cluster', tls.cluster, () => undefined);
-    dial = dialTls(() => watcher.current, config.cluster.tls?.serverName ?? null);
+    const serverName = config.cluster.tls?.serverName ?? null;
+    dial = dialTls(() => watcher.current, serverName, limits.keepAliveMs);
   }
   metrics.gauge('certificate_expiry_seconds', () =>
     [...watchers].flatMap(([which, { current }]) =>

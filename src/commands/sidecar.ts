@@ -10,11 +10,12 @@ import tls from 'node:tls';
 import { exposure } from '../config/exposed-files.ts';
 import { HOW_HOST_PORT, parseHostPort, type HostPort } from '../config/host-port.ts';
 import { ConfigFault } from '../errors.ts';
+import { keepAlive, keepAliveOptions } from '../keep-alive.ts';
 import { SIDECAR } from '../limits.ts';
 import { endpointText, inetBytes } from '../protocol/inet.ts';
 import { GateLoginSteps, startupFrame } from '../sidecar/gate-login.ts';
-import { SidecarServer } from '../sidecar/server.ts';
 import { withoutLineEnd } from '../secrets/local.ts';
+import { SidecarServer } from '../sidecar/server.ts';
 
 export interface SidecarOptions {
   readonly gate: string;
@@ -29,11 +30,7 @@ export interface SidecarOptions {
   readonly dropToken?: boolean;
   /** Seconds. */
   readonly wait?: string;
-}
-
-interface HostPort {
-  readonly host: string;
-  readonly port: number;
+  readonly keepAlive?: string;
 }
 
 /**
@@ -51,7 +48,8 @@ export async function sidecar(
   if (!isLoopback(listen.host)) {
     throw new ConfigFault(['--listen is on this machine only: 127.0.0.1 or ::1']);
   }
-  const connect = await connector(gate, options);
+  const keepAliveMs = keepAliveOf(options.keepAlive);
+  const connect = await connector(gate, options, keepAliveMs);
   const token = tokenSource(options);
   const admits =
     options.passwordFile === undefined
@@ -69,6 +67,7 @@ export async function sidecar(
   }
   const server = new SidecarServer({
     ...listen,
+    keepAliveMs,
     admits,
     connect,
     token,
@@ -91,11 +90,18 @@ export async function sidecar(
   }
 }
 
-function hostPort(option: string, text: string): HostPort {
-  const match = /^(?:\[([0-9a-f:]+)\]|([^\s:[\]]+)):(\d{1,5})$/i.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) throw new ConfigFault([`${option} ${text} is no host:port`]);
-  return { host: (match[1] ?? match[2])!, port };
+/** `isOwn`: a port that this process listens on, where 0 is any that is free. */
+function hostPort(option: string, text: string, isOwn = false): HostPort {
+  const isAny = isOwn && /:0$/.test(text);
+  const parsed = parseHostPort(isAny ? text.replace(/:0$/, ':1') : text);
+  if (parsed === null) throw new ConfigFault([`${option} ${text}: ${HOW_HOST_PORT}`]);
+  return isAny ? { ...parsed, port: 0 } : parsed;
+}
+
+function keepAliveOf(seconds = String(SIDECAR.keepAliveSeconds)): number {
+  const isTime = /^[1-9]\d{0,4}$/.test(seconds);
+  if (!isTime) throw new ConfigFault(['--keep-alive takes a number of seconds, from 1 to 99999']);
+  return Number(seconds) * 1000;
 }
 
 function isLoopback(host: string): boolean {
@@ -105,17 +111,23 @@ function isLoopback(host: string): boolean {
 async function connector(
   { host, port }: HostPort,
   { ca, serverName, plaintext }: SidecarOptions,
+  keepAliveMs: number,
 ): Promise<() => net.Socket> {
   if (plaintext === true) {
     if (!isLoopback(host)) {
       throw new ConfigFault(['--plaintext would send the token over a network: leave it out']);
     }
-    return () => net.connect({ host, port });
+    return () => net.connect({ host, port, ...keepAliveOptions(keepAliveMs) });
   }
   const authority = ca === undefined ? {} : { ca: await readFile(ca) };
   const name = serverName ?? host;
   const servername = net.isIP(name) === 0 ? { servername: name } : {};
-  return () => tls.connect({ host, port, ...authority, ...servername, minVersion: 'TLSv1.2' });
+  return () => {
+    const options = { host, port, ...authority, ...servername, minVersion: 'TLSv1.2' } as const;
+    const socket = tls.connect(options);
+    keepAlive(socket, keepAliveMs);
+    return socket;
+  };
 }
 
 /** Read for each login: a file of Kubernetes' is written anew before its token ends. */

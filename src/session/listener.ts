@@ -3,6 +3,7 @@
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { guarded, guardedEach } from '../guard.ts';
+import { keepAliveOptions } from '../keep-alive.ts';
 import { PROXY, SESSION } from '../limits.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import type { TlsDoor } from '../tls/door.ts';
@@ -35,7 +36,10 @@ export class Listener {
     this.#gate = gate;
     this.#door = door;
     this.#proxies = proxies;
-    this.#server = net.createServer({ noDelay: true });
+    this.#server = net.createServer({
+      noDelay: true,
+      ...keepAliveOptions(gate.limits.keepAliveMs),
+    });
     const accept = (socket: net.Socket): void => this.#accept(socket);
     const drop = (socket: net.Socket): void => void socket.destroy();
     this.#server.on('connection', guarded('listener', accept, drop));

@@ -3,6 +3,7 @@
 import net from 'node:net';
 import { Admission } from '../identity/admission.ts';
 import { guarded } from '../guard.ts';
+import { keepAliveOptions } from '../keep-alive.ts';
 import { SIDECAR } from '../limits.ts';
 import { SidecarClient, type ClientOptions, type PasswordCheck } from './client.ts';
 import { Complaints } from './complaints.ts';
@@ -16,6 +17,7 @@ export interface ServerOptions extends Pick<
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  readonly keepAliveMs: number;
   /** By the port that it came to be. */
   readonly hints: (port: number) => ReadonlyMap<string, string>;
   /** Who may connect: processes of one user, or those of any who give a password. */
@@ -38,7 +40,10 @@ export class SidecarServer {
     this.#options = options;
     this.#complaints = new Complaints(options.refused);
     this.#guard = 'password' in options.admits ? new PasswordGuard(options.admits.password) : null;
-    this.#server = net.createServer({ noDelay: true });
+    this.#server = net.createServer({
+      noDelay: true,
+      ...keepAliveOptions(options.keepAliveMs),
+    });
     const accept = (socket: net.Socket): void => this.#accept(socket);
     const drop = (socket: net.Socket): void => void socket.destroy();
     this.#server.on('connection', guarded('sidecar', accept, drop));

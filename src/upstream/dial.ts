@@ -2,6 +2,7 @@
 // connections, those of the gate itself included.
 import net from 'node:net';
 import tls from 'node:tls';
+import { keepAlive, keepAliveOptions } from '../keep-alive.ts';
 
 /**
  * Opens a socket; what is written before it is connected waits. Its errors come as events. `own` is the
@@ -20,13 +21,21 @@ export interface DialCertificates {
   readonly ca?: string;
 }
 
-export const dialPlain: Dial = (host, port) => net.connect({ host, port, noDelay: true });
+/** `keepAliveMs`: see `limits`. */
+export function dialPlain(keepAliveMs: number): Dial {
+  return (host, port) =>
+    net.connect({ host, port, noDelay: true, ...keepAliveOptions(keepAliveMs) });
+}
 
 /**
  * TLS 1.2 or later. The certificate must be of `serverName`, or else of the host that is dialled, which
  * may be an address. `certificates` is asked for each connection, so that renewed ones are shown.
  */
-export function dialTls(certificates: () => DialCertificates, serverName: string | null): Dial {
+export function dialTls(
+  certificates: () => DialCertificates,
+  serverName: string | null,
+  keepAliveMs: number,
+): Dial {
   return (host, port, own) => {
     const { cert, key, ca } = { ...certificates(), ...own };
     const isName = net.isIP(host) === 0;
@@ -41,6 +50,7 @@ export function dialTls(certificates: () => DialCertificates, serverName: string
       ...(ca === undefined ? {} : { ca }),
     });
     socket.setNoDelay(true);
+    keepAlive(socket, keepAliveMs);
     return socket;
   };
 }

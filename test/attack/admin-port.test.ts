@@ -29,6 +29,7 @@ beforeAll(async () => {
   admin = await startAdmin({
     host: '127.0.0.1',
     port: 0,
+    keepAliveMs: 60_000,
     hosts,
     metrics: async () => {
       rounds++;
@@ -110,6 +111,7 @@ describe('the open paths of the admin port', () => {
     admin = await startAdmin({
       host: '::',
       port: 0,
+      keepAliveMs: 60_000,
       hosts: [],
       metrics: async () => Promise.resolve(METRICS_TEXT),
       readiness: async () => Promise.resolve({ isStarting: false, reasons: [], warnings: [] }),

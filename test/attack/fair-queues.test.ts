@@ -213,7 +213,7 @@ describe('requests that wait for a connection', () => {
     const node = await ScriptedNode.start();
     const native = { host: '127.0.0.1', port: node.port };
     const route = new Route({
-      dial: dialPlain,
+      dial: dialPlain(60_000),
       version: 4,
       login: { name: 'ci', open: false, username: 'ci', password: 'pw' },
       compression: null,

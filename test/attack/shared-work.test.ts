@@ -41,7 +41,7 @@ describe('requests that wait for a connection', () => {
     const route = new Route({
       // Neither refused nor answered.
       dial: (host, port, certificate) =>
-        dialPlain(host, port, certificate).on('error', () => undefined),
+        dialPlain(60_000)(host, port, certificate).on('error', () => undefined),
       version: 4,
       login: { name: 'ci', open: false, username: 'ci', password: 'pw' },
       compression: null,

@@ -43,6 +43,7 @@ async function start(admits: ServerOptions['admits']): Promise<number> {
   sidecar = new SidecarServer({
     host: '127.0.0.1',
     port: 0,
+    keepAliveMs: 60_000,
     admits,
     connect: () => {
       connects++;

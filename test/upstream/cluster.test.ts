@@ -33,7 +33,7 @@ afterEach(async () => {
 
 function clusterOf(datacenters: Partial<Datacenters> = {}, contactPoints = [0]): Cluster {
   cluster = new Cluster({
-    dial: dialPlain,
+    dial: dialPlain(60_000),
     contactPoints: contactPoints.map((node) => scripted.contactPoint(node)),
     datacenters: { local: null, remote: [], ...datacenters },
     logins: new Map([

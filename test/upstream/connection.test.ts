@@ -32,7 +32,7 @@ const open = async () => {
   // The array of this test: sockets of the one before may still be closing.
   const own = closed;
   return Connection.open({
-    dial: dialPlain,
+    dial: dialPlain(60_000),
     host: '127.0.0.1',
     port: node.port,
     version: 4,

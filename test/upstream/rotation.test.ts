@@ -63,7 +63,7 @@ beforeEach(async () => {
   };
   source = new Source(loginOf('one'));
   cluster = new Cluster({
-    dial: dialPlain,
+    dial: dialPlain(60_000),
     contactPoints: [{ host: '127.0.0.1', port: node.port }],
     datacenters: { local: null, remote: [] },
     logins: new Map([['ci', source]]),

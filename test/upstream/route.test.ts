@@ -49,7 +49,7 @@ function clusterNode({ port }: ScriptedNode, datacenter = 'dc1'): ClusterNode {
 
 function newRoute(connections = 1): Route {
   const route = new Route({
-    dial: dialPlain,
+    dial: dialPlain(60_000),
     version: 4,
     login: LOGIN,
     compression: null,

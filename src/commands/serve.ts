@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { prometheusRegistry } from '../admin/prometheus.ts';
 import { configOf, loadConfig, type LoadedConfig } from '../config/load.ts';
 import { guarded, unattended } from '../guard.ts';
+import { EXIT } from '../limits.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';
@@ -23,6 +24,20 @@ export async function serve(configFile: string): Promise<number> {
   letHeapGrow();
   const lastResort = new LastResort();
   lastResort.install();
+  try {
+    return await served(configFile, lastResort);
+  } finally {
+    endSoon();
+  }
+}
+
+/** Ends the process by its exit code though something still holds it; what matters was closed and waited for. */
+function endSoon(): void {
+  const exit = (): never => process.exit();
+  setTimeout(guarded('process', exit), EXIT.graceMs).unref();
+}
+
+async function served(configFile: string, lastResort: LastResort): Promise<number> {
   if (cluster.worker !== undefined) return serveAsWorker(cluster.worker, lastResort);
   const loaded = await loadConfig(configFile);
   const log = logOf(null);
@@ -46,7 +61,7 @@ async function serveAsPrimary(
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = new Metrics();
   const telemetry = isTelemetryWanted(process.env)
-    ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
+    ? (await import('../telemetry/start.ts')).startTelemetry(metrics, ownLog)
     : null;
   const log = telemetry?.withLog(ownLog) ?? ownLog;
   reportFaults(log, metrics);

@@ -66,7 +66,7 @@ export async function startGate(
   const { config, limits } = loaded;
   const metrics = new Metrics();
   const running = isTelemetryWanted(process.env)
-    ? (await import('../telemetry/start.ts')).startTelemetry(metrics)
+    ? (await import('../telemetry/start.ts')).startTelemetry(metrics, ownLog)
     : null;
   const log = running?.withLog(ownLog) ?? ownLog;
   reportFaults(log, metrics);

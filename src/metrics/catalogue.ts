@@ -16,6 +16,10 @@ export const COUNTERS = {
     help: 'Client connections, by whether they were let in.',
     labels: ['result'],
   },
+  telemetry_export_failures_total: {
+    help: 'Exports of spans, metrics or log records to the collector of `OTEL_*` that failed.',
+    labels: [],
+  },
   tls_failures_total: {
     help: "TLS handshakes of clients that failed, by OpenSSL's or Node's code.",
     labels: ['code'],

@@ -1,12 +1,15 @@
 // OpenTelemetry as the `OTEL_*` variables say: spans, the gate's metrics, and its log lines. Loaded
 // only where they ask for it (wanted.ts).
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { metrics as metricsApi, trace, type BatchObservableResult } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
-import { NodeSDK, resources } from '@opentelemetry/sdk-node';
+import { core, NodeSDK, resources } from '@opentelemetry/sdk-node';
+import { TELEMETRY } from '../limits.ts';
 import { COUNTERS, GAUGES } from '../metrics/catalogue.ts';
 import { COUNTER_NAMES, GAUGE_NAMES, type Labels, type Metrics } from '../metrics/metrics.ts';
 import type { Log } from '../session/gate.ts';
+import { Seldom } from '../session/seldom.ts';
 import type { Telemetry } from '../session/telemetry.ts';
 import { samplerOf } from './sampler.ts';
 import { Spans } from './spans.ts';
@@ -17,11 +20,13 @@ export interface RunningTelemetry {
   readonly telemetry: Telemetry;
   /** The same log, each line also a log record. */
   withLog(log: Log): Log;
-  /** Sends what is waiting, and ends. */
+  /** Sends what is waiting, and ends; a collector that does not answer is not waited for. */
   close(): Promise<void>;
 }
 
-export function startTelemetry(metrics: Metrics, env = process.env): RunningTelemetry {
+/** `log` is that of the process alone: what could not be exported is not told to a collector. */
+export function startTelemetry(metrics: Metrics, log: Log, env = process.env): RunningTelemetry {
+  reportFailures(metrics, log);
   const sdk = new NodeSDK({
     sampler: samplerOf(env),
     // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over it. Each process is an instance: without
@@ -43,8 +48,35 @@ export function startTelemetry(metrics: Metrics, env = process.env): RunningTele
   return {
     telemetry: new Spans(trace.getTracer(SCOPE), durations),
     withLog: emitting,
-    close: async () => sdk.shutdown().catch(() => undefined),
+    close: async () => {
+      const sent = sdk.shutdown().catch(() => undefined);
+      await Promise.race([sent, delay(TELEMETRY.closeMs)]);
+    },
   };
+}
+
+/** The exporters of all three signals tell of their failures here, after they tried for as long as `OTEL_*` says. */
+function reportFailures(metrics: Metrics, log: Log): void {
+  const failures = metrics.counter('telemetry_export_failures_total');
+  const warning = new Seldom(TELEMETRY.warnIntervalMs);
+  core.setGlobalErrorHandler((error) => {
+    failures.value++;
+    warning.tell((untold) =>
+      log.warn(
+        { reason: reasonOf(error), untold },
+        'spans, metrics or log records could not be exported to the collector of OTEL_*; what is not taken in time is lost',
+      ),
+    );
+  });
+}
+
+/** An exporter's error holds the collector's whole answer too, which is nobody's business here. */
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { message?: unknown; code?: unknown };
+  const text =
+    typeof error === 'string' ? error : typeof message === 'string' ? message : 'unknown';
+  const known = typeof code === 'string' || typeof code === 'number' ? ` (${code})` : '';
+  return (text.split('\n')[0]! + known).slice(0, TELEMETRY.reasonLength);
 }
 
 /** The table of metrics as instruments that are read when an export is due. */

@@ -53,6 +53,11 @@ const clientId = z.string().min(1).optional().meta({
   description: 'Public client (no secret) that `cqlgate login` signs people in with.',
 });
 
+function algorithmProblem({ input }: { readonly input?: unknown }): string {
+  const named = typeof input === 'string' ? input.slice(0, 32) : 'this';
+  return `${named} is no signature algorithm with a key pair; cqlgate takes ${ASYMMETRIC_ALGORITHMS.join(', ')}`;
+}
+
 const issuer = z.discriminatedUnion('type', [
   z.strictObject({
     ...issuerKeys,
@@ -73,9 +78,13 @@ const issuer = z.discriminatedUnion('type', [
     issuer: issuerUrl,
     clientId,
     algorithms: z
-      .array(z.enum(ASYMMETRIC_ALGORITHMS))
+      .array(z.enum(ASYMMETRIC_ALGORITHMS, { error: algorithmProblem }))
       .min(1)
-      .meta({ description: 'Signature algorithms that are taken.' }),
+      .default([...ASYMMETRIC_ALGORITHMS])
+      .meta({
+        description:
+          "Signature algorithms that are taken; those with a key pair, of which the issuer's keys then say which they are for.",
+      }),
   }),
 ]);
 

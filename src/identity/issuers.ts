@@ -76,6 +76,7 @@ export const ASYMMETRIC_ALGORITHMS = [
   'ES384',
   'ES512',
   'EdDSA',
+  'Ed25519',
 ] as const;
 
 /** The object that AWS STS puts its own claims into. */

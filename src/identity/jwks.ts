@@ -3,11 +3,9 @@
 // the issuer lists no longer is marked as withdrawn, and whatever rests on it ends with it.
 import { importJWK, type CryptoKey, type JWK } from 'jose';
 import { JWKS } from '../limits.ts';
-import type { OutboundClient } from '../outbound/client.ts';
+import { OutboundFault, type OutboundClient, type OutboundResponse } from '../outbound/client.ts';
 import { urlProblem } from '../outbound/url.ts';
 import type { Issuer } from './issuers.ts';
-
-const KEY_TYPES: ReadonlySet<string | undefined> = new Set(['RSA', 'EC', 'OKP']);
 
 /** A key while its issuer publishes it. Principals hold on to it, so that they know when it goes. */
 export interface PublishedKey {
@@ -16,28 +14,40 @@ export interface PublishedKey {
 }
 
 class Published implements PublishedKey {
+  readonly kid: string;
   readonly jwk: JWK;
   isWithdrawn = false;
-  /** By algorithm. */
-  readonly #imported = new Map<string, Promise<CryptoKey>>();
+  /** By algorithm, for those of its issuer that it fits: perhaps none. */
+  readonly imported: ReadonlyMap<string, CryptoKey>;
 
-  constructor(jwk: JWK) {
+  constructor(kid: string, jwk: JWK, imported: ReadonlyMap<string, CryptoKey>) {
+    this.kid = kid;
     this.jwk = jwk;
-  }
-
-  async importFor(algorithm: string): Promise<CryptoKey> {
-    let key = this.#imported.get(algorithm);
-    if (key === undefined) {
-      key = importJWK(this.jwk, algorithm) as Promise<CryptoKey>;
-      this.#imported.set(algorithm, key);
-    }
-    return key;
+    this.imported = imported;
   }
 }
 
 export interface FoundKey {
   readonly published: PublishedKey;
   readonly key: CryptoKey;
+}
+
+/** Why a token's key is not there: none by its id, none for its algorithm, or several and nothing says which one is meant. */
+export type NoKey = 'unknown' | 'unfit' | 'ambiguous';
+
+/** The keys of an issuer can't be had, or can't be used. */
+export class KeySetFault extends Error {
+  override readonly name = 'KeySetFault';
+  /** What is wrong, to be told to whoever logs in: it names no address. */
+  readonly problem: string;
+  /** Waiting may mend it. */
+  readonly mayPass: boolean;
+
+  constructor(url: string, what: string, problem: string, mayPass = false) {
+    super(`${url} ${problem}`);
+    this.problem = `${what} ${problem}`;
+    this.mayPass = mayPass;
+  }
 }
 
 export interface KeySetListener {
@@ -53,7 +63,10 @@ export class KeySet {
   /** A clock that nobody sets: one that is set back would make old keys look fresh. */
   readonly #nowMs: () => number;
   readonly #listener: KeySetListener;
-  #keys = new Map<string, Published>();
+  /** By id: keys of different types may share one (RFC 7517, section 4.5). */
+  #keys: ReadonlyMap<string, readonly Published[]> = new Map();
+  /** Of the last attempt to get them. */
+  #fault: Error | null = null;
   #fetchedAtMs = -Infinity;
   #triedAtMs = -Infinity;
   #refreshing: Promise<void> | null = null;
@@ -92,37 +105,67 @@ export class KeySet {
   }
 
   /** Whether `find` asks nobody for this one. */
-  isAtHand(kid: string): boolean {
-    return this.#keys.has(kid) && this.#nowMs() - this.#fetchedAtMs <= JWKS.refreshMs;
+  isAtHand(kid: string, algorithm: string): boolean {
+    const isFresh = this.#nowMs() - this.#fetchedAtMs <= JWKS.refreshMs;
+    return isFresh && this.#has(kid, algorithm);
   }
 
-  /** The key a token names, imported for its algorithm; null where the issuer has none such. */
-  async find(kid: string, algorithm: string): Promise<FoundKey | null> {
-    if (!this.isAtHand(kid)) {
+  /** The key that a token names, for its algorithm. Rejects where the keys can't be had. */
+  async find(kid: string, algorithm: string): Promise<FoundKey | NoKey> {
+    if (!this.isAtHand(kid, algorithm)) {
       // Old keys serve on while the issuer can't be asked, but not for ever.
       await this.#refresh().catch((error: unknown) => {
         const isStale = this.#nowMs() - this.#fetchedAtMs > JWKS.staleMs;
-        if (isStale || !this.#keys.has(kid)) throw error;
+        if (isStale || !this.#has(kid, algorithm)) throw error;
       });
     }
-    const published = this.#keys.get(kid);
-    if (published === undefined || !fits(published.jwk, algorithm)) return null;
-    return { published, key: await published.importFor(algorithm) };
+    return this.#pick(kid, algorithm);
+  }
+
+  /**
+   * Another key than `before` under the same id, for a token whose signature `before` did not make: an issuer may replace
+   * a key and keep its id. It is asked no more often than for unknown ids. null where there is none.
+   */
+  async findReplacement(
+    kid: string,
+    algorithm: string,
+    before: PublishedKey,
+  ): Promise<FoundKey | null> {
+    await this.#refresh().catch(() => undefined);
+    const found = this.#pick(kid, algorithm);
+    return typeof found === 'string' || found.published === before ? null : found;
+  }
+
+  #has(kid: string, algorithm: string): boolean {
+    return this.#keys.get(kid)?.some(({ imported }) => imported.has(algorithm)) === true;
+  }
+
+  #pick(kid: string, algorithm: string): FoundKey | NoKey {
+    const named = this.#keys.get(kid);
+    if (named === undefined) return 'unknown';
+    const fitting = named.filter(({ imported }) => imported.has(algorithm));
+    const [published] = fitting;
+    if (published === undefined) return 'unfit';
+    if (!areOne(fitting)) return 'ambiguous';
+    return { published, key: published.imported.get(algorithm)! };
   }
 
   async #refresh(): Promise<void> {
     if (this.#refreshing !== null) return this.#refreshing;
     const nowMs = this.#nowMs();
     if (nowMs - this.#triedAtMs < JWKS.coolDownMs) {
-      if (this.#fetchedAtMs < this.#triedAtMs) throw new Error('the issuer was asked just now');
+      if (this.#fault !== null) throw this.#fault;
       return;
     }
     this.#triedAtMs = nowMs;
     this.#refreshing = this.#load()
+      .then(() => {
+        this.#fault = null;
+      })
       .catch((error: unknown) => {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        this.#listener.failed(failure);
-        throw failure;
+        this.#fault = error instanceof Error ? error : new Error(String(error));
+        this.#listener.failed(this.#fault);
+        throw this.#fault;
       })
       .finally(() => {
         this.#refreshing = null;
@@ -132,65 +175,131 @@ export class KeySet {
 
   async #load(): Promise<void> {
     const uri = this.#issuer.jwksUri ?? (await this.#discover());
-    const document = await this.#json(uri);
+    const document = await this.#json(uri, KEY_SET);
     if (!isObject(document) || !Array.isArray(document['keys'])) {
-      throw new Error(`${uri} is no key set`);
+      throw new KeySetFault(uri, KEY_SET, "has no list called 'keys'");
     }
-    const keys = new Map<string, JWK>();
-    const twice = new Set<string>();
-    for (const jwk of document['keys'] as unknown[]) {
-      if (!isObject(jwk) || !isUsable(jwk)) continue;
-      const kid = String(jwk['kid']);
-      if (keys.has(kid)) twice.add(kid);
-      keys.set(kid, jwk);
-    }
-    // Which of the two is meant nobody can say.
-    for (const kid of twice) keys.delete(kid);
+    const { keys, problems } = await this.#read(document['keys']);
     // A list without a usable key takes those before back all the same; then it is asked for again soon.
     this.#take(keys);
-    if (keys.size === 0) throw new Error(`${uri} holds no usable key`);
+    if (keys.length === 0) {
+      throw new KeySetFault(uri, KEY_SET, `holds no usable key (${counted(problems)})`);
+    }
     this.#fetchedAtMs = this.#nowMs();
   }
 
-  #take(listed: ReadonlyMap<string, JWK>): void {
-    const before = this.#keys;
-    this.#keys = new Map(
-      [...listed].map(([kid, jwk]) => {
-        const known = before.get(kid);
-        return [kid, known !== undefined && isSame(known.jwk, jwk) ? known : new Published(jwk)];
-      }),
-    );
-    const withdrawn = [...before].filter(([kid, key]) => this.#keys.get(kid) !== key);
-    for (const [, key] of withdrawn) key.isWithdrawn = true;
-    if (withdrawn.length > 0) this.#listener.withdrawn(withdrawn.map(([kid]) => kid));
+  /** The usable keys of a list, and what is wrong with each of the others. */
+  async #read(list: readonly unknown[]): Promise<{ keys: Published[]; problems: string[] }> {
+    const keys: Published[] = [];
+    const problems: string[] = [];
+    for (const jwk of list) {
+      const problem = isObject(jwk) ? keyProblem(jwk) : 'no key';
+      const read = problem === null ? await this.#publish(jwk as NamedJwk) : problem;
+      if (typeof read === 'string') problems.push(read);
+      else if (!keys.some((one) => one.kid === read.kid && isSame(one.jwk, read.jwk))) {
+        keys.push(read);
+      }
+    }
+    return { keys, problems };
+  }
+
+  /** A key that was published before stays what it is. A text says why it is none. */
+  async #publish(jwk: NamedJwk): Promise<Published | string> {
+    const known = this.#keys.get(jwk.kid)?.find((one) => isSame(one.jwk, jwk));
+    if (known !== undefined) return known;
+    const imported = new Map<string, CryptoKey>();
+    for (const algorithm of this.#issuer.algorithms.filter((one) => fits(jwk, one))) {
+      try {
+        imported.set(algorithm, (await importJWK({ ...jwk }, algorithm)) as CryptoKey);
+      } catch {
+        return 'damaged';
+      }
+    }
+    return new Published(jwk.kid, jwk, imported);
+  }
+
+  #take(listed: readonly Published[]): void {
+    const before = [...this.#keys.values()].flat();
+    this.#keys = groupedBy(listed, ({ kid }) => kid);
+    const withdrawn = before.filter((key) => !listed.includes(key));
+    for (const key of withdrawn) key.isWithdrawn = true;
+    if (withdrawn.length > 0) this.#listener.withdrawn(withdrawn.map(({ kid }) => kid));
   }
 
   async #discover(): Promise<string> {
     const url = `${this.#issuer.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-    const document = await this.#json(url);
-    if (!isObject(document) || document['issuer'] !== this.#issuer.issuer) {
-      throw new Error(`${url} is not of this issuer`);
+    const document = await this.#json(url, DISCOVERY);
+    const named = isObject(document) ? document['issuer'] : undefined;
+    if (!isObject(document) || named !== this.#issuer.issuer) {
+      const says = typeof named === 'string' ? JSON.stringify(named.slice(0, 200)) : 'no issuer';
+      throw new KeySetFault(url, DISCOVERY, `is of another issuer: it names ${says}`);
     }
     const uri = document['jwks_uri'];
-    if (typeof uri !== 'string') throw new Error(`${url} names no jwks_uri`);
+    if (typeof uri !== 'string') throw new KeySetFault(url, DISCOVERY, 'names no jwks_uri');
     const problem = urlProblem(uri);
-    if (problem !== null) throw new Error(problem);
-    return uri;
+    if (problem === null) return uri;
+    throw new KeySetFault(url, DISCOVERY, `names a jwks_uri that is not asked: ${problem}`);
   }
 
-  async #json(url: string): Promise<unknown> {
-    const { status, json } = await this.#outbound.ask(url);
-    if (status !== 200) throw new Error(`${url} answered ${status}`);
-    return json;
+  async #json(url: string, what: string): Promise<unknown> {
+    let response: OutboundResponse;
+    try {
+      response = await this.#outbound.ask(url);
+    } catch (error) {
+      if (!(error instanceof OutboundFault)) throw error;
+      throw new KeySetFault(url, what, error.problem, true);
+    }
+    const { status, json, headers } = response;
+    if (status !== 200) {
+      throw new KeySetFault(url, what, `answered ${status}`, status >= 500 || status === 429);
+    }
+    if (json !== null) return json;
+    const type = String(headers['content-type'] ?? 'no type').slice(0, 64);
+    throw new KeySetFault(url, what, `is no JSON (its content is of type ${type})`);
   }
 }
 
-/** Public signature keys with an id; small RSA keys are not keys. */
-function isUsable(jwk: Record<string, unknown>): boolean {
-  if (typeof jwk['kid'] !== 'string' || !KEY_TYPES.has(jwk['kty'] as string)) return false;
-  if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return false;
-  if ('d' in jwk || 'k' in jwk) return false;
-  return jwk['kty'] !== 'RSA' || modulusBits(jwk['n']) >= 2_048;
+const KEY_SET = 'its key set';
+const DISCOVERY = 'its discovery document';
+
+type NamedJwk = JWK & { readonly kid: string };
+
+/** Why an entry of a set is no public signature key with an id; null where it is one. Small RSA keys are not keys. */
+function keyProblem(jwk: Record<string, unknown>): string | null {
+  const { kty, use, key_ops: operations } = jwk;
+  if ('k' in jwk || kty === 'oct') return 'a shared secret';
+  if ('d' in jwk) return 'private';
+  if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return 'of an unknown type (kty)';
+  if (use !== undefined && use !== 'sig') return 'not for signatures (use)';
+  if (Array.isArray(operations) && !operations.includes('verify')) {
+    return 'not for signatures (key_ops)';
+  }
+  if (typeof jwk['kid'] !== 'string' || jwk['kid'] === '') return 'without a key id (kid)';
+  if (kty === 'RSA' && modulusBits(jwk['n']) < 2_048) return 'RSA below 2048 bits';
+  return null;
+}
+
+/** `2 private, 1 without a key id (kid)`. */
+function counted(problems: readonly string[]): string {
+  const counts = groupedBy(problems, (problem) => problem);
+  if (counts.size === 0) return 'the list is empty';
+  return [...counts].map(([problem, { length }]) => `${length} ${problem}`).join(', ');
+}
+
+function groupedBy<Item>(items: readonly Item[], keyOf: (item: Item) => string) {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** Whether keys are one and the same, however often it is listed. */
+function areOne([first, ...others]: readonly Published[]): boolean {
+  return first !== undefined && others.every(({ jwk }) => hasSameMaterial(first.jwk, jwk));
 }
 
 /** Without leading zeros, which would make a small key look like a large one. */
@@ -201,11 +310,12 @@ function modulusBits(modulus: unknown): number {
   return first < 0 ? 0 : (bytes.length - first) * 8 - (Math.clz32(bytes[first]!) - 24);
 }
 
+/** Whether a signature by this algorithm may be of this key; `alg`, where it is given, says which one is. */
 function fits(jwk: JWK, algorithm: string): boolean {
   if (jwk.alg !== undefined && jwk.alg !== algorithm) return false;
   const family = algorithm.slice(0, 2);
   if (jwk.kty === 'RSA') return family === 'RS' || family === 'PS';
-  if (jwk.kty !== 'EC') return algorithm === 'EdDSA';
+  if (jwk.kty === 'OKP') return family === 'Ed' && jwk.crv === 'Ed25519';
   return CURVES[algorithm] === jwk.crv;
 }
 
@@ -217,10 +327,15 @@ const CURVES: Readonly<Record<string, string>> = {
 };
 
 /** What a signature is checked with; certificates and other remarks beside it may change. */
-const MATERIAL = ['kty', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
+const MATERIAL = ['kty', 'n', 'e', 'crv', 'x', 'y'] as const;
 
-function isSame(a: JWK, b: JWK): boolean {
+function hasSameMaterial(a: JWK, b: JWK): boolean {
   return MATERIAL.every((member) => a[member] === b[member]);
+}
+
+/** The same key for the same use. */
+function isSame(a: JWK, b: JWK): boolean {
+  return a.alg === b.alg && hasSameMaterial(a, b);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -12,7 +12,7 @@ import { normalizeUuid } from './claims.ts';
 import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
 import { OutboundClient } from '../outbound/client.ts';
 import { timeOf } from '../wall-clock.ts';
-import { KeySet, type FoundKey } from './jwks.ts';
+import { KeySet, KeySetFault, type FoundKey } from './jwks.ts';
 import type { ClaimValue, Principal } from './principal.ts';
 
 export interface VerifierOptions {
@@ -228,10 +228,22 @@ export class TokenVerifier {
     }
     const turn = { key: issuer.name, owner: source };
     const look = async (): Promise<FoundKey> => keyOf(keys, kid, algorithm, issuer);
-    const { published, key } = keys.isAtHand(kid)
-      ? await look()
-      : await this.#lookUps.run(turn, look);
-    const claims = await this.#checks.run(turn, async () => signedClaims(token, key, algorithm));
+    const isAtHand = keys.isAtHand(kid, algorithm);
+    const found = isAtHand ? await look() : await this.#lookUps.run(turn, look);
+    const check = async ({ published, key }: FoundKey) =>
+      this.#checks.run(turn, async () => ({
+        published,
+        claims: await signedClaims(token, key, algorithm),
+      }));
+    const { published, claims } = await check(found).catch(async (error: unknown) => {
+      const isForged = error instanceof AuthFault && error.reason === 'signature';
+      if (!isForged || !isAtHand) throw error;
+      const replaced = await this.#lookUps.run(turn, async () =>
+        keys.findReplacement(kid, algorithm, found.published),
+      );
+      if (replaced === null) throw error;
+      return check(replaced);
+    });
     // It may have been taken back while the signature was checked.
     if (published.isWithdrawn) throw unknownKey(issuer);
     const expiresAtMs = this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);
@@ -391,16 +403,32 @@ async function keyOf(
   algorithm: string,
   issuer: Issuer,
 ): Promise<FoundKey> {
-  let found: FoundKey | null;
+  let found: Awaited<ReturnType<KeySet['find']>>;
   try {
     found = await keys.find(kid, algorithm);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof KeySetFault)) throw error;
+    const advice = error.mayPass
+      ? 'Try again, and tell the operators of cqlgate if it lasts.'
+      : 'Tell the operators of cqlgate: trying again does not mend it.';
     throw new AuthFault(
       'issuer_unreachable',
-      `cqlgate cannot get the keys of ${issuer.name} now; try again, and tell its operators if it lasts.`,
+      `cqlgate cannot get the keys of ${issuer.name}: ${error.problem}. ${advice}`,
     );
   }
-  if (found === null) throw unknownKey(issuer);
+  if (found === 'unknown') throw unknownKey(issuer);
+  if (found === 'unfit') {
+    throw new AuthFault(
+      'key_unknown',
+      `${issuer.name} does not publish the key that this token names (kid) for signatures by ${algorithm}.`,
+    );
+  }
+  if (found === 'ambiguous') {
+    throw new AuthFault(
+      'key_unknown',
+      `${issuer.name} publishes several keys under the key id (kid) of this token, and nothing tells which one is meant. Its operators have to give each an id of its own.`,
+    );
+  }
   return found;
 }
 

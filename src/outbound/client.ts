@@ -19,13 +19,20 @@ export interface OutboundRequest {
 export interface OutboundResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The body as JSON; null where it is empty or none. */
+  /** The body as JSON, a byte-order mark before it or not; null where it is empty or none. */
   readonly json: unknown;
 }
 
 /** Nothing came back that could be believed: no connection, no time, too much, a redirect. */
 export class OutboundFault extends Error {
   override readonly name = 'OutboundFault';
+  /** What happened, without the address that was asked. */
+  readonly problem: string;
+
+  constructor(problem: string, place = '') {
+    super(place === '' ? problem : `${place} ${problem}`);
+    this.problem = problem;
+  }
 }
 
 export interface OutboundOptions {
@@ -71,12 +78,12 @@ export class OutboundClient {
       const text = await boundedText(response.body, place);
       const { statusCode: status, headers } = response;
       if (status >= 300 && status < 400) {
-        throw new OutboundFault(`${place} answered with a redirect, which is not followed`);
+        throw new OutboundFault('answered with a redirect, which is not followed', place);
       }
       return { status, headers, json: parsed(text) };
     } catch (error) {
       if (error instanceof OutboundFault) throw error;
-      throw new OutboundFault(`${place} ${reasonOf(error, signal, timeoutMs)}`);
+      throw new OutboundFault(reasonOf(error, signal, timeoutMs), place);
     }
   }
 
@@ -103,7 +110,7 @@ async function boundedText(body: AsyncIterable<Buffer>, place: string): Promise<
   for await (const chunk of body) {
     bytes += chunk.length;
     if (bytes > OUTBOUND.documentBytes) {
-      throw new OutboundFault(`${place} answered more than ${OUTBOUND.documentBytes} bytes`);
+      throw new OutboundFault(`answered more than ${OUTBOUND.documentBytes} bytes`, place);
     }
     chunks.push(chunk);
   }
@@ -112,7 +119,8 @@ async function boundedText(body: AsyncIterable<Buffer>, place: string): Promise<
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    // RFC 8259, section 8.1: who reads may take no offence at the mark.
+    return JSON.parse(text.replace(/^\ufeff/, '')) as unknown;
   } catch {
     return null;
   }

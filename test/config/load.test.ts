@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkConfig } from '../../src/commands/check-config.ts';
 import { renderConfigDocs } from '../../src/config/docs.ts';
+import { loadPolicy, policyContext } from '../../src/config/load-policy.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { ASYMMETRIC_ALGORITHMS } from '../../src/identity/issuers.ts';
 import { CONFIG, Files, POLICY } from './files.ts';
 
 let files: Files;
@@ -18,6 +20,12 @@ async function problemsOf(config: string, policy = POLICY): Promise<readonly str
 }
 
 const VAULT = `${CONFIG}vault: {address: "https://vault:8200", auth: {token: {file: secret}}}\n`;
+
+const oidc = (more: string): string =>
+  CONFIG.replace(
+    /\{name: pipelines.*\}/,
+    `{name: pipelines, type: oidc, issuer: "https://idp", audience: gate, ${more}}`,
+  );
 
 describe('the configuration', () => {
   it('is taken with its paths made absolute, and its secrets left where they are', async () => {
@@ -108,6 +116,76 @@ describe('the configuration', () => {
     ['an unknown key of Vault', VAULT.replace('auth:', 'auths:'), 'did you mean auth?'],
     ['an age that is no duration', `${CONFIG}maxSecretAge: 1 day\n`, 'write a duration as 30s'],
     ['a bad contact point', CONFIG.replace('127.0.0.1:9043', 'nohost'), 'host:port'],
+    [
+      'a contact point of IPv6 that is none',
+      CONFIG.replace('127.0.0.1:9043', '[:::]:9042'),
+      'an IPv6 address stands in brackets',
+    ],
+    [
+      'a peer without a port to connect to',
+      `${CONFIG}advertise: {host: gate, port: 9042, peers: ["gate-2:0"]}\n`,
+      'a port from 1 to 65535',
+    ],
+    [
+      'drivers told of port 0',
+      `${CONFIG}advertise: {host: gate, port: 0}\n`,
+      'advertise.port: Too small',
+    ],
+    [
+      'an issuer at port 0',
+      CONFIG.replace('audience:', 'issuer: "https://a:0", audience:'),
+      'a port is from 1 to 65535',
+    ],
+    [
+      "a login that would be an object's prototype",
+      CONFIG.replace('  ci: {', '  __proto__: {'),
+      '__proto__ can be no name here',
+    ],
+    [
+      'a login that is called __proto__, in quotes',
+      CONFIG.replace('  ci: {', '  "__proto__": {username: a, password: {file: secret}}\n  ci: {'),
+      'cqlgate.yaml:6:3: __proto__ can be no name here',
+    ],
+    [
+      'an issuer without an audience',
+      CONFIG.replace(', audience: "https://gate"', ''),
+      'issuers.0.audience: is missing: a text or a list is expected',
+    ],
+    [
+      'a list in the place of a text',
+      CONFIG.replace('policy.yaml', '[policy.yaml]'),
+      'policy: a text is expected, not a list',
+    ],
+    [
+      'a text in the place of a list',
+      CONFIG.replace('["127.0.0.1:9043"]', '"127.0.0.1:9043"'),
+      'cluster.contactPoints: a list is expected, not this text',
+    ],
+    [
+      'no cluster',
+      CONFIG.replace('cluster:', 'clusters:'),
+      'cluster: is missing: a mapping of keys is expected',
+    ],
+    [
+      'an issuer of no known type',
+      CONFIG.replace('type: bitbucket', 'type: github'),
+      'issuers.0.type: bitbucket or okta or aws or kubernetes or oidc is expected, not this text',
+    ],
+    [
+      'a shared secret for signatures',
+      oidc('algorithms: [RS256, HS256]'),
+      'issuers.0.algorithms.1: HS256 is no signature algorithm with a key pair; cqlgate takes RS256, ',
+    ],
+    [
+      'no signatures',
+      oidc('algorithms: ["none"]'),
+      'none is no signature algorithm with a key pair',
+    ],
+    [
+      'one algorithm that is no list',
+      oidc('algorithms: RS256'),
+      'issuers.0.algorithms: a list is expected, not this text',
+    ],
     ['a negative limit', `${CONFIG}limits: {sessions: -1}\n`, 'limits.sessions'],
     ['an unknown limit', `${CONFIG}limits: {session: 1}\n`, 'did you mean sessions?'],
     [
@@ -120,9 +198,38 @@ describe('the configuration', () => {
       `a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n`,
       'alias',
     ],
-    ['nothing', '', 'expected object'],
+    ['nothing', '', 'the file is empty: a mapping of keys is expected'],
   ])('refuses %s', async (_name, config, text) => {
     expect((await problemsOf(config)).join('\n')).toContain(text);
+  });
+
+  it.each(['127.0.0.1:0', '127.0.0.1:99999', '127.0.0.1:65536', '127.0.0.1:09042', '[::1]:0'])(
+    'refuses the contact point %s',
+    async (point) => {
+      const problems = await problemsOf(CONFIG.replace('127.0.0.1:9043', point));
+      expect(problems.join()).toContain('a port from 1 to 65535');
+    },
+  );
+
+  it.each([
+    ['node-1:65535', 'node-1', 65_535],
+    ['[2001:db8::1]:1', '2001:db8::1', 1],
+    ['[::ffff:10.0.0.1]:9042', '::ffff:10.0.0.1', 9042],
+  ])('takes the contact point %s', async (point, host, port) => {
+    files = await Files.create(CONFIG.replace('127.0.0.1:9043', point));
+    expect((await loadConfig(files.config)).contactPoints).toEqual([{ host, port }]);
+  });
+
+  it('takes every signature with a key pair of an oidc issuer that names none', async () => {
+    files = await Files.create(oidc('jwksUri: "https://idp/keys"'));
+    const [issuer] = (await loadConfig(files.config)).issuers;
+    expect(issuer).toMatchObject({ algorithms: [...ASYMMETRIC_ALGORITHMS] });
+    expect(ASYMMETRIC_ALGORITHMS.filter((one) => /^(HS|none)/i.test(one))).toEqual([]);
+  });
+
+  it('takes names that objects have by themselves', async () => {
+    files = await Files.create(CONFIG.replace('  ci: {', '  constructor: {'));
+    expect([...(await loadConfig(files.config)).logins.keys()]).toEqual(['constructor']);
   });
 
   it('takes logins from Vault without asking it, and says that they are not checked', async () => {
@@ -208,6 +315,16 @@ describe('the policy', () => {
       POLICY.replace('role: migrator', 'role: migrater'),
       'did you mean migrator?',
     ],
+    [
+      "a role that would be an object's prototype",
+      POLICY.replaceAll('migrator', '__proto__'),
+      'policy.yaml:4:3: __proto__ can be no name here',
+    ],
+    [
+      'a condition that would be left out, so that the binding binds more',
+      POLICY.replace('"{2}"}', '"{2}", __proto__: production}'),
+      '__proto__ can be no name here',
+    ],
     ['a role called oidc', POLICY.replaceAll('migrator', 'oidc'), 'no role may be called oidc'],
     [
       'an unknown kind in deny',
@@ -282,6 +399,23 @@ describe('the policy', () => {
   it.each(bad)('refuses %s', async (_name, policy, text) => {
     expect((await problemsOf(CONFIG, policy)).join('\n')).toContain(text);
   });
+});
+
+describe('a role', () => {
+  it.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
+    'called %s is a role like any other',
+    async (name) => {
+      files = await Files.create(
+        CONFIG.replace('  ci: {', `  ${name}: {`),
+        POLICY.replaceAll('migrator', name).replace('cassandraRole: ci', `cassandraRole: ${name}`),
+      );
+      const loaded = await loadConfig(files.config);
+      const { policy } = await loadPolicy(files.policy, policyContext(loaded));
+      expect(policy.roleNames).toEqual([name]);
+      expect(policy.role(name)?.cassandraRole).toBe(name);
+      expect(policy.role('__proto__')).toBeNull();
+    },
+  );
 });
 
 describe('a binding', () => {

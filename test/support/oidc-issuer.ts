@@ -13,8 +13,7 @@ interface Key {
   readonly jwk: Record<string, unknown>;
 }
 
-function newKey(alg: KeyAlgorithm): Key {
-  const kid = randomUUID();
+function newKey(alg: KeyAlgorithm, kid: string = randomUUID()): Key {
   const { privateKey, publicKey } =
     alg === 'RS256'
       ? generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -32,6 +31,10 @@ export class OidcIssuer {
   metadata: Record<string, unknown> = {};
   /** Instead of the key set. */
   keySet: unknown = null;
+  /** Instead of it, an answer as it stands. */
+  keySetAnswer: { readonly status?: number; readonly text: string } | null = null;
+  /** Requests for keys so far. */
+  keyRequests = 0;
   isDown = false;
 
   private constructor(issuer: string, server: http.Server | https.Server) {
@@ -55,14 +58,19 @@ export class OidcIssuer {
       request.on('end', () => {
         const body = new URLSearchParams(Buffer.concat(chunks).toString());
         const { status, json } = made.#answer(request, options.path ?? '', body);
-        response.writeHead(status, { 'content-type': 'application/json' });
-        response.end(JSON.stringify(json));
+        const isText = typeof json === 'string';
+        response.writeHead(status, { 'content-type': isText ? 'text/html' : 'application/json' });
+        response.end(isText ? json : JSON.stringify(json));
       });
     });
     return made;
   }
 
-  #answer(request: http.IncomingMessage, base: string, body: URLSearchParams) {
+  #answer(
+    request: http.IncomingMessage,
+    base: string,
+    body: URLSearchParams,
+  ): { status: number; json: unknown } {
     if (this.isDown) return { status: 503, json: {} };
     const at = (request.url ?? '').slice(base.length);
     const route = this.routes.get(`${request.method ?? ''} ${at}`);
@@ -72,6 +80,10 @@ export class OidcIssuer {
       return { status: 200, json: { issuer: this.issuer, jwks_uri: jwksUri, ...this.metadata } };
     }
     if (at === '/v1/keys') {
+      this.keyRequests++;
+      if (this.keySetAnswer !== null) {
+        return { status: this.keySetAnswer.status ?? 200, json: this.keySetAnswer.text };
+      }
       return { status: 200, json: this.keySet ?? { keys: this.jwks() } };
     }
     return { status: 404, json: {} };
@@ -89,6 +101,11 @@ export class OidcIssuer {
 
   rotateKeys(): void {
     for (const alg of this.#keys.keys()) this.#keys.set(alg, newKey(alg));
+  }
+
+  /** Another key under the id of the one before, or under an id of choice. */
+  replaceKey(alg: KeyAlgorithm, kid = this.key(alg).kid): void {
+    this.#keys.set(alg, newKey(alg, kid));
   }
 
   /** `null` for a claim leaves it out. The key is that of `alg`, whatever the header says. */

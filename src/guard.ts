@@ -8,6 +8,7 @@ export type FaultPlace =
   | 'session'
   | 'listener'
   | 'analyst'
+  | 'decompression'
   | 'connection'
   | 'route'
   | 'cluster'

@@ -256,9 +256,13 @@ export const PROXY = {
 export const COMPRESSION = {
   /** Smaller bodies are left alone: the work costs more than the bytes. */
   minBytes: 1 * KIB,
-  /** Bodies of requests above this are decompressed by Snappy on a thread: 1 MiB takes it up to 17 ms. */
+  /**
+   * Bodies of requests above this are decompressed on a thread: 1 MiB takes Snappy up to 17 ms, and LZ4 up to 2,
+   * most of them for fresh memory.
+   */
   snappyInlineBytes: 256 * KIB,
-  /** At once, and of one role: libuv has four threads, and the ledger's writes need some of them. */
+  lz4InlineBytes: 1 * MIB,
+  /** At once, and of one role: they share one thread. */
   threads: 2,
   threadsPerRole: 1,
   /** Sessions that wait for one; each waits with one request. */

@@ -7,6 +7,7 @@
 import { ProtocolFault } from '../errors.ts';
 import { COMPRESSION } from '../limits.ts';
 import { turnWork } from '../turn.ts';
+import { DecompressionThread } from './decompression-thread.ts';
 import { Frame, FrameFlag, HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';
 import { hasBodyCompression } from './versions.ts';
@@ -23,8 +24,8 @@ export interface BodyCompression {
   /** What takes too long for a turn of the event loop is to be decompressed on a thread; null: nothing does. */
   readonly threaded: {
     readonly aboveBytes: number;
-    /** The same on a thread of libuv's. */
-    decompress(body: Buffer, output: Buffer): Promise<boolean>;
+    /** On a thread: room of `headBytes` and then the body; null where that is malformed. */
+    decompress(body: Buffer, headBytes: number, bodyBytes: number): Promise<Buffer | null>;
   } | null;
   /** Of what comes out, for a unit of work. */
   readonly bytesPerUnit: number;
@@ -32,10 +33,20 @@ export interface BodyCompression {
 
 const LENGTH_BYTES = 4;
 
+const thread = new DecompressionThread();
+
+function onThread(name: string, aboveBytes: number): BodyCompression['threaded'] {
+  return {
+    aboveBytes,
+    decompress: async (body, headBytes, bodyBytes) =>
+      thread.decompress({ name, body, headBytes, bodyBytes }),
+  };
+}
+
 const lz4Body: BodyCompression = {
   name: 'lz4',
   implementation: lz4.implementation,
-  threaded: null,
+  threaded: lz4.implementation === 'native' ? onThread('lz4', COMPRESSION.lz4InlineBytes) : null,
   bytesPerUnit:
     lz4.implementation === 'native'
       ? COMPRESSION.bytesPerUnit.lz4
@@ -68,13 +79,7 @@ async function snappyBody(): Promise<BodyCompression | null> {
       name: 'snappy',
       implementation: 'native',
       bytesPerUnit: COMPRESSION.bytesPerUnit.snappy,
-      threaded: {
-        aboveBytes: COMPRESSION.snappyInlineBytes,
-        decompress: async (body, output) => {
-          const plain = await snappy.uncompress(body, OWNED).catch(() => null);
-          return plain !== null && (plain as Buffer).copy(output) === output.length;
-        },
-      },
+      threaded: onThread('snappy', COMPRESSION.snappyInlineBytes),
       compress: (body) => {
         const block = snappy.compressSync(body, OWNED);
         return block.length < body.length ? block : null;
@@ -122,8 +127,11 @@ export function isCompressed(frame: Frame): boolean {
  * caller has checked `uncompressedBytes` against its limit.
  */
 export function decompressed(frame: Frame, compression: BodyCompression): Frame {
-  const { body, bytes } = roomFor(frame, compression);
-  return filled(frame, compression, bytes, compression.decompress(body, bodyOf(bytes)));
+  const body = bodyOf(frame);
+  const bytes = Buffer.alloc(HEADER_BYTES + compression.uncompressedBytes(body));
+  if (!compression.decompress(body, bytes.subarray(HEADER_BYTES)))
+    throw malformed(frame, compression);
+  return plainFrame(frame, bytes);
 }
 
 /** The same on a thread: for a frame that `isForThread`. */
@@ -131,9 +139,11 @@ export async function decompressedOnThread(
   frame: Frame,
   compression: BodyCompression,
 ): Promise<Frame> {
-  const { body, bytes } = roomFor(frame, compression);
-  const isFilled = await compression.threaded!.decompress(body, bodyOf(bytes));
-  return filled(frame, compression, bytes, isFilled);
+  const body = bodyOf(frame);
+  const bodyBytes = compression.uncompressedBytes(body);
+  const bytes = await compression.threaded!.decompress(body, HEADER_BYTES, bodyBytes);
+  if (bytes === null) throw malformed(frame, compression);
+  return plainFrame(frame, bytes);
 }
 
 /** Whether a body of that length, as it states, is too much for a turn of the event loop. */
@@ -141,28 +151,20 @@ export function isForThread({ threaded }: BodyCompression, bodyBytes: number): b
   return threaded !== null && bodyBytes > threaded.aboveBytes;
 }
 
-function roomFor(frame: Frame, compression: BodyCompression): { body: Buffer; bytes: Buffer } {
-  const body = frame.buffer.subarray(frame.bodyStart, frame.end);
-  const bodyBytes = compression.uncompressedBytes(body);
-  const bytes = Buffer.alloc(HEADER_BYTES + bodyBytes);
+function bodyOf(frame: Frame): Buffer {
+  return frame.buffer.subarray(frame.bodyStart, frame.end);
+}
+
+/** `bytes` has its body, behind room for the header. */
+function plainFrame(frame: Frame, bytes: Buffer): Frame {
   frame.buffer.copy(bytes, 0, frame.start, frame.bodyStart);
   bytes[1]! &= ~FrameFlag.COMPRESSED;
-  bytes.writeUInt32BE(bodyBytes, 5);
-  return { body, bytes };
+  bytes.writeUInt32BE(bytes.length - HEADER_BYTES, 5);
+  return new Frame(bytes, 0, bytes.length);
 }
 
-function bodyOf(bytes: Buffer): Buffer {
-  return bytes.subarray(HEADER_BYTES);
-}
-
-function filled(
-  { streamId }: Frame,
-  { name }: BodyCompression,
-  bytes: Buffer,
-  isFilled: boolean,
-): Frame {
-  if (isFilled) return new Frame(bytes, 0, bytes.length);
-  throw new ProtocolFault(`the body is no ${name} block of its stated length`, streamId);
+function malformed({ streamId }: Frame, { name }: BodyCompression): ProtocolFault {
+  return new ProtocolFault(`the body is no ${name} block of its stated length`, streamId);
 }
 
 /** Header and compressed body, to be written one after the other; null where it is not worth it. */

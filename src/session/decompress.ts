@@ -1,5 +1,5 @@
 // A large body of a request that is slow to decompress: done on a thread, while its session waits, so that the order
-// of its requests is kept. Threads are few, since the ledger's writes need them too; the line before them is fair
+// of its requests is kept. There is one thread for all; the line before it is fair
 // by role. What the body states as its length was compared with the bound before.
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { COMPRESSION, TURN } from '../limits.ts';
@@ -42,7 +42,7 @@ async function onThread(
     return { type: 'go on', carryOn };
   } catch (error) {
     if (!(error instanceof QueueFault)) throw error;
-    const text = `large Snappy bodies are decompressed one after the other: ${error.message}. Nothing was executed`;
+    const text = `large compressed bodies are decompressed one after the other: ${error.message}. Nothing was executed`;
     return reply(replies.overloaded({ version: frame.version, streamId: frame.streamId }, text));
   } finally {
     charge.release();

@@ -35,15 +35,15 @@ const arrived = (opcode: number): number =>
     .length;
 
 /** Compressed whatever its size, other than what the gate itself sends. */
-function insert(client: RawClient, streamId: number, bytes: number): void {
+function insert(client: RawClient, streamId: number, bytes: number, by = snappy): void {
   const value = Buffer.alloc(bytes, 'abcd');
   const plain = new Writer().writeLongString(INSERT).writeShort(1).writeByte(1).writeShort(1);
-  const body = snappy.compress(plain.writeBytes(value).toBuffer());
+  const body = by.compress(plain.writeBytes(value).toBuffer());
   const flags = FrameFlag.COMPRESSED;
   client.write(encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId, flags, body }));
 }
 
-describe('a large Snappy body of a request', () => {
+describe('a large compressed body of a request', () => {
   it('is decompressed on a thread, and keeps the order of its session', async () => {
     const here = vi.spyOn(snappy, 'decompress');
     const client = await gate.login('job', 4, SNAPPY);
@@ -60,15 +60,32 @@ describe('a large Snappy body of a request', () => {
     client.close();
   });
 
+  it('is that of LZ4 too where it is larger than what a turn has time for', async () => {
+    const lz4 = COMPRESSIONS.get('lz4')!;
+    if (lz4.threaded === null) return;
+    const client = await gate.login('job', 4, { COMPRESSION: 'lz4' });
+    const here = vi.spyOn(lz4, 'decompress');
+    const onThread = vi.spyOn(lz4.threaded, 'decompress');
+    insert(client, 500, 15 * MIB, lz4);
+    const small = client.query('SELECT k FROM shop.t');
+    const answers = [await small, await client.next()];
+    expect(answers.map((frame) => errorOf(frame))).toEqual([null, null]);
+    expect(answers[0]?.streamId).toBe(500);
+    expect(onThread).toHaveBeenCalledTimes(1);
+    const largest = Math.max(0, ...here.mock.calls.map(([, output]) => output.length));
+    expect(largest).toBeLessThanOrEqual(COMPRESSION.lz4InlineBytes);
+    client.close();
+  });
+
   it('waits while as many are under way as may be, one of each role', async () => {
     const { threaded } = snappy;
     const real = threaded!.decompress.bind(threaded);
     let atWork = 0;
     let most = 0;
-    vi.spyOn(threaded!, 'decompress').mockImplementation(async (body, output) => {
+    vi.spyOn(threaded!, 'decompress').mockImplementation(async (...args) => {
       most = Math.max(most, ++atWork);
       try {
-        return await real(body, output);
+        return await real(...args);
       } finally {
         atWork--;
       }

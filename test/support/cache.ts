@@ -1,4 +1,5 @@
 // What tests fetch once and keep: Cassandra's jars, Python's environments.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -34,4 +35,14 @@ export async function cached(
     await rm(temporary, { recursive: true, force: true });
   });
   return dir;
+}
+
+/** A cached folder with what is built of a source: another source, another folder. */
+export async function built(
+  name: string,
+  source: string,
+  make: (dir: string) => Promise<void>,
+): Promise<string> {
+  const digest = createHash('sha256').update(source).digest('hex').slice(0, 12);
+  return cached(`${name}-${digest}`, make);
 }

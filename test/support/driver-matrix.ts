@@ -2,13 +2,12 @@
 // JSON line for a scenario, then works on until its standard input ends. What it is built of is fetched by
 // the language's own tools and kept; one whose tools are missing is reported, with the reason.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { cached } from './cache.ts';
+import { built } from './cache.ts';
 import { cqlshBin } from './cqlsh.ts';
 import { fetchJars } from './maven.ts';
 import { pythonOf } from './python.ts';
@@ -146,16 +145,6 @@ async function rustPrograms(): Promise<string> {
     }
   });
   return path.join(dir, 'bin');
-}
-
-/** Kept by what it is made of. */
-async function built(
-  name: string,
-  source: string,
-  make: (dir: string) => Promise<void>,
-): Promise<string> {
-  const digest = createHash('sha256').update(source).digest('hex').slice(0, 12);
-  return cached(`${name}-${digest}`, make);
 }
 
 export const MATRIX: readonly MatrixDriver[] = [

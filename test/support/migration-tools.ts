@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { types } from 'cassandra-driver';
 import { cached } from './cache.ts';
 import { fetchJars } from './maven.ts';
-import type { Needed } from './tools.ts';
+import { ran, type Needed, type ToolResult } from './tools.ts';
 
 type Row = types.Row;
 
@@ -30,12 +30,6 @@ export interface Change {
   readonly text: string;
 }
 
-export interface ToolResult {
-  readonly code: number;
-  /** Both streams. */
-  readonly output: string;
-}
-
 export interface MigrationTool {
   readonly name: string;
   readonly release: string;
@@ -55,26 +49,6 @@ export interface MigrationTool {
   readonly writeChanges: (dir: string, changes: readonly Change[]) => Promise<void>;
   /** Makes all changes that are not made yet. */
   readonly up: (target: MigrationTarget) => Promise<ToolResult>;
-}
-
-/** Whatever its exit code is. */
-async function ran(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
-): Promise<ToolResult> {
-  try {
-    const { stdout, stderr } = await run(command, args, {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      timeout: 120_000,
-    });
-    return { code: 0, output: stdout + stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: unknown; stdout: string; stderr: string };
-    if (typeof code !== 'number') throw error;
-    return { code, output: stdout + stderr };
-  }
 }
 
 const MIGRATE = '4.20.1';

@@ -7,6 +7,7 @@ const leaves = [
   'lines',
   'file-again',
   'compound-key',
+  'clock',
   'wall-clock',
   'guard',
   'fair-queue',
@@ -59,7 +60,7 @@ const forbidden = [
     name: 'leaves-import-only-basic-leaves',
     severity: 'error',
     from: { path: `^src/(${leaves.join('|')})\\.ts$` },
-    to: { path: '^src/', pathNot: '^src/(limits|guard|wall-clock)\\.ts$' },
+    to: { path: '^src/', pathNot: '^src/(limits|guard|clock|wall-clock)\\.ts$' },
   },
   {
     name: 'jose-only-in-identity',

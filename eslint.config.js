@@ -3,6 +3,9 @@
 import tseslint from 'typescript-eslint';
 import { guardedEntries } from './test/support/guarded-entries.js';
 
+const CLOCKS =
+  'src/clock.ts reads the clocks, a type for each; src/wall-clock.ts reads and writes times, and bounds them.';
+
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage', '**/*.cjs', '**/*.mjs', '**/*.js'] },
   ...tseslint.configs.strictTypeChecked,
@@ -51,15 +54,29 @@ export default tseslint.config(
   },
   {
     files: ['src/**'],
-    // The ledger's files are named and its records dated by its own clock.
-    ignores: ['src/wall-clock.ts', 'src/audit/ledger*.ts'],
+    // The two that read the clocks, and that read and write times.
+    ignores: ['src/clock.ts', 'src/wall-clock.ts'],
     rules: {
+      'no-restricted-globals': [
+        'error',
+        { name: 'Date', message: CLOCKS },
+        { name: 'performance', message: CLOCKS },
+      ],
+      'no-restricted-imports': [
+        'error',
+        { paths: ['perf_hooks', 'node:perf_hooks'].map((name) => ({ name, message: CLOCKS })) },
+      ],
       'no-restricted-syntax': [
         'error',
         {
           selector:
-            "NewExpression[callee.name='Date'][arguments.length>0], MemberExpression[object.name='Date'][property.name='parse'], MemberExpression[property.name='toISOString']",
-          message: 'Times are read and written by src/wall-clock.ts, which bounds them.',
+            "MemberExpression[property.name='toISOString'], MemberExpression[property.name=/^(Date|performance)$/][object.name=/^(globalThis|global)$/], MemberExpression[object.name='process'][property.name='hrtime']",
+          message: CLOCKS,
+        },
+        {
+          // A cast is how a moment of one clock would become one of the other, or a number.
+          selector: 'TSAsExpression > TSTypeReference[typeName.name=/^(WallMs|MonotonicMs)$/]',
+          message: 'A moment is had from src/clock.ts or src/wall-clock.ts, and never by a cast.',
         },
       ],
     },

@@ -3,6 +3,7 @@
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
+import { wallMs } from '../clock.ts';
 import { AuthFault } from '../errors.ts';
 import type { Principal } from '../identity/principal.ts';
 import { ADMIN, REVOCATION } from '../limits.ts';
@@ -80,7 +81,7 @@ export function adminApi(control: AdminControl, sourceOf: (context: Context) => 
       const revokedBy = `${issuerName} ${subject}`.slice(0, REVOCATION.textLength);
       const asked = withIssuerNames(data, control.issuers);
       const revocation =
-        'problem' in asked ? asked : newRevocation({ ...asked, revokedBy }, Date.now());
+        'problem' in asked ? asked : newRevocation({ ...asked, revokedBy }, wallMs());
       if ('problem' in revocation) return context.json({ error: revocation.problem }, 400);
       const isShared = await control.revoke(revocation);
       return context.json({ revocation: shown(revocation), shared: isShared }, 201);

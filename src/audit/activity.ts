@@ -2,6 +2,7 @@
 // activity`). A hit is two map look-ups and two increments, and for a text that came once its shape; the
 // record is described once a minute. What may be written in a minute is bounded for a session and for a role:
 // statements past that are counted as others of the role, in one record. While the ledger has no room, counts go on.
+import { wallMs, type WallMs } from '../clock.ts';
 import type { Statement } from '../cql/statement.ts';
 import { guarded } from '../guard.ts';
 import { ACTIVITY, LEDGER, TURN } from '../limits.ts';
@@ -31,7 +32,7 @@ export interface ActivitySource<Source> {
 interface Count {
   count: number;
   errors: number;
-  readonly sinceMs: number;
+  readonly sinceMs: WallMs;
   /** Taken at the first hit: later ones say the same. */
   readonly entry: AuditEntry;
   readonly share: Share;
@@ -213,7 +214,7 @@ export class ActivityLog<Source = never> {
     const bytes = JSON.stringify(kept).length + LEDGER.linkBytes;
     const heapBytes = footprintOf(kept) + 2 * MAP_ENTRY_BYTES;
     this.#account.add(heapBytes);
-    return { count: 0, errors: 0, sinceMs: Date.now(), entry: kept, share, bytes, heapBytes };
+    return { count: 0, errors: 0, sinceMs: wallMs(), entry: kept, share, bytes, heapBytes };
   }
 
   /** At its end. */

@@ -1,6 +1,7 @@
 // Records that are written singly up to a limit, then counted, so that nobody fills the disk with them and with that
 // stops everyone's changes. The limits are those of whom a client is by its token, or of where it comes from, so that
 // connecting again begins no new count.
+import { wallMs, type WallMs } from '../clock.ts';
 import { guarded } from '../guard.ts';
 import { LEDGER, REFUSALS } from '../limits.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
@@ -34,7 +35,7 @@ interface Scope {
   recorded: number;
   /** Those beyond the limit, and the first of them to stand for all. */
   counted: number;
-  sinceMs: number;
+  sinceMs: WallMs;
   first: AuditEntry | null;
 }
 
@@ -92,7 +93,7 @@ class Group {
 }
 
 function newScope(): Scope {
-  return { recorded: 0, counted: 0, sinceMs: Date.now(), first: null };
+  return { recorded: 0, counted: 0, sinceMs: wallMs(), first: null };
 }
 
 export interface CountedLogOptions {
@@ -211,7 +212,7 @@ export class CountedLog {
       return;
     }
     if (scope.counted++ === 0) {
-      scope.sinceMs = Date.now();
+      scope.sinceMs = wallMs();
       scope.first = bounded(describe());
       this.#charge(group, footprintOf(scope.first));
     }

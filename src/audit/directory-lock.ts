@@ -25,6 +25,7 @@ import {
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { later, monotonicMs, msBetween, wallAt, wallMs } from '../clock.ts';
 import { LEDGER } from '../limits.ts';
 
 export interface DirectoryLock {
@@ -94,7 +95,7 @@ async function contend(dir: string): Promise<DirectoryLock> {
 }
 
 async function becomeHolder(place: LockFolder, name: string, dir: string): Promise<void> {
-  const endsAtMs = performance.now() + LEDGER.lockWaitMs;
+  const endsAtMs = later(monotonicMs(), LEDGER.lockWaitMs);
   for (;;) {
     let smallest = true;
     let isAlone = true;
@@ -107,7 +108,7 @@ async function becomeHolder(place: LockFolder, name: string, dir: string): Promi
     }
     if (isAlone) return;
     // The others go away, hold it, or end; whoever is not first gives up and need not be waited for.
-    if (!smallest || performance.now() > endsAtMs) throw inUse(dir);
+    if (!smallest || monotonicMs() > endsAtMs) throw inUse(dir);
     await delay(LEDGER.lockPollMs);
   }
 }
@@ -161,7 +162,7 @@ class LockFolder {
   /** What has not appeared yet will see us; it is removed once it is too old to appear. */
   async #sweep(name: string): Promise<void> {
     const found = await stat(path.join(this.#dir, name)).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > LEDGER.lockSweepMs) await this.remove(name);
+    if (found !== null && msBetween(wallAt(found.mtimeMs), wallMs()) > LEDGER.lockSweepMs) await this.remove(name);
   }
 
   async remove(name: string): Promise<void> {

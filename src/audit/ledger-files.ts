@@ -1,13 +1,15 @@
 // The files of a ledger: names that sort by their number, and the folders of workers.
 import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { WallMs } from '../clock.ts';
+import { isoTime } from '../wall-clock.ts';
 
 const FILE_NAME = /^ledger-\d{8}T\d{6}Z-\d{6}\.jsonl$/;
 /** Bytes that a crash left behind the last whole record of a file. */
 const TORN_NAME = /^ledger-\d{8}T\d{6}Z-\d{6}\.jsonl(\.\d+)?\.torn$/;
 
-export function fileName(time: Date, index: number): string {
-  const stamp = time.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+export function fileName(time: WallMs, index: number): string {
+  const stamp = isoTime(time).replaceAll(/[-:]|\.\d+/g, '');
   return `ledger-${stamp}-${String(index).padStart(6, '0')}.jsonl`;
 }
 

@@ -7,18 +7,20 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { guarded } from '../guard.ts';
 import { LEDGER } from '../limits.ts';
+import { epochMs, wallMs, type WallMs } from '../clock.ts';
 import { GENESIS, link } from './chain.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { fileName, syncDirectory } from './ledger-files.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 import { recover, settle } from './recovery.ts';
 import { Room, type Share } from './room.ts';
+import { isoTime, timeOfText } from '../wall-clock.ts';
 
 export interface LedgerOptions {
   readonly dir: string;
   readonly rotateBytes?: number;
   readonly maxQueueBytes?: number;
-  readonly clock?: () => Date;
+  readonly clock?: () => WallMs;
   readonly onError?: (error: Error) => void;
   /** A record could be neither written nor kept. */
   readonly onLost?: (isFirst: boolean) => void;
@@ -51,7 +53,7 @@ interface Waiter {
 export class Ledger implements AuditLog {
   readonly #dir: string;
   readonly #rotateBytes: number;
-  readonly #clock: () => Date;
+  readonly #clock: () => WallMs;
   readonly #onError: (error: Error) => void;
   readonly #onLost: (isFirst: boolean) => void;
   readonly #openFile: (file: string) => Promise<LedgerFile>;
@@ -94,7 +96,7 @@ export class Ledger implements AuditLog {
     this.#maxHeldBytes = maxQueueBytes * LEDGER.heldFactor;
     this.room = new Room(maxQueueBytes, () => this.#isDiskFine);
     this.#own = this.room.newShare();
-    this.#clock = options.clock ?? (() => new Date());
+    this.#clock = options.clock ?? wallMs;
     this.#onError = options.onError ?? (() => undefined);
     this.#onLost = options.onLost ?? (() => undefined);
     this.#openFile = options.openFile ?? (async (file) => open(file, 'a', 0o600));
@@ -132,7 +134,7 @@ export class Ledger implements AuditLog {
 
   append(entry: AuditEntry, share: Share = this.#own): string | null {
     if (this.#closed || this.#queueBytes >= this.#maxHeldBytes) {
-      if (this.#lost++ === 0) this.#lostSince = this.#clock().toISOString();
+      if (this.#lost++ === 0) this.#lostSince = isoTime(this.#clock());
       this.#onLost(this.#lost === 1);
       return null;
     }
@@ -241,11 +243,13 @@ export class Ledger implements AuditLog {
 
   #add(entry: AuditEntry, share: Share, startsFile: string | null = null): string {
     this.#seq++;
-    const now = this.#clock().toISOString();
+    const nowMs = this.#clock();
+    const now = isoTime(nowMs);
     // Never backwards within a log, whatever the clock does.
     const time = now > this.#lastTime ? now : this.#lastTime;
     this.#lastTime = time;
-    const id = `${Date.parse(time).toString(16).padStart(12, '0')}${randomBytes(10).toString('hex')}`;
+    const timeMs = epochMs(timeOfText(time) ?? nowMs);
+    const id = `${timeMs.toString(16).padStart(12, '0')}${randomBytes(10).toString('hex')}`;
     const { line, hash } = link({ seq: this.#seq, prev: this.#prev, time, id }, entry);
     this.#prev = hash;
     this.#queue.push({ text: `${line}\n`, startsFile, share });

@@ -3,6 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { wallAt, type WallMs } from '../clock.ts';
 import { LEDGER } from '../limits.ts';
 import { linesOf } from '../lines.ts';
 import { timeOfText } from '../wall-clock.ts';
@@ -14,7 +15,7 @@ import { ledgerFiles } from './ledger-files.ts';
  */
 export async function pastLogins(
   dir: string,
-  sinceMs: number,
+  sinceMs: WallMs,
   maxBytes: number = LEDGER.pastLoginBytes,
 ): Promise<Set<string>> {
   const hashes = new Set<string>();
@@ -30,27 +31,28 @@ export async function pastLogins(
 }
 
 /** Oldest first. */
-async function recentFiles(dir: string, sinceMs: number, maxBytes: number): Promise<string[]> {
+async function recentFiles(dir: string, sinceMs: WallMs, maxBytes: number): Promise<string[]> {
   const recent: string[] = [];
   let bytes = 0;
   for (const name of (await ledgerFiles(dir)).reverse()) {
     const file = path.join(dir, name);
     const { mtimeMs, size } = await stat(file);
     bytes += size;
-    if (mtimeMs < sinceMs || bytes > maxBytes) break;
+    if (wallAt(mtimeMs) < sinceMs || bytes > maxBytes) break;
     recent.unshift(file);
   }
   return recent;
 }
 
-function tokenOf(line: string, sinceMs: number): string | null {
+function tokenOf(line: string, sinceMs: WallMs): string | null {
   try {
     const { kind, principal } = JSON.parse(line) as {
       kind?: unknown;
       principal?: { token_sha256?: unknown; expires?: unknown } | null;
     };
     const { token_sha256: hash, expires } = principal ?? {};
-    const isRecent = (timeOfText(expires) ?? -Infinity) >= sinceMs;
+    const expiresAtMs = timeOfText(expires);
+    const isRecent = expiresAtMs !== null && expiresAtMs >= sinceMs;
     return kind === 'session_start' && typeof hash === 'string' && isRecent ? hash : null;
   } catch {
     return null;

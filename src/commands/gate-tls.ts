@@ -1,5 +1,6 @@
 // The certificates of a running gate: the door of its port, the way to its nodes, both following
 // their files.
+import { msBetween, wallMs } from '../clock.ts';
 import type { LoadedConfig, LoadedTls } from '../config/load.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Log } from '../session/gate.ts';
@@ -60,7 +61,7 @@ export function gateTls(
     [...watchers].flatMap(([which, { current }]) =>
       current.expiresAtMs === null
         ? []
-        : [[[which], (current.expiresAtMs - Date.now()) / 1000] as const],
+        : [[[which], msBetween(wallMs(), current.expiresAtMs) / 1000] as const],
     ),
   );
   return {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
 import { DEVICE_FLOW } from '../limits.ts';
 import type { OutboundClient } from '../outbound/client.ts';
-import { isoTime, timeOf } from '../wall-clock.ts';
+import { isoTime, nearestTime, timeOf } from '../wall-clock.ts';
 
 export interface LoginOptions {
   /** The `iss` of the tokens. */
@@ -71,7 +71,7 @@ export async function login(options: LoginOptions): Promise<SignedIn> {
   const token = passwordOf(tokens, issuer);
   const { sub, exp } = claimsOf(token);
   await writeCredentials(file, role, token);
-  return { subject: sub, expires: isoTime(exp * 1000), file };
+  return { subject: sub, expires: isoTime(nearestTime(exp * 1000)), file };
 }
 
 async function discover({ issuer, outbound }: LoginOptions) {

@@ -1,4 +1,5 @@
 // The logins towards the cluster as `serve` runs them: what is logged, counted and told of them.
+import { wallMs } from '../clock.ts';
 import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -33,9 +34,9 @@ export async function loginsOf(
     },
   });
   metrics.gauge('secret_age_seconds', () =>
-    logins.ages(Date.now()).map(([name, ageMs]) => [[name], ageMs / 1000]),
+    logins.ages(wallMs()).map(([name, ageMs]) => [[name], ageMs / 1000]),
   );
-  readiness.advise(() => logins.warnings(Date.now()));
+  readiness.advise(() => logins.warnings(wallMs()));
   return logins;
 }
 

@@ -3,6 +3,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
+import { later, wallMs, type WallMs } from '../clock.ts';
 import { parseLine } from '../audit/chain.ts';
 import { ledgerFiles, ledgerFolders } from '../audit/ledger-files.ts';
 import type { AuditEntry } from '../audit/record.ts';
@@ -40,7 +41,7 @@ export interface Suggested {
 export async function suggest(
   options: SuggestOptions,
   roles: readonly RoleDocument[] | null,
-  nowMs = Date.now(),
+  nowMs = wallMs(),
 ): Promise<Suggested> {
   const { dir, role, since, by = 'role' } = options;
   if (by !== 'role' && by !== 'binding') {
@@ -49,7 +50,7 @@ export async function suggest(
   if (since !== undefined && !durationPattern.test(since)) {
     throw new ConfigFault([`--since is a number with ms, s, m, h or d, as in 30d; not ${since}`]);
   }
-  const fromMs = since === undefined ? -Infinity : nowMs - durationMs(since);
+  const fromMs = since === undefined ? null : later(nowMs, -durationMs(since));
   // Grants made of records that somebody changed would be grants that somebody chose.
   const { result, records, findings } = await verifyLedgers(dir).catch((error: unknown) => {
     throw new ConfigFault([`${dir} cannot be read: ${String(error)}`]);
@@ -64,7 +65,7 @@ export async function suggest(
   const gathering: Gathering = new Map();
   for await (const line of recordLines(dir)) {
     const parsed = parseLine(line);
-    if (parsed === null || (timeOfText(parsed.time) ?? Infinity) < fromMs) continue;
+    if (parsed === null || isBefore(parsed.time, fromMs)) continue;
     const use = useOf(parsed.record as unknown as AuditEntry, by);
     if (use !== null && (role === undefined || use.role === role)) gather(gathering, use);
   }
@@ -76,6 +77,12 @@ export async function suggest(
         ? null
         : Object.fromEntries(asked.map((one) => [one.name, unusedGrants(one, gathering)])),
   };
+}
+
+/** A record with a time that is none may be of any. */
+function isBefore(time: unknown, fromMs: WallMs | null): boolean {
+  const atMs = timeOfText(time);
+  return fromMs !== null && atMs !== null && atMs < fromMs;
 }
 
 /** Of all chains, one after the other. */

@@ -7,6 +7,7 @@ import type { Principal } from '../identity/principal.ts';
 import { decide, isPermit } from '../policy/decide.ts';
 import { isAuthority, type Policy } from '../policy/policy.ts';
 import { SchemaSnapshot, type SchemaRows } from '../upstream/schema.ts';
+import { nearestTime } from '../wall-clock.ts';
 
 export interface Check {
   /** Of the test it belongs to. */
@@ -76,7 +77,7 @@ function principalOf({ issuer: issuerName, claims, pipelineTarget }: Token): Pri
     pipelineTarget,
     tokenSha256: '',
     isHuman: false,
-    expiresAtMs: Infinity,
+    expiresAtMs: nearestTime(Infinity),
   };
 }
 

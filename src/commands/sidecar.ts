@@ -7,6 +7,7 @@ import net from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
+import { later, monotonicMs } from '../clock.ts';
 import { exposure } from '../config/exposed-files.ts';
 import { HOW_HOST_PORT, parseHostPort, type HostPort } from '../config/host-port.ts';
 import { ConfigFault } from '../errors.ts';
@@ -195,11 +196,11 @@ interface Login {
 /** Rejects with the gate's own refusal at once, and with the last problem when the time is over. */
 async function gateAnswers(seconds: number, login: Login): Promise<void> {
   if (!(seconds > 0)) throw new ConfigFault(['--wait takes a number of seconds']);
-  const deadlineMs = performance.now() + seconds * 1000;
+  const deadlineMs = later(monotonicMs(), seconds * 1000);
   for (;;) {
     const problem = await tryLogin(login);
     if (problem === null) return;
-    const isLast = performance.now() + SIDECAR.pollMs > deadlineMs;
+    const isLast = later(monotonicMs(), SIDECAR.pollMs) > deadlineMs;
     if (problem.final || isLast || login.gone.aborted) {
       throw new ConfigFault([problem.message]);
     }

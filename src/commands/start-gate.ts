@@ -1,5 +1,6 @@
 // Puts the parts of a gate together from the configuration, and takes them apart again.
 import { setTimeout as delay } from 'node:timers/promises';
+import { later, wallMs } from '../clock.ts';
 import { Readiness } from '../admin/readiness.ts';
 import { prometheusRegistry } from '../admin/prometheus.ts';
 import { startAdmin, type AdminServer } from '../admin/server.ts';
@@ -205,7 +206,7 @@ export async function startGate(
   });
   const feed = revocationFeed(gate);
   for (const dir of await ledgerFolders(loaded.auditDir)) {
-    gate.verifier.sawBefore(await pastLogins(dir, Date.now() - policy.longestGraceMs));
+    gate.verifier.sawBefore(await pastLogins(dir, later(wallMs(), -policy.longestGraceMs)));
   }
   readGauges(gate, { ledger, readiness, sessions: () => listener?.sessions ?? 0 });
   readiness.watch(

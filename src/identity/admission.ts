@@ -1,6 +1,7 @@
 // Who may wait at the door. Connections without a login are bounded, in all and per source; when a
 // bound is reached the oldest of the source with most makes room, so that garbage can't keep valid
 // tokens out. A source that fails is answered slowly, never banned: behind NAT all jobs are one source.
+import type { MonotonicMs } from '../clock.ts';
 import { FailureDelays } from './failure-delays.ts';
 
 export interface Ticket {
@@ -14,7 +15,7 @@ export interface Ticket {
 export interface AdmissionOptions {
   readonly unauthenticatedConnections: number;
   readonly unauthenticatedPerSource: number;
-  readonly nowMs?: () => number;
+  readonly nowMs?: () => MonotonicMs;
 }
 
 interface Waiting {

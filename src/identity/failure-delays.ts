@@ -1,18 +1,19 @@
 // How slowly a source is answered that guesses: the longer, the more often it failed of late. A source is never
 // banned: behind NAT all jobs are one, on one machine all processes of a user are.
+import { monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { ADMISSION } from '../limits.ts';
 
 interface Failures {
   count: number;
-  lastMs: number;
+  lastMs: MonotonicMs;
 }
 
 export class FailureDelays {
-  readonly #nowMs: () => number;
+  readonly #nowMs: () => MonotonicMs;
   /** By source, the one that failed last at the end. */
   readonly #failures = new Map<string, Failures>();
 
-  constructor(nowMs: () => number = () => performance.now()) {
+  constructor(nowMs: () => MonotonicMs = monotonicMs) {
     this.#nowMs = nowMs;
   }
 
@@ -40,7 +41,7 @@ export class FailureDelays {
   }
 
   #isRecent({ lastMs }: Failures): boolean {
-    return this.#nowMs() - lastMs < ADMISSION.forgetMs;
+    return msBetween(lastMs, this.#nowMs()) < ADMISSION.forgetMs;
   }
 }
 

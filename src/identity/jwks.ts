@@ -2,6 +2,7 @@
 // down, and never fetched more often than a cool-down allows, whatever key ids tokens claim. A key that
 // the issuer lists no longer is marked as withdrawn, and whatever rests on it ends with it.
 import { importJWK, type CryptoKey, type JWK } from 'jose';
+import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
 import { JWKS } from '../limits.ts';
 import { OutboundFault, type OutboundClient, type OutboundResponse } from '../outbound/client.ts';
 import { urlProblem } from '../outbound/url.ts';
@@ -60,21 +61,20 @@ export interface KeySetListener {
 export class KeySet {
   readonly #issuer: Issuer;
   readonly #outbound: OutboundClient;
-  /** A clock that nobody sets: one that is set back would make old keys look fresh. */
-  readonly #nowMs: () => number;
+  readonly #nowMs: () => MonotonicMs;
   readonly #listener: KeySetListener;
   /** By id: keys of different types may share one (RFC 7517, section 4.5). */
   #keys: ReadonlyMap<string, readonly Published[]> = new Map();
   /** Of the last attempt to get them. */
   #fault: Error | null = null;
-  #fetchedAtMs = -Infinity;
-  #triedAtMs = -Infinity;
+  #fetchedAtMs = LONG_AGO;
+  #triedAtMs = LONG_AGO;
   #refreshing: Promise<void> | null = null;
 
   constructor(
     issuer: Issuer,
     outbound: OutboundClient,
-    nowMs: () => number,
+    nowMs: () => MonotonicMs,
     listener: KeySetListener,
   ) {
     this.#issuer = issuer;
@@ -83,15 +83,15 @@ export class KeySet {
     this.#listener = listener;
   }
 
-  /** -Infinity where they were never fetched. */
-  get fetchedAtMs(): number {
+  /** LONG_AGO where they were never fetched. */
+  get fetchedAtMs(): MonotonicMs {
     return this.#fetchedAtMs;
   }
 
   /** So that the first token need not wait for them. Never rejects; one that fails is tried again by a token. */
   async prefetch(): Promise<void> {
     await this.#refresh().catch(() => {
-      this.#triedAtMs = -Infinity;
+      this.#triedAtMs = LONG_AGO;
     });
   }
 
@@ -100,13 +100,13 @@ export class KeySet {
    * verified before ask for none. Never rejects; a failure is told, and it is tried again when called next.
    */
   async keepFresh(): Promise<void> {
-    if (this.#nowMs() - this.#fetchedAtMs < JWKS.refreshMs) return;
+    if (msBetween(this.#fetchedAtMs, this.#nowMs()) < JWKS.refreshMs) return;
     await this.#refresh().catch(() => undefined);
   }
 
   /** Whether `find` asks nobody for this one. */
   isAtHand(kid: string, algorithm: string): boolean {
-    const isFresh = this.#nowMs() - this.#fetchedAtMs <= JWKS.refreshMs;
+    const isFresh = msBetween(this.#fetchedAtMs, this.#nowMs()) <= JWKS.refreshMs;
     return isFresh && this.#has(kid, algorithm);
   }
 
@@ -115,7 +115,7 @@ export class KeySet {
     if (!this.isAtHand(kid, algorithm)) {
       // Old keys serve on while the issuer can't be asked, but not for ever.
       await this.#refresh().catch((error: unknown) => {
-        const isStale = this.#nowMs() - this.#fetchedAtMs > JWKS.staleMs;
+        const isStale = msBetween(this.#fetchedAtMs, this.#nowMs()) > JWKS.staleMs;
         if (isStale || !this.#has(kid, algorithm)) throw error;
       });
     }

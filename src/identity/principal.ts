@@ -1,4 +1,5 @@
 // The verified identity behind a session, and the claims that policy bindings look at.
+import type { WallMs } from '../clock.ts';
 import type { PublishedKey } from './jwks.ts';
 
 /** JSON as it came out of a verified token. */
@@ -18,7 +19,7 @@ export interface Principal {
   /** A person, not a job or a service. */
   readonly isHuman: boolean;
   /** The `exp` claim in milliseconds since the epoch. */
-  readonly expiresAtMs: number;
+  readonly expiresAtMs: WallMs;
   /** What its token is signed with; missing where it was made of no token (`policy test`). */
   readonly key?: PublishedKey;
   /**

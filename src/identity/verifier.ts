@@ -2,6 +2,7 @@
 // that a driver's tenth connection costs no signature check; nothing else is ever taken on trust.
 import { createHash } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
+import { epochMs, later, monotonicMs, msBetween, wallMs, type MonotonicMs, type WallMs } from '../clock.ts';
 import { AuthFault } from '../errors.ts';
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
@@ -25,9 +26,8 @@ export interface VerifierOptions {
   readonly onKeysWithdrawn?: (issuerName: string, keyIds: readonly string[]) => void;
   /** A token was found good that this process did not know. */
   readonly onVerified?: (tokenSha256: string) => void;
-  readonly nowMs?: () => number;
-  /** By which the age of keys is told: a clock that nobody sets. */
-  readonly elapsedMs?: () => number;
+  readonly wallMs?: () => WallMs;
+  readonly monotonicMs?: () => MonotonicMs;
 }
 
 const CHECKS = {
@@ -44,8 +44,8 @@ type Claims = Principal['claims'];
 
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, { readonly issuer: Issuer; readonly keys: KeySet }>;
-  readonly #nowMs: () => number;
-  readonly #elapsedMs: () => number;
+  readonly #wallMs: () => WallMs;
+  readonly #monotonicMs: () => MonotonicMs;
   readonly #onVerified: (tokenSha256: string) => void;
   /** Verified tokens by hash, in order of use. */
   readonly #verified = new Map<string, Principal>();
@@ -65,23 +65,22 @@ export class TokenVerifier {
 
   constructor({
     issuers,
-    nowMs,
-    elapsedMs,
+    wallMs: wallClock = wallMs,
+    monotonicMs: monotonicClock = monotonicMs,
     onKeysFailed = () => undefined,
     onKeysWithdrawn = () => undefined,
     onVerified = () => undefined,
     account = UNCOUNTED,
   }: VerifierOptions) {
     this.#account = account;
-    this.#nowMs = nowMs ?? Date.now;
-    const ageClockMs = elapsedMs ?? nowMs ?? (() => performance.now());
-    this.#elapsedMs = ageClockMs;
+    this.#wallMs = wallClock;
+    this.#monotonicMs = monotonicClock;
     this.#onVerified = onVerified;
     this.#issuers = new Map(
       issuers.map((config) => {
         const issuer = issuerOf(config);
         const outbound = new OutboundClient({ ca: config.ca });
-        const keys = new KeySet(issuer, outbound, ageClockMs, {
+        const keys = new KeySet(issuer, outbound, monotonicClock, {
           withdrawn: (keyIds) => onKeysWithdrawn(issuer.name, keyIds),
           failed: (error) => onKeysFailed(issuer.name, error),
         });
@@ -120,9 +119,9 @@ export class TokenVerifier {
 
   /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
   get keyAges(): [issuerName: string, seconds: number][] {
-    const elapsedMs = this.#elapsedMs();
+    const nowMs = this.#monotonicMs();
     return [...this.#issuers.values()].flatMap(({ issuer, keys }) => {
-      const ageMs = elapsedMs - keys.fetchedAtMs;
+      const ageMs = msBetween(keys.fetchedAtMs, nowMs);
       return Number.isFinite(ageMs) ? [[issuer.name, ageMs / 1000]] : [];
     });
   }
@@ -130,14 +129,14 @@ export class TokenVerifier {
   /** A token that was verified before and is still good, without any work; else null. */
   verifyCached(token: string): Principal | null {
     const principal = this.#remembered(token);
-    return principal === null || principal.expiresAtMs <= this.#nowMs() ? null : principal;
+    return principal === null || principal.expiresAtMs <= this.#wallMs() ? null : principal;
   }
 
   /** A token that was good here before it expired; whether that is forgiven is for its role to say. */
   recall(token: string): Principal | null {
     const principal = this.#remembered(token);
     if (principal === null) return null;
-    const agoMs = this.#nowMs() - principal.expiresAtMs;
+    const agoMs = msBetween(principal.expiresAtMs, this.#wallMs());
     return agoMs >= 0 && agoMs < TOKENS.graceMaxMs ? principal : null;
   }
 
@@ -263,8 +262,8 @@ export class TokenVerifier {
   }
 
   /** Returns when the token ends. Throws AuthFault. */
-  #checkClaims(claims: Claims, issuer: Issuer, graceMs: number): number {
-    const nowMs = this.#nowMs();
+  #checkClaims(claims: Claims, issuer: Issuer, graceMs: number): WallMs {
+    const nowMs = this.#wallMs();
     if (claims['iss'] !== issuer.issuer) {
       throw new AuthFault('issuer_unknown', 'The issuer of this token changed under way.');
     }
@@ -283,14 +282,14 @@ export class TokenVerifier {
         'A time in the token (exp, nbf or iat) is not a date between 1970 and 9999, in seconds since the epoch. Check how the issuer sets them.',
       );
     }
-    if (expiresAtMs + graceMs <= nowMs) {
-      const minutes = Math.round((nowMs - expiresAtMs) / 60_000);
+    if (later(expiresAtMs, graceMs) <= nowMs) {
+      const minutes = Math.round(msBetween(expiresAtMs, nowMs) / 60_000);
       throw new AuthFault(
         'token_expired',
         `The token expired ${minutes} min ago. ${issuer.renewal}`,
       );
     }
-    const latestMs = nowMs + TOKENS.clockSkewMs;
+    const latestMs = later(nowMs, TOKENS.clockSkewMs);
     if (isLater(nbf, latestMs) || isLater(iat, latestMs)) {
       throw new AuthFault(
         'not_yet_valid',
@@ -456,8 +455,8 @@ function isNoTime(claim: ClaimValue | undefined): boolean {
   return typeof claim === 'number' && timeOf(claim, 1000) === null;
 }
 
-function isLater(claim: ClaimValue | undefined, latestMs: number): boolean {
-  return claim !== undefined && (typeof claim !== 'number' || claim * 1000 > latestMs);
+function isLater(claim: ClaimValue | undefined, latestMs: WallMs): boolean {
+  return claim !== undefined && (typeof claim !== 'number' || claim * 1000 > epochMs(latestMs));
 }
 
 function malformed(): AuthFault {

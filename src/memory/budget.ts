@@ -2,6 +2,7 @@
 // apart. Charging is an addition on numbers that are there already; only when a total passes its bound is
 // anything looked at. Then, in this order: caches give back, the clients above their fair share are no
 // longer read, and where that is not enough the one furthest above it is closed.
+import { LONG_AGO, monotonicMs, msBetween, msSince } from '../clock.ts';
 import { guarded } from '../guard.ts';
 import { MEMORY } from '../limits.ts';
 
@@ -163,10 +164,10 @@ export class MemoryBudget {
   readonly answers: Kind;
   readonly exchanges: Kind;
   #isLookDue = false;
-  #lookedAtMs = -Infinity;
+  #lookedAtMs = LONG_AGO;
   /** The least that was held since the clients above their share were stopped, and when it was. */
   #lowestBytes = Infinity;
-  #lowestAtMs = 0;
+  #lowestAtMs = LONG_AGO;
   #pausedCount = 0;
   /** Somebody may be above their share, or was at the last look. */
   #isCompared = false;
@@ -261,7 +262,7 @@ export class MemoryBudget {
   #passed(): void {
     if (this.#isLookDue) return;
     this.#isLookDue = true;
-    const waitMs = MEMORY.lookEveryMs - (performance.now() - this.#lookedAtMs);
+    const waitMs = MEMORY.lookEveryMs - msSince(this.#lookedAtMs);
     const look = (): void => {
       this.#isLookDue = false;
       this.#look();
@@ -272,7 +273,7 @@ export class MemoryBudget {
   }
 
   #look(): void {
-    this.#lookedAtMs = performance.now();
+    this.#lookedAtMs = monotonicMs();
     this.#evict();
     this.#endStrangers();
     const { bytes, softBytes, limitBytes } = this.#buffers;
@@ -367,13 +368,13 @@ export class MemoryBudget {
 
   /** Those above their share are not read, and yet nothing becomes less: it waits for what can't come. */
   #isStuck(bytes: number): boolean {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (bytes < this.#lowestBytes) {
       this.#lowestBytes = bytes;
       this.#lowestAtMs = nowMs;
       return false;
     }
-    if (nowMs - this.#lowestAtMs < MEMORY.stuckMs) return false;
+    if (msBetween(this.#lowestAtMs, nowMs) < MEMORY.stuckMs) return false;
     this.#lowestAtMs = nowMs;
     return true;
   }

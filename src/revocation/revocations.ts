@@ -1,6 +1,7 @@
 // Tokens that are no longer good though they have not expired: by issuer, subject, pipeline, step, or
 // one by one. Of an issuer or subject it is what was issued until then: a fresh token is good.
 import { randomUUID } from 'node:crypto';
+import { epochMs, later, type WallMs } from '../clock.ts';
 import { normalizeUuid } from '../identity/claims.ts';
 import type { ClaimValue, Principal } from '../identity/principal.ts';
 import { TOKENS } from '../limits.ts';
@@ -64,13 +65,13 @@ export interface Revocation {
   readonly reason: string;
   /** Who revoked it, as `issuer subject`. */
   readonly revokedBy: string;
-  readonly revokedAtMs: number;
+  readonly revokedAtMs: WallMs;
 }
 
 /** A new one, its value in the form that principals have it; or why it would cover nothing. */
 export function newRevocation(
   asked: Omit<Revocation, 'id' | 'revokedAtMs'>,
-  nowMs: number,
+  nowMs: WallMs,
 ): Revocation | { readonly problem: string } {
   const { normalize, form } = NAMED[asked.what];
   const value = normalize(asked.value);
@@ -126,5 +127,5 @@ function covers({ what, issuer, revokedAtMs }: Revocation, principal: Principal)
   const { iat } = principal.claims;
   // A token that does not say when it was issued may be an old one, and so may one whose issuer's
   // clock is as far ahead as it may be.
-  return typeof iat !== 'number' || iat * 1000 <= revokedAtMs + TOKENS.clockSkewMs;
+  return typeof iat !== 'number' || iat * 1000 <= epochMs(later(revokedAtMs, TOKENS.clockSkewMs));
 }

@@ -1,6 +1,7 @@
 // Dynamic credentials: each lease is a user that Vault made in Cassandra and drops when it ends.
 // Renewing moves the end only (Cassandra's users have none of their own) and stops at Vault's max_ttl,
 // so the next lease is taken while the present one still lives.
+import { earliest, later, latest, monotonicMs, msBetween, wallMs, type MonotonicMs, type WallMs } from '../clock.ts';
 import { SECRETS } from '../limits.ts';
 import { dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
@@ -16,8 +17,10 @@ class HeldLease implements Lease {
   readonly token: VaultToken;
   readonly isRenewable: boolean;
   readonly grantedMs: number;
-  readonly takenAtMs: number;
-  ownEndMs: number;
+  /** For the age that operators see. */
+  readonly sinceMs: WallMs;
+  readonly takenAtMs: MonotonicMs;
+  ownEndMs: MonotonicMs;
 
   constructor(of: Omit<HeldLease, 'endsAtMs' | 'ownEndMs'>) {
     this.id = of.id;
@@ -26,14 +29,15 @@ class HeldLease implements Lease {
     this.token = of.token;
     this.isRenewable = of.isRenewable;
     this.grantedMs = of.grantedMs;
+    this.sinceMs = of.sinceMs;
     this.takenAtMs = of.takenAtMs;
-    this.ownEndMs = of.takenAtMs + of.grantedMs;
+    this.ownEndMs = later(of.takenAtMs, of.grantedMs);
   }
 
   /** Vault drops the user when the lease ends, or the token that it was taken with. */
-  get endsAtMs(): number {
+  get endsAtMs(): MonotonicMs {
     const marginMs = Math.min(SECRETS.leaseMarginMs, this.grantedMs / 10);
-    return Math.min(this.ownEndMs, this.token.endsAtMs) - marginMs;
+    return later(earliest(this.ownEndMs, this.token.endsAtMs), -marginMs);
   }
 }
 
@@ -43,7 +47,8 @@ export function leaseReader(session: VaultSession, path: string, maxAgeMs: numbe
   let held: HeldLease[] = [];
 
   const take = async (): Promise<HeldLease> => {
-    const takenAtMs = Date.now();
+    const sinceMs = wallMs();
+    const takenAtMs = monotonicMs();
     const { leaseId, leaseMs, isRenewable, data, token } = await session.ask(path);
     if (leaseId === '' || leaseMs === 0) {
       throw new SecretFault(`Vault gave no lease at ${path}; it must be database/creds/<role>`);
@@ -55,6 +60,7 @@ export function leaseReader(session: VaultSession, path: string, maxAgeMs: numbe
       token,
       isRenewable,
       grantedMs: leaseMs,
+      sinceMs,
       takenAtMs,
     });
     held = [...held.filter((one) => one.endsAtMs > takenAtMs), lease];
@@ -62,15 +68,15 @@ export function leaseReader(session: VaultSession, path: string, maxAgeMs: numbe
   };
 
   const isRenewed = async (lease: HeldLease): Promise<boolean> => {
-    const nowMs = Date.now();
-    const isOld = nowMs - lease.takenAtMs >= maxAgeMs * SECRETS.renewAfterShare;
+    const nowMs = monotonicMs();
+    const isOld = msBetween(lease.takenAtMs, nowMs) >= maxAgeMs * SECRETS.renewAfterShare;
     if (!lease.isRenewable || isOld || lease.token !== (await session.token())) return false;
     try {
       const { leaseMs } = await session.ask('sys/leases/renew', {
         lease_id: lease.id,
         increment: Math.ceil(lease.grantedMs / 1000),
       });
-      lease.ownEndMs = Math.max(lease.ownEndMs, nowMs + leaseMs);
+      lease.ownEndMs = latest(lease.ownEndMs, later(nowMs, leaseMs));
       return leaseMs >= lease.grantedMs / 2;
     } catch (error) {
       if (error instanceof SecretFault && !error.mayPass) return false;
@@ -96,18 +102,18 @@ export function leaseReader(session: VaultSession, path: string, maxAgeMs: numbe
 }
 
 function readingOf(lease: HeldLease, maxAgeMs: number): Reading {
-  const { username, password, takenAtMs } = lease;
-  const nowMs = Date.now();
+  const { username, password, sinceMs, takenAtMs } = lease;
+  const nowMs = monotonicMs();
   // A timer may be a moment early by the clock, and the lease would be renewed instead.
-  const youngMs = takenAtMs + maxAgeMs * SECRETS.renewAfterShare + SECRETS.timerSlackMs - nowMs;
+  const oldAtMs = later(takenAtMs, maxAgeMs * SECRETS.renewAfterShare + SECRETS.timerSlackMs);
   return {
     username,
     password,
-    sinceMs: takenAtMs,
+    sinceMs,
     lease,
     againInMs: Math.max(
       SECRETS.retryMinMs,
-      Math.ceil(Math.min(dueInMs(lease.endsAtMs - nowMs), youngMs)),
+      Math.ceil(Math.min(dueInMs(msBetween(nowMs, lease.endsAtMs)), msBetween(nowMs, oldAtMs))),
     ),
   };
 }

@@ -1,6 +1,7 @@
 // Secrets of this machine: environment variables, and files, which may change at any time.
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { later, wallAt, wallMs, type WallMs } from '../clock.ts';
 import { checkFile } from '../file-again.ts';
 import { SECRETS } from '../limits.ts';
 import { SecretFault } from './fault.ts';
@@ -10,7 +11,7 @@ import type { Reader, Reading } from './reader.ts';
 export interface LocalSecret {
   readonly value: string;
   /** A file's time of change; for a variable the start of this process. */
-  readonly sinceMs: number;
+  readonly sinceMs: WallMs;
 }
 
 /** Relative paths start at `base`; one line end after the secret is dropped. Rejects with SecretFault. */
@@ -22,7 +23,7 @@ export async function readLocal(spec: LocalSecretSpec, base: string): Promise<Lo
     const what = text === '' ? 'is not set' : 'is empty but for a line end';
     throw new SecretFault(`the environment variable ${spec.env} ${what}`);
   }
-  return { value, sinceMs: Date.now() - process.uptime() * 1000 };
+  return { value, sinceMs: later(wallMs(), -process.uptime() * 1000) };
 }
 
 export async function readSecretFile(file: string, base: string): Promise<LocalSecret> {
@@ -43,7 +44,7 @@ export function withoutLineEnd(text: string): string {
 async function contentOf(
   file: string,
   full: string,
-): Promise<{ content: Buffer; sinceMs: number }> {
+): Promise<{ content: Buffer; sinceMs: WallMs }> {
   let handle: FileHandle | null = null;
   try {
     await checkFile(full, Infinity);
@@ -54,7 +55,7 @@ async function contentOf(
     if (bytesRead > SECRETS.fileBytes) {
       throw new SecretFault(`${file} has more than ${SECRETS.fileBytes} bytes; it is no secret`);
     }
-    return { content: room.subarray(0, bytesRead), sinceMs: mtimeMs };
+    return { content: room.subarray(0, bytesRead), sinceMs: wallAt(mtimeMs) };
   } catch (error) {
     if (error instanceof SecretFault) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';

@@ -1,9 +1,10 @@
 // What the gate logs in with towards the cluster, and where the configuration says it comes from.
+import { NEVER, type MonotonicMs } from '../clock.ts';
 
 /** Until when a login may be used; Vault moves the end when it renews. */
 export interface Lease {
-  /** Milliseconds since the epoch. */
-  readonly endsAtMs: number;
+  /** Vault tells how long, not until when, so that the machine's time of day is no matter. */
+  readonly endsAtMs: MonotonicMs;
 }
 
 /** PEM texts, shown to the node instead of those of cluster.tls. */
@@ -69,11 +70,11 @@ export interface VaultSpec {
   readonly auth: VaultAuthSpec;
 }
 
-/** Until when a login may be used, in ms since the epoch; Infinity where nothing ends it. */
-export function endOf(login: Login | null): number {
-  return login === null || login.open ? Infinity : (login.lease?.endsAtMs ?? Infinity);
+/** Until when a login may be used; NEVER where nothing ends it. */
+export function endOf(login: Login | null): MonotonicMs {
+  return login === null || login.open ? NEVER : (login.lease?.endsAtMs ?? NEVER);
 }
 
-export function hasEnded(login: Login, nowMs: number): boolean {
+export function hasEnded(login: Login, nowMs: MonotonicMs): boolean {
   return endOf(login) <= nowMs;
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { later, monotonicMs, msBetween, type MonotonicMs, type WallMs } from '../clock.ts';
 import { ConfigFault } from '../errors.ts';
 import { SECRETS } from '../limits.ts';
 import { backoffMs } from './due.ts';
@@ -82,7 +83,8 @@ export class Logins {
    * where waiting mends nothing, else when Vault stayed away for too long.
    */
   async start(): Promise<void> {
-    const deadlineAtMs = Date.now() + (this.#options.startTimeoutMs ?? SECRETS.startTimeoutMs);
+    const timeoutMs = this.#options.startTimeoutMs ?? SECRETS.startTimeoutMs;
+    const deadlineAtMs = later(monotonicMs(), timeoutMs);
     const results = await Promise.allSettled(
       [...this.#secrets].map(async ([name, source]) => startOf(name, source, deadlineAtMs)),
     );
@@ -93,7 +95,7 @@ export class Logins {
   }
 
   /** Age in ms of each secret that was read. */
-  ages(nowMs: number): [cassandraRole: string, ageMs: number][] {
+  ages(nowMs: WallMs): [cassandraRole: string, ageMs: number][] {
     return [...this.#secrets].flatMap(([name, source]) => {
       const ageMs = source.ageMs(nowMs);
       return ageMs === null ? [] : [[name, ageMs] as [string, number]];
@@ -101,7 +103,7 @@ export class Logins {
   }
 
   /** What an operator should look after while the gate works on. */
-  warnings(nowMs: number): string[] {
+  warnings(nowMs: WallMs): string[] {
     const { maxSecretAgeMs } = this.#options;
     const old = this.ages(nowMs)
       .filter(([, ageMs]) => ageMs > maxSecretAgeMs)
@@ -183,13 +185,13 @@ function readerOf(
     : leaseReader(session, at, maxSecretAgeMs);
 }
 
-async function startOf(name: string, source: SecretSource, deadlineAtMs: number): Promise<void> {
+async function startOf(name: string, source: SecretSource, deadlineAtMs: MonotonicMs): Promise<void> {
   for (let failures = 1; ; failures++) {
     try {
       await source.start();
       return;
     } catch (error) {
-      const leftMs = deadlineAtMs - Date.now();
+      const leftMs = msBetween(monotonicMs(), deadlineAtMs);
       const mayPass = error instanceof SecretFault && error.mayPass;
       if (mayPass && leftMs > 0) await delay(Math.min(backoffMs(failures), leftMs));
       else throw new SecretFault(`the secret of Cassandra role ${name}: ${messageOf(error)}`);

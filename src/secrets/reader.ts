@@ -1,12 +1,13 @@
 // One reading of the secret behind a login, and the one who reads it: a kind of place each.
+import type { WallMs } from '../clock.ts';
 import type { Lease, LoginCertificate } from './login.ts';
 
 export interface Reading {
   readonly username: string;
   readonly password: string;
   readonly certificate?: LoginCertificate;
-  /** When the secret was made or last changed; milliseconds since the epoch. null: its age is no matter. */
-  readonly sinceMs: number | null;
+  /** When the secret was made or last changed; null: its age is no matter. */
+  readonly sinceMs: WallMs | null;
   readonly lease: Lease | null;
   /** When to read again; null for never. */
   readonly againInMs: number | null;

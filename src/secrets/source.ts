@@ -1,5 +1,6 @@
 // The login of one Cassandra role: read at start, again when it is due or refused, and kept while it
 // can't be read. Whoever uses it sees a new object when the secret changed.
+import { LONG_AGO, monotonicMs, msBetween, type WallMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits.ts';
 import { backoffMs } from './due.ts';
@@ -18,12 +19,12 @@ export class SecretSource implements LoginSource {
   readonly #reader: Reader;
   readonly #listener: SecretListener;
   #login: Login | null = null;
-  #sinceMs: number | null = null;
+  #sinceMs: WallMs | null = null;
   #reading: Promise<Login> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
   #problem: string | null = null;
-  #refreshedAtMs = -Infinity;
+  #refreshedAtMs = LONG_AGO;
   #closed = false;
 
   constructor(name: string, reader: Reader, listener: SecretListener) {
@@ -44,15 +45,15 @@ export class SecretSource implements LoginSource {
 
   async refresh(): Promise<Login> {
     await this.#reading?.catch(() => undefined);
-    const nowMs = Date.now();
-    if (nowMs - this.#refreshedAtMs < SECRETS.refreshCoolDownMs) return this.current();
+    const nowMs = monotonicMs();
+    if (msBetween(this.#refreshedAtMs, nowMs) < SECRETS.refreshCoolDownMs) return this.current();
     this.#refreshedAtMs = nowMs;
     return this.#read('refused');
   }
 
   /** Milliseconds since the secret was made or last changed; null where it has no age, or was not read yet. */
-  ageMs(nowMs: number): number | null {
-    return this.#sinceMs === null ? null : nowMs - this.#sinceMs;
+  ageMs(nowMs: WallMs): number | null {
+    return this.#sinceMs === null ? null : msBetween(this.#sinceMs, nowMs);
   }
 
   /** Why it could not be read the last time; null where it could. */

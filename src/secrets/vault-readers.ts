@@ -1,5 +1,6 @@
 // Logins in Vault that stay what they are until somebody changes them: a field of KV version 2, and
 // static credentials of the database engine, which Vault itself rotates.
+import { wallMs, type WallMs } from '../clock.ts';
 import { SECRETS } from '../limits.ts';
 import { durationOf, timeOfText } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
@@ -68,6 +69,6 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** Where Vault does not say it, the secret counts from now. */
-function timeOf(text: unknown): number {
-  return timeOfText(text) ?? Date.now();
+function timeOf(text: unknown): WallMs {
+  return timeOfText(text) ?? wallMs();
 }

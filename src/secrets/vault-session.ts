@@ -1,5 +1,6 @@
 // The gate's standing with Vault: a token that is renewed while it can be, and made anew when it
 // can't. Leases end with the token they were taken with, so whoever holds one asks which that was.
+import { later, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits.ts';
 import { backoffMs, dueInMs } from './due.ts';
@@ -11,7 +12,7 @@ import type { VaultAnswer, VaultClient, VaultRequest } from './vault-client.ts';
 /** A token of Vault. Its end moves when it is renewed. */
 export interface VaultToken {
   readonly value: string;
-  endsAtMs: number;
+  endsAtMs: MonotonicMs;
   readonly grantedMs: number;
   readonly isRenewable: boolean;
   readonly isOwn: boolean;
@@ -44,7 +45,7 @@ export class VaultSession {
   /** The token that the next request goes with. Rejects with SecretFault. */
   async token(): Promise<VaultToken> {
     const token = this.#token;
-    return token !== null && token.endsAtMs > Date.now() ? token : this.#logIn();
+    return token !== null && token.endsAtMs > monotonicMs() ? token : this.#logIn();
   }
 
   /** Rejects with SecretFault. */
@@ -106,21 +107,21 @@ export class VaultSession {
 
   async #newToken(): Promise<VaultToken> {
     const { client, auth, base } = this.#options;
-    const askedAtMs = Date.now();
+    const askedAtMs = monotonicMs();
     const { token, ttlMs, isRenewable, isOwn } = await logInToVault(client, auth, base);
     const before = this.#token;
-    if (before?.value === token) before.endsAtMs = askedAtMs + ttlMs;
+    if (before?.value === token) before.endsAtMs = later(askedAtMs, ttlMs);
     else {
       this.#token = {
         value: token,
-        endsAtMs: askedAtMs + ttlMs,
+        endsAtMs: later(askedAtMs, ttlMs),
         grantedMs: ttlMs,
         isRenewable,
         isOwn,
       };
     }
     const present = this.#token ?? before!;
-    this.#renewIn(dueInMs(present.endsAtMs - Date.now()));
+    this.#renewIn(dueInMs(msBetween(monotonicMs(), present.endsAtMs)));
     return present;
   }
 
@@ -145,19 +146,19 @@ export class VaultSession {
 
   /** False when its longest life is near: then the next token is due. */
   async #renewed(token: VaultToken): Promise<boolean> {
-    if (token.endsAtMs === Infinity) {
+    if (token.endsAtMs === NEVER) {
       this.#renewIn(SECRETS.longestWaitMs);
       return true;
     }
     if (!token.isRenewable) return false;
-    const askedAtMs = Date.now();
+    const askedAtMs = monotonicMs();
     try {
       const { auth } = await this.#options.client.ask('auth/token/renew-self', {
         token: token.value,
         body: {},
       });
       if (auth === null || auth.ttlMs < token.grantedMs / 2) return false;
-      token.endsAtMs = askedAtMs + auth.ttlMs;
+      token.endsAtMs = later(askedAtMs, auth.ttlMs);
       this.#renewIn(dueInMs(auth.ttlMs));
       return true;
     } catch (error) {

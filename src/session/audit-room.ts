@@ -1,6 +1,7 @@
 // Room in the ledger, asked for before a request leaves or is answered: what must be recorded and cannot be is
 // not answered as if it had been. A change of schema or roles and a write wait for the disk too; reads under
 // `dml: activity`, and refusals that are only counted, wait for nothing.
+import { monotonicMs, msSince } from '../clock.ts';
 import { LEDGER, REFUSALS } from '../limits.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Exchange } from './exchange.ts';
@@ -47,9 +48,9 @@ export function auditWaitMs({ session, preparations }: Exchange): number {
 
 /** A wait for the ledger, which counts. */
 export async function auditWait<T>(exchange: Exchange, wait: Promise<T>): Promise<T> {
-  const startedAtMs = performance.now();
+  const startedAtMs = monotonicMs();
   const end = await wait;
-  exchange.prepare().auditWaitedMs += performance.now() - startedAtMs;
+  exchange.prepare().auditWaitedMs += msSince(startedAtMs);
   return end;
 }
 

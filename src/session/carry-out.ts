@@ -1,6 +1,7 @@
 // From a decoded request to its outcome: decide, record, find a connection, forward. What has to
 // wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
+import { later, monotonicMs, NEVER } from '../clock.ts';
 import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
@@ -146,8 +147,10 @@ async function writeAhead(exchange: Exchange, permit: Permit): Promise<Later> {
 
 async function forConnection(exchange: Exchange, route: Route): Promise<Later> {
   const { request } = exchange;
-  const nowMs = Date.now();
-  if (exchange.waitUntilMs === 0) exchange.waitUntilMs = nowMs + UPSTREAM.acquireTimeoutMs;
+  const nowMs = monotonicMs();
+  if (exchange.waitUntilMs === NEVER) {
+    exchange.waitUntilMs = later(nowMs, UPSTREAM.acquireTimeoutMs);
+  }
   try {
     if (nowMs >= exchange.waitUntilMs) {
       throw new UpstreamFault('busy', 'no connection became free in time');

@@ -1,6 +1,7 @@
 // One client request on its way: from the decision to the one answer it gets. It holds what the
 // answer needs (stream id, statement, the frame for a repeat) and nothing else.
 import { createHash } from 'node:crypto';
+import { LONG_AGO, msSince, NEVER } from '../clock.ts';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
 import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-state.ts';
@@ -93,8 +94,9 @@ export class Exchange implements ClientRequest, Want {
   readonly isPinned: boolean;
   /** Set while it is in flight. */
   charge: BufferCharge | null = null;
-  deadlineAtMs = 0;
-  startedAtMs = 0;
+  /** NEVER until it is sent for the first time, and `startedAtMs` LONG_AGO. */
+  deadlineAtMs = NEVER;
+  startedAtMs = LONG_AGO;
   /** Set for the turn in which it is forwarded, and spent there. */
   permit: Permit | null = null;
   connection: Connection | null = null;
@@ -118,8 +120,8 @@ export class Exchange implements ClientRequest, Want {
   isEnded = false;
   /** Its one answer was given, and what it held let go. */
   isDone = false;
-  /** Until when it may wait for a connection. */
-  waitUntilMs = 0;
+  /** Until when it may wait for a connection; NEVER until it waits. */
+  waitUntilMs = NEVER;
   /** Null for nearly all. */
   preparations: Preparations | null = null;
   /** What last permitted it, for the record. */
@@ -258,7 +260,7 @@ export class Exchange implements ClientRequest, Want {
     if (this.isUse) this.connection?.abandonKeyspace();
     holdLane(this, null);
     recordOutcome(this, 'timeout');
-    const seconds = Math.round((Date.now() - this.startedAtMs) / 1000);
+    const seconds = Math.round(msSince(this.startedAtMs) / 1000);
     const text = `Cassandra did not answer within ${seconds} s; `;
     this.session.settle(
       this,

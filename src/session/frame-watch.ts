@@ -1,5 +1,6 @@
 // A frame that began must come to its end at a least speed, or its session ends: else a few bytes of many
 // frames would hold memory for ever. Time in which the gate itself did not read does not count.
+import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
 import { MEMORY } from '../limits.ts';
 import { RateFloor } from '../memory/rate-floor.ts';
 
@@ -19,12 +20,12 @@ export class FrameWatch {
   readonly #rate = new RateFloor();
   #framesRead = 0;
   #bytesRead = 0;
-  #lookedAtMs = 0;
+  #lookedAtMs = LONG_AGO;
   #wasPaused = false;
 
-  /** False where the frame comes too slowly. `nowMs` is monotonic. */
-  look(nowMs: number, state: FrameState): boolean {
-    const passedMs = nowMs - this.#lookedAtMs;
+  /** False where the frame comes too slowly. */
+  look(nowMs: MonotonicMs, state: FrameState): boolean {
+    const passedMs = msBetween(this.#lookedAtMs, nowMs);
     const movedBytes = state.bytesRead - this.#bytesRead;
     const couldMove = !state.isPaused && !this.#wasPaused;
     this.#lookedAtMs = nowMs;

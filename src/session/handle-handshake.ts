@@ -1,5 +1,6 @@
 // OPTIONS, STARTUP, AUTH_RESPONSE and REGISTER: from an unknown connection to a session with a
 // principal. SASL ends here: what the client sent goes no further, and into no text.
+import { msBetween, wallMs } from '../clock.ts';
 import { AuthFault } from '../errors.ts';
 import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/oauthbearer.ts';
 import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
@@ -183,7 +184,7 @@ function unrecordable({ gate }: Session, to: To): Later {
 function checkStanding({ gate }: Session, { principal, role }: Authority): void {
   const revocation = gate.revocations.find(principal);
   if (revocation !== null) throw new AuthFault('revoked', revokedText(revocation));
-  const agoMs = Date.now() - principal.expiresAtMs;
+  const agoMs = msBetween(principal.expiresAtMs, wallMs());
   if (agoMs < role.session.graceMs) return;
   const minutes = Math.round(agoMs / 60_000);
   throw new AuthFault(

@@ -2,6 +2,7 @@
 // all, schema events to those who asked.
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { earliest, later, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { guarded, guardedEach } from '../guard.ts';
 import { keepAliveOptions } from '../keep-alive.ts';
 import { PROXY, SESSION } from '../limits.ts';
@@ -15,10 +16,10 @@ import { Session } from './session.ts';
 import type { SessionInfo } from './standing.ts';
 import { peerOf, plaintextProblem, type ClientAddress } from './transport.ts';
 
-/** A connection on its way through a PROXY header or the TLS handshake. Times are of the monotonic clock. */
+/** A connection on its way through a PROXY header or the TLS handshake. */
 interface Entering {
   readonly socket: net.Socket;
-  readonly untilMs: number;
+  readonly untilMs: MonotonicMs;
 }
 
 export class Listener {
@@ -120,19 +121,19 @@ export class Listener {
       return;
     }
     metrics.counter('connections_total', 'accepted').value++;
-    const untilMs = performance.now() + limits.handshakeTimeoutMs;
+    const untilMs = later(monotonicMs(), limits.handshakeTimeoutMs);
     if (this.#proxies.has(socket.remoteAddress)) this.#readHeader(socket, untilMs);
     else this.#admit(socket, peerOf(socket), untilMs);
   }
 
   /** A load balancer's: whose it is has to be said first. Until then it counts as the balancer's own. */
-  #readHeader(socket: net.Socket, untilMs: number): void {
+  #readHeader(socket: net.Socket, untilMs: MonotonicMs): void {
     const { admission, metrics, log } = this.#gate;
     const balancer = peerOf(socket);
     const ticket = admission.admit(balancer.address, () => socket.destroy());
     const entering: Entering = {
       socket,
-      untilMs: Math.min(untilMs, performance.now() + PROXY.headerTimeoutMs),
+      untilMs: earliest(untilMs, later(monotonicMs(), PROXY.headerTimeoutMs)),
     };
     this.#entering.add(entering);
     socket.on('error', () => undefined);
@@ -159,7 +160,7 @@ export class Listener {
     });
   }
 
-  #admit(socket: net.Socket, client: ClientAddress, untilMs: number): void {
+  #admit(socket: net.Socket, client: ClientAddress, untilMs: MonotonicMs): void {
     let evict = (): void => void socket.destroy();
     const ticket = this.#gate.admission.admit(client.address, () => evict());
     const begin = (ready: net.Socket): void => {
@@ -212,12 +213,11 @@ export class Listener {
   }
 
   #tick(): void {
-    const nowMs = Date.now();
+    const nowMs = monotonicMs();
     this.#gate.memory.tick();
     guardedEach('session', this.#sessions, (session) => session.tick(nowMs), cutOff);
-    const monotonicMs = performance.now();
     for (const { socket, untilMs } of this.#entering) {
-      if (monotonicMs > untilMs) socket.destroy();
+      if (nowMs > untilMs) socket.destroy();
     }
   }
 }

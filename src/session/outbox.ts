@@ -2,6 +2,7 @@
 // may hold at once, keeps the rest until the client took that, and watches how fast it does. Segments of v5 are made
 // of what is handed over, so that a large answer is checked and compressed over several turns.
 import type net from 'node:net';
+import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
 import { guarded } from '../guard.ts';
 import { COMPRESSION, MEMORY, SESSION, TURN } from '../limits.ts';
 import type { SessionAccount } from '../memory/budget.ts';
@@ -41,7 +42,7 @@ export class Outbox implements Flushable {
   /** All that ever left, and what of it was taken at the last look. */
   #pushedBytes = 0;
   #takenBytes = 0;
-  #lookedAtMs = 0;
+  #lookedAtMs = LONG_AGO;
   readonly #rate = new RateFloor();
   #flushPending = false;
   #full = false;
@@ -165,13 +166,13 @@ export class Outbox implements Flushable {
   }
 
   /** Called now and then: what was taken since, and whether that is fast enough. */
-  tick(nowMs: number): void {
+  tick(nowMs: MonotonicMs): void {
     const unread = this.#unread;
     if (unread === 0 && this.#account.output === 0) return;
     this.#settle();
     const taken = this.#pushedBytes - unread;
     const moved = taken - this.#takenBytes;
-    const passedMs = nowMs - this.#lookedAtMs;
+    const passedMs = msBetween(this.#lookedAtMs, nowMs);
     this.#takenBytes = taken;
     this.#lookedAtMs = nowMs;
     if (!this.#full && !this.#account.isAboveShare) {

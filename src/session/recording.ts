@@ -2,6 +2,7 @@
 // they are answered; rows by `audit.dml`; denials always. Error texts of nodes quote values, so only
 // their codes are recorded.
 import { createHash } from 'node:crypto';
+import { LONG_AGO, msSince } from '../clock.ts';
 import type { ActivitySource } from '../audit/activity.ts';
 import type {
   AuditEntry,
@@ -197,7 +198,7 @@ function append(
 function count({ request, session, startedAtMs }: Exchange, ending: Ending): void {
   const { metrics, requestCounts } = session.gate;
   const family = request.opcode === Opcode.PREPARE ? 'prepare' : request.statement.family;
-  const durationMs = startedAtMs === 0 ? -1 : performance.now() - startedAtMs;
+  const durationMs = startedAtMs === LONG_AGO ? -1 : msSince(startedAtMs);
   if (typeof ending === 'string') {
     requestCounts.ended(family, ending === 'answered' ? 'ok' : ending, durationMs);
   } else if (ending.opcode === Opcode.ERROR) {
@@ -419,9 +420,9 @@ function outcomeRecord(
 ): OutcomeRecord {
   const failed = typeof ending !== 'string' && ending.opcode === Opcode.ERROR;
   const latencyUs =
-    exchange.startedAtMs === 0
+    exchange.startedAtMs === LONG_AGO
       ? null
-      : Math.round((performance.now() - exchange.startedAtMs) * 1000);
+      : Math.round(msSince(exchange.startedAtMs) * 1000);
   return {
     status: typeof ending === 'string' ? STATUS[ending] : failed ? 'error' : 'ok',
     error_code: failed ? codeText(errorCodeOf(ending)) : null,

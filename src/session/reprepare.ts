@@ -1,6 +1,7 @@
 // UNPREPARED from a node: what the gate registered is prepared there again, and the request repeated
 // once, but only if clients would notice nothing: same id, and metadata byte-equal to what they were
 // given. Otherwise the client gets UNPREPARED and prepares itself.
+import { later, monotonicMs } from '../clock.ts';
 import { wantedToPrepareAgain, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
@@ -64,7 +65,7 @@ async function requestIn(
   connection: Connection,
   prepare: Buffer,
 ): Promise<Frame> {
-  const untilMs = performance.now() + UPSTREAM.acquireTimeoutMs;
+  const untilMs = later(monotonicMs(), UPSTREAM.acquireTimeoutMs);
   const { givesWay } = exchange;
   const hasRoom = givesWay ? connection.hasMuchRoom : connection.hasRoom;
   let there = hasRoom && connection.isIn(keyspace) ? connection : null;
@@ -74,7 +75,7 @@ async function requestIn(
     const route = exchange.session.route();
     const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true, givesWay };
     there = route.pick(want);
-    while (there === null && performance.now() < untilMs) {
+    while (there === null && monotonicMs() < untilMs) {
       await route.whenAvailable(want, false, exchange.session.turn);
       there = route.pick(want);
     }

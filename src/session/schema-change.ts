@@ -1,5 +1,6 @@
 // What a schema change does besides other statements: it waits for its turn, and is answered only when the
 // nodes agree on the schema, so that whoever reads the answer finds the same schema at every node.
+import { monotonicMs, msSince } from '../clock.ts';
 import type { Statement } from '../cql/statement.ts';
 import { withWarning } from '../protocol/body-prefix.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -29,10 +30,10 @@ export function laneMode({ request }: Exchange): LaneMode | null {
 export async function enterLane(exchange: Exchange, mode: LaneMode): Promise<Later> {
   const { session } = exchange;
   const { gate } = session;
-  const startedAtMs = performance.now();
+  const startedAtMs = monotonicMs();
   const keyspace = keyspaceOf(exchange.request.statement);
   const entered = await gate.lane.enter(keyspace, mode, () => session.isClosed, session.turn);
-  const waitedMs = performance.now() - startedAtMs;
+  const waitedMs = msSince(startedAtMs);
   gate.metrics.histogram('ddl_lane_wait_seconds').observe(waitedMs / 1000);
   if (entered instanceof LaneTicket) {
     exchange.prepare().ticket = entered;
@@ -121,9 +122,9 @@ const DISAGREEMENT =
 
 async function agree({ session }: Exchange, from: string | null = null): Promise<Agreement> {
   const { cluster, limits, metrics, log } = session.gate;
-  const startedAtMs = performance.now();
+  const startedAtMs = monotonicMs();
   const agreement = await cluster.agreeOnSchema(limits.schemaAgreementMs, from);
-  const seconds = (performance.now() - startedAtMs) / 1000;
+  const seconds = msSince(startedAtMs) / 1000;
   metrics.histogram('schema_agreement_seconds').observe(seconds);
   if (!agreement.agreed) {
     metrics.counter('schema_disagreements_total').value++;

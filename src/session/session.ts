@@ -2,6 +2,7 @@
 // flight. It feeds bytes in, hands frames to their handlers, and acts on the one outcome of each.
 import type net from 'node:net';
 import { randomBytes } from 'node:crypto';
+import { later, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock.ts';
 import type { Who } from '../audit/counted-log.ts';
 import type { Share } from '../audit/room.ts';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
@@ -76,7 +77,7 @@ export class Session implements AccountOwner {
   readonly #ticket: Ticket;
   readonly #onClosed: (session: Session) => void;
   readonly #outbox: Outbox;
-  readonly #openedAtMs = Date.now();
+  readonly #openedAtMs = monotonicMs();
   readonly #inbox: Inbox;
   #state: SessionState | 'ending' | 'closed' = 'startup';
   readonly #standing: Standing;
@@ -338,13 +339,12 @@ export class Session implements AccountOwner {
   }
 
   /** Called now and then: handshake time, expiry. */
-  tick(nowMs: number): void {
+  tick(nowMs: MonotonicMs): void {
     if (this.#state === 'closed') return;
-    const steadyMs = performance.now();
-    this.#outbox.tick(steadyMs);
-    this.#watchFrame(steadyMs);
+    this.#outbox.tick(nowMs);
+    this.#watchFrame(nowMs);
     if (this.#state === 'startup' || this.#state === 'authenticating') {
-      if (!this.#blocked && nowMs - this.#openedAtMs > this.gate.limits.handshakeTimeoutMs) {
+      if (!this.#blocked && msBetween(this.#openedAtMs, nowMs) > this.gate.limits.handshakeTimeoutMs) {
         this.#end(
           replies.authError(
             { version: this.version, streamId: 0 },
@@ -357,7 +357,8 @@ export class Session implements AccountOwner {
     }
     if (this.#state !== 'ready') return;
     // A client at work learns why from the answer to its next statement; one that is idle does not.
-    const over = this.#standing.over(nowMs - SESSION.lastStatementMs);
+    this.#standing.tick(nowMs);
+    const over = this.#standing.over(SESSION.lastStatementMs);
     if (over !== null && this.#inFlight.count === 0) this.#end(null, over);
   }
 
@@ -387,7 +388,7 @@ export class Session implements AccountOwner {
   }
 
   /** The login has a time of its own. */
-  #watchFrame(nowMs: number): void {
+  #watchFrame(nowMs: MonotonicMs): void {
     const comesInTime = this.#frameWatch.look(nowMs, {
       isMidFrame: this.#state === 'ready' && this.#inbox.isMidFrame,
       framesRead: this.#framesRead,
@@ -492,10 +493,10 @@ export class Session implements AccountOwner {
   #forward(exchange: Exchange): void {
     const { gate } = this;
     this.#inFlight.hold(exchange);
-    if (exchange.deadlineAtMs === 0) {
-      exchange.startedAtMs = performance.now();
-      exchange.deadlineAtMs =
-        Date.now() + gate.limits[DEADLINES[exchange.request.statement.family]];
+    if (exchange.deadlineAtMs === NEVER) {
+      const timeoutMs = gate.limits[DEADLINES[exchange.request.statement.family]];
+      exchange.startedAtMs = monotonicMs();
+      exchange.deadlineAtMs = later(exchange.startedAtMs, timeoutMs);
     }
     // What follows a USE is read in the keyspace that its answer sets.
     if (exchange.isUse) this.#blocked = true;
@@ -658,7 +659,7 @@ export class Session implements AccountOwner {
     // First: whatever goes wrong with the rest, it is not kept.
     this.#onClosed(this);
     if (wasLoggedIn) {
-      if (this.#standing.over(Date.now()) !== null) {
+      if (this.#standing.over() !== null) {
         this.gate.metrics.counter('token_expired_closes_total').value++;
       }
       this.gate.activity.flushSession(this);

@@ -1,5 +1,6 @@
 // Who a session is: its principal and role under the policy of the moment, the route that follows
 // from them, and the fields that all its records share.
+import { later, LONG_AGO, monotonicMs, NEVER, wallMs, type MonotonicMs } from '../clock.ts';
 import type { AuditEntry, ClientRecord } from '../audit/record.ts';
 import type { Who } from '../audit/counted-log.ts';
 import { principalRecord } from '../identity/claims.ts';
@@ -11,7 +12,7 @@ import type { ClusterNode } from '../upstream/node.ts';
 import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
 import { hintsOf, NO_HINTS } from '../vcs/hints.ts';
-import { isoTime } from '../wall-clock.ts';
+import { isoTime, nearestTime } from '../wall-clock.ts';
 import type { Gate } from './gate.ts';
 import { vcsRecord } from './vcs-record.ts';
 
@@ -51,9 +52,15 @@ export class Standing {
   #who: Who | null = null;
   #facts: VcsFacts | null = null;
   #hints = NO_HINTS;
-  #loggedInAtMs = 0;
-  #endsAtMs = Infinity;
-  #endText = '';
+  /** Its login, by both clocks. */
+  #since = nearestTime(0);
+  #loggedInAtMs = LONG_AGO;
+  /** With the grace of its role. */
+  #tokenEndsAtMs = nearestTime(Infinity);
+  /** Its role lets it last no longer. */
+  #lastsUntilMs = NEVER;
+  /** When it was last looked at: a session lasts for hours, and each statement needs no look at this clock. */
+  #tickedAtMs = LONG_AGO;
   #revocationEpoch = -1;
   #revocation: Revocation | null = null;
   #route: Route | null = null;
@@ -84,8 +91,13 @@ export class Standing {
     return this.#client;
   }
 
-  /** Why the session is over, though its client did nothing; null while it is not. */
-  over(nowMs: number): string | null {
+  /** Called a few times a second. */
+  tick(nowMs: MonotonicMs): void {
+    this.#tickedAtMs = nowMs;
+  }
+
+  /** Why the session has been over for `forMs`, though its client did nothing; null while it has not. */
+  over(forMs = 0): string | null {
     if (this.#authority === null) return null;
     if (this.#revocationEpoch !== this.#gate.revocations.epoch) {
       this.#revocationEpoch = this.#gate.revocations.epoch;
@@ -93,19 +105,18 @@ export class Standing {
     }
     if (this.#revocation !== null) return revokedText(this.#revocation);
     if (isWithdrawn(this.#authority.principal)) return KEY_WITHDRAWN;
-    return nowMs < this.#endsAtMs ? null : this.#endText;
+    if (later(wallMs(), -forMs) >= this.#tokenEndsAtMs) return EXPIRED;
+    return later(this.#tickedAtMs, -forMs) >= this.#lastsUntilMs ? TOO_LONG : null;
   }
 
-  /** When it ends by itself, and what is said then. */
+  /** When it ends by itself. */
   #bound({ principal, role }: Authority): void {
     const { limits } = this.#gate;
     const { graceMs, maxMs } = role.session;
     const longestMs =
       maxMs ?? (principal.isHuman ? limits.humanSessionMs : limits.machineSessionMs);
-    const expiryMs = principal.expiresAtMs + graceMs;
-    const maxAtMs = this.#loggedInAtMs + longestMs;
-    this.#endsAtMs = Math.min(expiryMs, maxAtMs);
-    this.#endText = expiryMs <= maxAtMs ? EXPIRED : TOO_LONG;
+    this.#tokenEndsAtMs = later(principal.expiresAtMs, graceMs);
+    this.#lastsUntilMs = later(this.#loggedInAtMs, longestMs);
   }
 
   started(version: number, options: ReadonlyMap<string, string>): void {
@@ -120,7 +131,8 @@ export class Standing {
 
   loggedIn(authority: Authority, facts: VcsFacts | null): void {
     this.#authority = authority;
-    this.#loggedInAtMs = Date.now();
+    this.#since = wallMs();
+    this.#loggedInAtMs = monotonicMs();
     this.#bound(authority);
     this.#facts = facts;
     this.#base = null;
@@ -145,7 +157,7 @@ export class Standing {
   authority(): Authority | string {
     const authority = this.#authority;
     if (authority === null) return 'not logged in';
-    const over = this.over(Date.now());
+    const over = this.over();
     if (over !== null) return over;
     const { policy } = this.#gate;
     if (authority.policy === policy) return authority;
@@ -186,7 +198,7 @@ export class Standing {
       issuer: principal.issuerName,
       subject: principal.subject,
       role: role.name,
-      since: isoTime(this.#loggedInAtMs),
+      since: isoTime(this.#since),
       expires: isoTime(principal.expiresAtMs),
     };
   }

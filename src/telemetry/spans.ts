@@ -14,6 +14,7 @@ import {
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
+import { epochMs, later, LONG_AGO, msSince, wallMs } from '../clock.ts';
 import type { ClientRecord } from '../audit/record.ts';
 import type { Denial } from '../policy/decide.ts';
 import type { Authority } from '../policy/policy.ts';
@@ -165,12 +166,12 @@ export class Spans implements Telemetry {
     ending: Ending | 'refused',
     failure: Attributes | null,
   ): void {
-    if (exchange.startedAtMs === 0 || ending === 'unsent' || ending === 'refused') return;
+    if (exchange.startedAtMs === LONG_AGO || ending === 'unsent' || ending === 'refused') return;
     const { node } = exchange;
-    const seconds = (performance.now() - exchange.startedAtMs) / 1000;
+    const elapsedMs = msSince(exchange.startedAtMs);
     const { statement } = exchange.request;
     const table = statement.tables[0];
-    this.#durations.record(seconds, {
+    this.#durations.record(elapsedMs / 1000, {
       'db.system.name': 'cassandra',
       'db.operation.name': statement.kind,
       ...(statement.keyspace === null ? {} : { 'db.namespace': statement.keyspace }),
@@ -183,7 +184,7 @@ export class Spans implements Telemetry {
       summaryOf(exchange),
       {
         kind: SpanKind.CLIENT,
-        startTime: performance.timeOrigin + exchange.startedAtMs,
+        startTime: epochMs(later(wallMs(), -elapsedMs)),
         attributes: { ...databaseAttributes(exchange), ...nodeAttributes(node), ...failure },
       },
       open.context,

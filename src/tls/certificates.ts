@@ -2,6 +2,7 @@
 // so that none ends a gate that runs. What is not valid is told and not taken.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { msBetween, wallMs, type WallMs } from '../clock.ts';
 import { readAgain } from '../file-again.ts';
 import { guarded, unattended } from '../guard.ts';
 import { CERTIFICATES } from '../limits.ts';
@@ -22,13 +23,13 @@ export interface Certificates {
   readonly key?: string;
   readonly ca?: string;
   /** When the first of them ends; null where there is no own certificate. */
-  readonly expiresAtMs: number | null;
+  readonly expiresAtMs: WallMs | null;
 }
 
 /** The certificates, or why they can't be used: a sentence for each problem, without any content. */
 export async function readCertificates(
   files: CertificateFiles,
-  nowMs = Date.now(),
+  nowMs = wallMs(),
 ): Promise<Certificates | { readonly problems: readonly string[] }> {
   const problems: string[] = [];
   const read = async (file: string | undefined): Promise<string | undefined> => {
@@ -98,10 +99,10 @@ export function areCertificates(
 export function expiryWarning(
   { expiresAtMs }: Certificates,
   name: string,
-  nowMs = Date.now(),
+  nowMs = wallMs(),
 ): string | null {
-  if (expiresAtMs === null || expiresAtMs - nowMs > CERTIFICATES.warnMs) return null;
-  const days = Math.floor((expiresAtMs - nowMs) / 86_400_000);
+  if (expiresAtMs === null || msBetween(nowMs, expiresAtMs) > CERTIFICATES.warnMs) return null;
+  const days = Math.floor(msBetween(nowMs, expiresAtMs) / 86_400_000);
   return `${name}: the certificate ends in ${days} days, on ${isoTime(expiresAtMs)}; renew it in place`;
 }
 

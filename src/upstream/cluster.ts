@@ -2,6 +2,7 @@
 // control connection that keeps schema and topology true.
 import { lookup } from 'node:dns/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
@@ -79,11 +80,11 @@ export class Cluster implements ControlListener {
   /** Being opened for a login that is not in force yet. */
   readonly #successors = new Set<Route>();
   /** Of a login before, with the time of their end: what is in flight finishes. */
-  readonly #retired = new Map<Route, number>();
+  readonly #retired = new Map<Route, MonotonicMs>();
   readonly #budget: ConnectionBudget;
   readonly #credentials: Credentials;
   readonly #rights: LoginRights;
-  #rightsReadAtMs = 0;
+  #rightsReadAtMs = LONG_AGO;
   readonly #control: ControlConnection;
   readonly #agreement: SchemaAgreement;
   readonly prepared: PreparedRegistry;
@@ -143,8 +144,8 @@ export class Cluster implements ControlListener {
    * clients wait behind its own logins. Never rejects; what can't be had is told by its fault.
    */
   async warmed(): Promise<void> {
-    const untilMs = Date.now() + UPSTREAM.warmUpMs;
-    while (Date.now() < untilMs && !this.#closed) {
+    const untilMs = later(monotonicMs(), UPSTREAM.warmUpMs);
+    while (monotonicMs() < untilMs && !this.#closed) {
       if ([...this.#routes.values()].every(({ ready }) => ready > 0)) return;
       await delay(UPSTREAM.warmUpPollMs);
     }
@@ -378,7 +379,7 @@ export class Cluster implements ControlListener {
 
   #retire(route: Route, successor: Route | null): void {
     route.retire(successor);
-    this.#retired.set(route, Date.now() + UPSTREAM.retiredPoolMs);
+    this.#retired.set(route, later(monotonicMs(), UPSTREAM.retiredPoolMs));
   }
 
   #allRoutes(): Route[] {
@@ -387,7 +388,7 @@ export class Cluster implements ControlListener {
 
   /** One after the other: a login costs the node 82 ms. One that can't be asked is taken to see everything. */
   async #readRights(): Promise<void> {
-    this.#rightsReadAtMs = Date.now();
+    this.#rightsReadAtMs = monotonicMs();
     const node = this.#control.node;
     if (node === null) return;
     for (const name of this.#credentials.names) {
@@ -406,10 +407,10 @@ export class Cluster implements ControlListener {
   }
 
   #tick(): void {
-    const nowMs = Date.now();
+    const nowMs = monotonicMs();
     guardedEach('cluster', [this.#control, this.#credentials], (part) => part.tick(nowMs));
     // Only masks hang on them once it was told who is a superuser.
-    const isDue = nowMs - this.#rightsReadAtMs >= UPSTREAM.rightsRefreshMs;
+    const isDue = msBetween(this.#rightsReadAtMs, nowMs) >= UPSTREAM.rightsRefreshMs;
     if (isDue && this.#control.schema.hasMasks) unattended('cluster', this.#readRights());
     guardedEach('route', this.#allRoutes(), (route) => route.tick(nowMs));
     for (const [route, endAtMs] of this.#retired) {

@@ -2,6 +2,7 @@
 // each response handed to the request that asked for it. It knows nothing of sessions or policy,
 // but that a client's frame leaves only with a Permit.
 import type net from 'node:net';
+import { later, latest, LONG_AGO, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock.ts';
 import { ProtocolFault } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
 import { TURN, UPSTREAM } from '../limits.ts';
@@ -33,8 +34,8 @@ import { refusalOf } from './own-query.ts';
 
 /** A request in flight, as its connection sees it. */
 export interface InFlight {
-  /** Milliseconds since the epoch after which `timedOut` is called. */
-  deadlineAtMs: number;
+  /** After this `timedOut` is called. */
+  deadlineAtMs: MonotonicMs;
   /** Its answer, if it is plain rows, is passed on unread: large ones may come in parts (`Frame.rest`). */
   readonly takesParts: boolean;
   /** The response. Its stream id is still this connection's. */
@@ -81,7 +82,7 @@ type State = 'opening' | 'ready' | 'closed';
 
 /** Stands where a timed out request was, until its late response comes. */
 const QUARANTINED: InFlight = {
-  deadlineAtMs: Infinity,
+  deadlineAtMs: NEVER,
   takesParts: true,
   answered: () => undefined,
   lost: () => undefined,
@@ -102,9 +103,9 @@ export class Connection implements Flushable {
   #decoder: FrameDecoder | SegmentDecoder;
   #state: State = 'opening';
   #closeCause: UpstreamFault | null = null;
-  #lastReadAtMs = Date.now();
+  #lastReadAtMs = monotonicMs();
   /** When a first request was sent while none was in flight. */
-  #busySinceMs = 0;
+  #busySinceMs = LONG_AGO;
   #heartbeatUnderWay = false;
   /** Of the answer that is not whole yet. */
   #answerBytes = 0;
@@ -122,7 +123,7 @@ export class Connection implements Flushable {
   reservedFor: string | null = null;
   /** A waiter was let in and takes it in this turn (Pool). */
   promised = false;
-  idleSinceMs = Date.now();
+  idleSinceMs = monotonicMs();
   /** What gives way to others was sent on it since it was last idle (Pool). */
   isLaden = false;
   /** Nothing was heard for a while though something is in flight: others go before it. */
@@ -278,7 +279,7 @@ export class Connection implements Flushable {
     return new Promise((resolve, reject) => {
       const frame = ownFrame(this.version, opcode, body);
       const own: InFlight = {
-        deadlineAtMs: Date.now() + timeoutMs,
+        deadlineAtMs: later(monotonicMs(), timeoutMs),
         takesParts: false,
         answered: resolve,
         failed: reject,
@@ -344,7 +345,7 @@ export class Connection implements Flushable {
   }
 
   /** Looks at deadlines and for signs of life; called a few times a second. */
-  tick(nowMs: number): void {
+  tick(nowMs: MonotonicMs): void {
     if (this.#state !== 'ready') return;
     if (this.#streams.taken > 0) this.#expire(nowMs);
     if (this.#streams.quarantined > UPSTREAM.quarantinedStreams) {
@@ -358,8 +359,8 @@ export class Connection implements Flushable {
   }
 
   /** Since it was last heard, or first asked for something after that. */
-  silentMs(nowMs: number): number {
-    return nowMs - Math.max(this.#lastReadAtMs, this.#busySinceMs);
+  silentMs(nowMs: MonotonicMs): number {
+    return msBetween(latest(this.#lastReadAtMs, this.#busySinceMs), nowMs);
   }
 
   /** Asks for a sign of life: a hung node keeps its sockets open, and so does a network that drops packets. */
@@ -447,7 +448,7 @@ export class Connection implements Flushable {
   }
 
   #take(): UpstreamStreamId | -1 {
-    if (this.#streams.taken === 0) this.#busySinceMs = Date.now();
+    if (this.#streams.taken === 0) this.#busySinceMs = monotonicMs();
     return this.#streams.take();
   }
 
@@ -458,7 +459,7 @@ export class Connection implements Flushable {
   }
 
   #read(chunk: Buffer): void {
-    this.#lastReadAtMs = Date.now();
+    this.#lastReadAtMs = monotonicMs();
     this.#decoder.push(chunk);
     const { memory } = this.#options;
     if (memory !== undefined) {
@@ -536,7 +537,7 @@ export class Connection implements Flushable {
     }
   }
 
-  #expire(nowMs: number): void {
+  #expire(nowMs: MonotonicMs): void {
     for (let id = 0; id < this.#slots.length; id++) {
       const request = this.#slots[id]!;
       if (request === null || request.deadlineAtMs > nowMs) continue;

@@ -1,6 +1,7 @@
 // The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
 // is, its nodes, its real system.local, its schema, and the events of all these. On failure it goes on
 // to the next node; events may then have been missed, and it says so.
+import { earliest, later, LONG_AGO, monotonicMs, NEVER, type MonotonicMs } from '../clock.ts';
 import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
@@ -69,9 +70,9 @@ export class ControlConnection {
   #login: Login | null = null;
   /** Of the login before: what it was asked is answered, then it closes. */
   #before: Connection | null = null;
-  #beforeEndsAtMs = 0;
+  #beforeEndsAtMs = NEVER;
   #connecting = false;
-  #nextFollowAtMs = 0;
+  #nextFollowAtMs = LONG_AGO;
   /** Attempts since it was last connected. */
   #attempts = 0;
   /** Reads that wait for the next connection. */
@@ -84,7 +85,7 @@ export class ControlConnection {
     waitMs: UPSTREAM.acquireTimeoutMs,
   });
   /** When the nodes are read anew. */
-  #topologyDueAtMs = Infinity;
+  #topologyDueAtMs = NEVER;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   #refreshing: Promise<void> | null = null;
@@ -132,11 +133,11 @@ export class ControlConnection {
     this.#before?.destroy(replaced());
   }
 
-  tick(nowMs: number): void {
+  tick(nowMs: MonotonicMs): void {
     this.#connection?.tick(nowMs);
     this.#before?.tick(nowMs);
     if (nowMs >= this.#topologyDueAtMs && this.isConnected) {
-      this.#topologyDueAtMs = nowMs + UPSTREAM.topologyRefreshMs;
+      this.#topologyDueAtMs = later(nowMs, UPSTREAM.topologyRefreshMs);
       const read = this.#readNodes().catch((error: unknown) =>
         this.#options.listener.fault(asFault(error)),
       );
@@ -241,7 +242,7 @@ export class ControlConnection {
       throw error;
     }
     this.#attempts = 0;
-    this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyRefreshMs;
+    this.#topologyDueAtMs = later(monotonicMs(), UPSTREAM.topologyRefreshMs);
     for (const resume of this.#waiting) resume();
   }
 
@@ -250,7 +251,7 @@ export class ControlConnection {
     const { login: inForce, freshLogin } = this.#options;
     const login = inForce();
     try {
-      if (hasEnded(login, Date.now())) {
+      if (hasEnded(login, monotonicMs())) {
         throw new UpstreamFault('login_refused', `the lease of Cassandra role ${login.name} ended`);
       }
       return { connection: await this.#open(node, login), login };
@@ -263,14 +264,14 @@ export class ControlConnection {
   }
 
   /** Another login came into force: a connection with it takes over on the same node. */
-  #followLogin(nowMs: number): void {
+  #followLogin(nowMs: MonotonicMs): void {
     const node = this.#node;
     if (this.#connecting || !this.isConnected || node === null || nowMs < this.#nextFollowAtMs)
       return;
     this.#connecting = true;
     const taken = this.#takeOver(node, this.#options.login())
       .catch((error: unknown) => {
-        this.#nextFollowAtMs = Date.now() + UPSTREAM.rotationRetryMaxMs;
+        this.#nextFollowAtMs = later(monotonicMs(), UPSTREAM.rotationRetryMaxMs);
         this.#options.listener.fault(asFault(error));
       })
       .finally(() => {
@@ -296,7 +297,10 @@ export class ControlConnection {
     this.#before?.destroy(replaced());
     this.#before = this.#connection;
     // By then every request had its answer or its deadline.
-    this.#beforeEndsAtMs = Math.min(endOf(this.#login), Date.now() + UPSTREAM.controlTimeoutMs);
+    this.#beforeEndsAtMs = earliest(
+      endOf(this.#login),
+      later(monotonicMs(), UPSTREAM.controlTimeoutMs),
+    );
     this.#connection = connection;
     this.#login = login;
   }
@@ -387,7 +391,7 @@ export class ControlConnection {
       this.#options.listener.fault(
         new UpstreamFault('internal', `an event could not be handled: ${text}`),
       );
-      this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyDebounceMs;
+      this.#topologyDueAtMs = later(monotonicMs(), UPSTREAM.topologyDebounceMs);
       unattended(
         'cluster',
         this.refreshSchema().then(
@@ -400,7 +404,7 @@ export class ControlConnection {
 
   #follow(event: Event): void {
     if (event.type === 'STATUS_CHANGE' || event.type === 'TOPOLOGY_CHANGE') {
-      this.#topologyDueAtMs = Date.now() + UPSTREAM.topologyDebounceMs;
+      this.#topologyDueAtMs = later(monotonicMs(), UPSTREAM.topologyDebounceMs);
       this.#options.listener.nodeChanged(event);
     }
     if (event.type !== 'SCHEMA_CHANGE') return;

@@ -1,5 +1,6 @@
 // Which login of each Cassandra role the gate works with now, and the change to the next one: the one
 // before stays in force until the cluster has let the next one in.
+import { later, LONG_AGO, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import { hasEnded, type Login, type LoginSource } from '../secrets/login.ts';
@@ -19,7 +20,7 @@ export interface CredentialsOptions {
 interface Change {
   readonly login: Login;
   failures: number;
-  nextTryAtMs: number;
+  nextTryAtMs: MonotonicMs;
   underWay: Promise<boolean> | null;
 }
 
@@ -69,7 +70,7 @@ export class Credentials {
   }
 
   /** Sees that a secret changed, and tries again what was refused. */
-  tick(nowMs: number): void {
+  tick(nowMs: MonotonicMs): void {
     for (const [name, inForce] of this.#inForce) {
       const login = this.#options.sources.get(name)?.current() ?? inForce;
       if (login === inForce || hasEnded(login, nowMs)) continue;
@@ -89,7 +90,7 @@ export class Credentials {
       const done = await change.underWay;
       return change.login === login ? done : this.#change(login);
     }
-    if (change?.login !== login) change = { login, failures: 0, nextTryAtMs: 0, underWay: null };
+    if (change?.login !== login) change = { login, failures: 0, nextTryAtMs: LONG_AGO, underWay: null };
     this.#changes.set(name, change);
     change.underWay = this.#attempt(change);
     return change.underWay;
@@ -105,7 +106,10 @@ export class Credentials {
       return true;
     } catch (error) {
       const backoffMs = UPSTREAM.rotationRetryMinMs * 2 ** Math.min(change.failures++, 10);
-      change.nextTryAtMs = Date.now() + Math.min(backoffMs, UPSTREAM.rotationRetryMaxMs);
+      change.nextTryAtMs = later(
+        monotonicMs(),
+        Math.min(backoffMs, UPSTREAM.rotationRetryMaxMs),
+      );
       this.#options.fault(
         error instanceof UpstreamFault ? error : new UpstreamFault('protocol', String(error)),
       );

@@ -1,6 +1,7 @@
 // One schema change at a time for each keyspace: parallel changes through different nodes are how tables
 // come to have two ids ("Column family ID mismatch"). In order of arrival within this gate; between the
 // gates of a fleet by a lock that all of them share (fleet-lock.ts), where there is one.
+import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits.ts';
@@ -14,7 +15,7 @@ export interface HeldLock {
 
 export interface FleetLock {
   /** Resolves with null where the fleet has no lock to share. Rejects when it can't be had in time. */
-  acquire(name: string, deadlineAtMs: number): Promise<HeldLock | null>;
+  acquire(name: string, deadlineAtMs: MonotonicMs): Promise<HeldLock | null>;
 }
 
 /**
@@ -64,7 +65,7 @@ export class LaneTicket {
 
 interface Waiter {
   readonly mode: LaneMode;
-  readonly deadlineAtMs: number;
+  readonly deadlineAtMs: MonotonicMs;
   /** Whoever asked is not there any more. */
   readonly isGone: () => boolean;
   readonly settle: (entered: LaneTicket | LaneRefusal) => void;
@@ -134,7 +135,7 @@ class Lane {
   #mode: LaneMode = 'exclusive';
   /** Kept from one change to the next, since taking it is four rounds between nodes. */
   #lock: HeldLock | null = null;
-  #lockedAtMs = 0;
+  #lockedAtMs = LONG_AGO;
   /** Given back; the next is asked for only then, or this gate would meet its own. */
   #unlocking: Promise<void> | null = null;
 
@@ -167,7 +168,7 @@ class Lane {
     return new Promise((resolve) => {
       const waiter: Waiter = {
         mode,
-        deadlineAtMs: Date.now() + waitMs,
+        deadlineAtMs: later(monotonicMs(), waitMs),
         isGone,
         settle: (entered) => {
           waiter.isSettled = true;
@@ -248,17 +249,17 @@ class Lane {
   }
 
   get #isOurTurn(): boolean {
-    return this.#lock?.isHeld === true && Date.now() - this.#lockedAtMs < LANE.turnMs;
+    return this.#lock?.isHeld === true && msSince(this.#lockedAtMs) < LANE.turnMs;
   }
 
   /** The lock that is held serves on for a while; then other gates get their turn. */
-  async #relock(deadlineAtMs: number): Promise<void> {
+  async #relock(deadlineAtMs: MonotonicMs): Promise<void> {
     if (this.#isOurTurn) return;
     const hadIt = this.#lock !== null;
     await this.#unlock();
     if (hadIt) await new Promise((resolve) => setTimeout(resolve, LANE.yieldMs));
     this.#lock = await this.#options.lock.acquire(this.#name, deadlineAtMs);
-    this.#lockedAtMs = Date.now();
+    this.#lockedAtMs = monotonicMs();
   }
 
   #rest(): void {

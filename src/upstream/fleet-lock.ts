@@ -2,6 +2,8 @@
 // transaction with a time to live, and renewed while it is held. Time is counted by the cluster alone, and
 // here only as "since before I asked", so that no clock must be right.
 import { randomUUID } from 'node:crypto';
+import { uptime } from 'node:os';
+import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
@@ -31,12 +33,24 @@ type Attempt = 'won' | 'mine' | 'taken' | 'absent';
 /** It is there and can't be used: no wait mends that. */
 class ClosedTableFault extends UpstreamFault {}
 
-/** For how long something is so, by both clocks: one may be set back, the other stands still in a sleep. */
+/**
+ * For how long something is so, a sleep of the machine included: the cluster counts on in that, while the monotonic
+ * clock stands still. The time since the machine was started does not, and nobody can set it.
+ */
 class Stopwatch {
-  readonly #wallMs = Date.now();
-  readonly #steadyMs = performance.now();
+  readonly #startedAtMs = monotonicMs();
+  readonly #startUptimeMs = uptimeMs();
   get elapsedMs(): number {
-    return Math.max(Date.now() - this.#wallMs, performance.now() - this.#steadyMs);
+    return Math.max(msSince(this.#startedAtMs), uptimeMs() - this.#startUptimeMs);
+  }
+}
+
+/** Of the machine; 0 where it can't be told. */
+function uptimeMs(): number {
+  try {
+    return uptime() * 1000;
+  } catch {
+    return 0;
   }
 }
 
@@ -46,7 +60,7 @@ export class LockTable implements FleetLock {
   readonly #query: OwnQuery;
   readonly #listener: FleetLockListener;
   #isShared: boolean | null = null;
-  #lookAgainAtMs = 0;
+  #lookAgainAtMs = LONG_AGO;
 
   constructor(keyspace: string, query: OwnQuery, listener: FleetLockListener) {
     this.#keyspace = keyspace;
@@ -60,8 +74,8 @@ export class LockTable implements FleetLock {
     return this.#isShared;
   }
 
-  async acquire(name: string, deadlineAtMs: number): Promise<HeldLock | null> {
-    if (this.#isShared === false && Date.now() < this.#lookAgainAtMs) return null;
+  async acquire(name: string, deadlineAtMs: MonotonicMs): Promise<HeldLock | null> {
+    if (this.#isShared === false && monotonicMs() < this.#lookAgainAtMs) return null;
     const owner = randomUUID();
     let problem = 'another gate of the fleet is changing the schema of this keyspace';
     /** An attempt that got no answer may have been made all the same. */
@@ -83,7 +97,7 @@ export class LockTable implements FleetLock {
         isUncertain = true;
         problem = `the fleet's lock can't be asked for: ${error instanceof Error ? error.message : ''}`;
       }
-      if (Date.now() + LANE.pollMaxMs >= deadlineAtMs) break;
+      if (later(monotonicMs(), LANE.pollMaxMs) >= deadlineAtMs) break;
       await pause(LANE.pollMinMs + Math.random() * (LANE.pollMaxMs - LANE.pollMinMs));
     }
     if (isUncertain) unattended('lock', this.giveBack(name, owner));
@@ -153,7 +167,7 @@ export class LockTable implements FleetLock {
   }
 
   #tell(isShared: boolean): void {
-    if (!isShared) this.#lookAgainAtMs = Date.now() + LANE.absentPollMs;
+    if (!isShared) this.#lookAgainAtMs = later(monotonicMs(), LANE.absentPollMs);
     if (this.#isShared === isShared) return;
     this.#isShared = isShared;
     this.#listener.shared(isShared);

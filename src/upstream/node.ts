@@ -1,4 +1,5 @@
 // One node of the cluster: what its peers say of it, where the gate dials it, and whether it is reached.
+import { LONG_AGO } from '../clock.ts';
 import { endpointText } from '../protocol/inet.ts';
 
 export { inetText } from '../protocol/inet.ts';
@@ -44,7 +45,7 @@ export class ClusterNode {
   /** The cluster's last word in an event; only a hint, since a node may be cut off from others alone. */
   saidDown = false;
   /** When a connection of any pool last had waited too long for a word of it. */
-  suspectedAtMs = -Infinity;
+  suspectedAtMs = LONG_AGO;
 
   constructor(row: NodeRow, dialled: ContactPoint) {
     this.hostId = row.hostId;

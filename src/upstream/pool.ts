@@ -4,6 +4,7 @@
 // too, and one that a connection can't go back to: what needs it goes by a connection of its own, opened when it
 // is first needed and never sent a USE. Who waits for a connection, and which node is asked, is the route's
 // affair (route.ts).
+import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
@@ -67,7 +68,7 @@ export class Pool {
   #bare: Connection | null = null;
   #bareIsOpening = false;
   #failures = 0;
-  #nextOpenAtMs = 0;
+  #nextOpenAtMs = LONG_AGO;
   #lastFault: string | null = null;
   /** An attempt to connect told whether the node is there. */
   #wasTried = false;
@@ -207,7 +208,7 @@ export class Pool {
 
   /** The node is said to be back: no backoff holds any more. */
   retryNow(): void {
-    this.#nextOpenAtMs = 0;
+    this.#nextOpenAtMs = LONG_AGO;
     if (this.isKeptWarm) this.warm();
   }
 
@@ -217,7 +218,7 @@ export class Pool {
   }
 
   /** Deadlines, heartbeats, an ended lease; `wanted` are the keyspaces that somebody waits for. */
-  tick(nowMs: number, wanted: ReadonlySet<string>): void {
+  tick(nowMs: MonotonicMs, wanted: ReadonlySet<string>): void {
     // Before heartbeats are sent, which keep a connection busy for a moment.
     if (wanted.size === 0) this.#shrink(nowMs);
     guardedEach('connection', [...this.#all], (one) => one.tick(nowMs), cutOff);
@@ -250,10 +251,10 @@ export class Pool {
   }
 
   /** One silent connection may have a slow query; whether the node hangs, the idle ones tell. */
-  #suspect(nowMs: number): void {
+  #suspect(nowMs: MonotonicMs): void {
     const { node } = this;
     if (this.#all.some((one) => one.isSuspect)) node.suspectedAtMs = nowMs;
-    if (nowMs - node.suspectedAtMs > UPSTREAM.suspectAfterMs) return;
+    if (msBetween(node.suspectedAtMs, nowMs) > UPSTREAM.suspectAfterMs) return;
     for (const one of this.#all) {
       if (one.silentMs(nowMs) > UPSTREAM.suspectAfterMs) one.probe();
     }
@@ -269,8 +270,9 @@ export class Pool {
 
   /** Whether an attempt was begun. */
   #open(isBare = false): boolean {
-    if (this.#closed || this.#retired || Date.now() < this.#nextOpenAtMs) return false;
-    if (hasEnded(this.#options.login, Date.now())) {
+    const nowMs = monotonicMs();
+    if (this.#closed || this.#retired || nowMs < this.#nextOpenAtMs) return false;
+    if (hasEnded(this.#options.login, nowMs)) {
       this.#failed(this.endedFault());
       return false;
     }
@@ -329,7 +331,7 @@ export class Pool {
       UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#failures - 1, 10),
     );
     // Jitter: gates that lost the same node must not come back in step.
-    this.#nextOpenAtMs = Date.now() + backoffMs * (0.5 + Math.random() / 2);
+    this.#nextOpenAtMs = later(monotonicMs(), backoffMs * (0.5 + Math.random() / 2));
     this.#settleFirst(fault);
     const isRepeated = fault.message === this.#lastFault;
     this.#lastFault = fault.message;
@@ -348,11 +350,11 @@ export class Pool {
     if (!this.#closed) this.warm();
   }
 
-  #shrink(nowMs: number): void {
+  #shrink(nowMs: MonotonicMs): void {
     const { connections } = this.#options;
     if (this.isKeptWarm && this.#connections.length < connections) this.warm();
     const isUnused = (one: Connection): boolean =>
-      one.inFlight === 0 && nowMs - one.idleSinceMs > UPSTREAM.extraConnectionIdleMs;
+      one.inFlight === 0 && msBetween(one.idleSinceMs, nowMs) > UPSTREAM.extraConnectionIdleMs;
     const extra = this.#connections.length > connections ? this.#connections.find(isUnused) : null;
     const fault = new UpstreamFault('unreachable', 'closed as no longer needed');
     extra?.destroy(fault);

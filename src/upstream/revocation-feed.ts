@@ -1,6 +1,7 @@
 // Keeps what is revoked the same on all gates: reads the fleet's table again and again, and writes to it.
 // Where there is none, or the cluster can't be asked, a revocation holds here at once all the same.
 import { setTimeout as delay } from 'node:timers/promises';
+import { LONG_AGO, monotonicMs, msSince } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
 import { REVOCATION } from '../limits.ts';
 import type { Revocation, Revocations } from '../revocation/revocations.ts';
@@ -21,7 +22,7 @@ export class RevocationFeed {
   #ownOnly: Revocation[] = [];
   #isShared: boolean | null = null;
   #isFailing = false;
-  #readAtMs = -Infinity;
+  #readAtMs = LONG_AGO;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -33,7 +34,7 @@ export class RevocationFeed {
 
   /** Seconds since the table was read; null where there is none. */
   get ageSeconds(): number | null {
-    return this.#isShared === true ? (Date.now() - this.#readAtMs) / 1000 : null;
+    return this.#isShared === true ? msSince(this.#readAtMs) / 1000 : null;
   }
 
   /** Resolves once it is known what is revoked: nobody is let in before. */
@@ -68,7 +69,7 @@ export class RevocationFeed {
         this.#listener.shared(this.#isShared);
       }
       if (shared !== null) {
-        this.#readAtMs = Date.now();
+        this.#readAtMs = monotonicMs();
         this.#revocations.add(shared);
         await this.#writeOwn();
       }

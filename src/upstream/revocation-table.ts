@@ -1,4 +1,5 @@
 // The fleet's revocations, in the gate's own keyspace: what one gate writes the others read.
+import { epochMs } from '../clock.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { Consistency } from '../protocol/consistency.ts';
@@ -56,7 +57,7 @@ export class RevocationTable {
     const values = [
       id,
       ...[what, issuer ?? '', value, reason, revokedBy].map(literal),
-      String(revokedAtMs),
+      String(epochMs(revokedAtMs)),
     ];
     const query = `INSERT INTO ${this.#table} (list, ${COLUMNS}) VALUES (0, ${values.join(', ')})`;
     const answer = await this.#query(query, Consistency.QUORUM);

@@ -1,6 +1,7 @@
 // Where the requests of one Cassandra role and protocol version go: a pool for each node, the local
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
+import { later, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
@@ -54,7 +55,7 @@ interface Waiter {
   /** Wants a connection on which it will itself send a USE. */
   readonly forUse: boolean;
   readonly turn: Turn;
-  readonly deadlineAtMs: number;
+  readonly deadlineAtMs: MonotonicMs;
   readonly resolve: (connection: Connection) => void;
   readonly reject: (fault: UpstreamFault) => void;
 }
@@ -64,7 +65,7 @@ export class Route {
   readonly #byNode = new Map<ClusterNode, Pool>();
   #tiers: readonly (readonly Pool[])[] = [];
   /** Of nodes that left: what is in flight finishes, until this time. */
-  readonly #leaving = new Map<Pool, number>();
+  readonly #leaving = new Map<Pool, MonotonicMs>();
   readonly #waiters = new FairLine<Waiter>(UPSTREAM.waitersPerRoute, refuse);
   #lastFault: UpstreamFault | null = null;
   /** A refused login asks for a fresh secret once, until it is let in again. */
@@ -119,7 +120,7 @@ export class Route {
       if (nodes.has(node)) continue;
       this.#byNode.delete(node);
       pool.retire();
-      this.#leaving.set(pool, Date.now() + UPSTREAM.retiredPoolMs);
+      this.#leaving.set(pool, later(monotonicMs(), UPSTREAM.retiredPoolMs));
     }
     this.#tiers = tiers.map((tier, i) => tier.map((node) => this.#poolOf(node, i)));
     this.warm();
@@ -186,7 +187,7 @@ export class Route {
         reject(closedFault());
         return;
       }
-      const deadlineAtMs = Date.now() + UPSTREAM.acquireTimeoutMs;
+      const deadlineAtMs = later(monotonicMs(), UPSTREAM.acquireTimeoutMs);
       const waiter = { want, forUse, turn, deadlineAtMs, resolve, reject };
       if (!this.#waiters.add(waiter, turn)) refuse(waiter);
       // The others were looked at when something last changed: what would serve them is not there.
@@ -220,7 +221,7 @@ export class Route {
   }
 
   /** Deadlines, heartbeats, lost connections, connections grown beyond the configured number. */
-  tick(nowMs: number): void {
+  tick(nowMs: MonotonicMs): void {
     const wanted = new Set<string>();
     for (const { want } of this.#waiters.inTurn()) {
       if (typeof want.keyspace === 'string') wanted.add(want.keyspace);

@@ -1,6 +1,7 @@
 // Whether all nodes that can be reached have the same schema. Each that the gate has a connection to is asked
 // itself: gossip, which drivers read in system.peers, is a second or two behind. Of those that it has none
 // to (another datacenter, or not yet) the word of the others counts.
+import { later, monotonicMs } from '../clock.ts';
 import { AGREEMENT } from '../limits.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
@@ -49,7 +50,7 @@ export class SchemaAgreement {
    * the node that had it; while it is not reached it may make it yet. Never rejects.
    */
   async reached(timeoutMs: number, from: string | null = null): Promise<Agreement> {
-    const deadlineAtMs = Date.now() + timeoutMs;
+    const deadlineAtMs = later(monotonicMs(), timeoutMs);
     let pauseMs: number = AGREEMENT.pauseMinMs;
     for (;;) {
       const { witnesses, asked, heard } = await this.#look();
@@ -59,7 +60,7 @@ export class SchemaAgreement {
       if (isOne && (from === null || witnesses.some((one) => isReached(one, from)))) {
         return { version, agreed: true };
       }
-      if (Date.now() + pauseMs > deadlineAtMs) {
+      if (later(monotonicMs(), pauseMs) > deadlineAtMs) {
         this.#leaveBehind(asked, heard);
         return { version: null, agreed: false };
       }

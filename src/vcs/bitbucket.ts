@@ -2,6 +2,7 @@
 // (https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pipelines/). The gate uses a
 // credential of its own; a step's OIDC token is not taken there.
 import { z } from 'zod';
+import { msBetween, wallMs, type WallMs } from '../clock.ts';
 import { VCS } from '../limits.ts';
 import type { OutboundClient, OutboundResponse } from '../outbound/client.ts';
 import { durationOf, timeOfText } from '../wall-clock.ts';
@@ -121,7 +122,7 @@ function failed(
  */
 export function retryAfterOf(
   header: OutboundResponse['headers'][string],
-  nowMs: number = Date.now(),
+  nowMs: WallMs = wallMs(),
 ): number | null {
   if (typeof header !== 'string') return null;
   const text = header.trim();
@@ -130,6 +131,6 @@ export function retryAfterOf(
   return waitMs === null ? null : Math.min(VCS.retryAfterMaxMs, waitMs);
 }
 
-function waitUntil(atMs: number | null, nowMs: number): number | null {
-  return atMs === null ? null : Math.max(0, atMs - nowMs);
+function waitUntil(atMs: WallMs | null, nowMs: WallMs): number | null {
+  return atMs === null ? null : Math.max(0, msBetween(nowMs, atMs));
 }

@@ -1,6 +1,7 @@
 // The commit of a pipeline run, asked of Bitbucket when somebody first needs it: one request in flight
 // for a run, answers kept, failures kept briefly. What is not verified is told as a reason.
 import { setTimeout as delay } from 'node:timers/promises';
+import { later, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
 import type { Principal } from '../identity/principal.ts';
@@ -28,13 +29,13 @@ export interface CommitSourceOptions extends PauseOptions {
 interface Known {
   readonly lookUp: LookUp;
   /** When Bitbucket said so. */
-  readonly saidAtMs: number;
-  readonly freshUntilMs: number;
+  readonly saidAtMs: MonotonicMs;
+  readonly freshUntilMs: MonotonicMs;
 }
 
 export class CommitSource {
   readonly #options: CommitSourceOptions;
-  readonly #nowMs: () => number;
+  readonly #nowMs: () => MonotonicMs;
   readonly #pause: Pause;
   readonly #slots = new FairSlots({
     slots: VCS.requestsAtOnce,
@@ -48,7 +49,7 @@ export class CommitSource {
 
   constructor(options: CommitSourceOptions) {
     this.#options = options;
-    this.#nowMs = options.nowMs ?? Date.now;
+    this.#nowMs = options.nowMs ?? monotonicMs;
     this.#pause = new Pause(options);
   }
 
@@ -86,7 +87,7 @@ export class CommitSource {
   }
 
   #begin(key: string, run: PipelineRun, ask: AskPipeline, turn: Turn): Promise<LookUp> {
-    const deadlineMs = this.#nowMs() + VCS.lookUpMs;
+    const deadlineMs = later(this.#nowMs(), VCS.lookUpMs);
     const answer = this.#slots
       .run(turn, async () => this.#ask(run, ask, deadlineMs))
       .then(
@@ -99,10 +100,10 @@ export class CommitSource {
     return answer;
   }
 
-  async #ask(run: PipelineRun, ask: AskPipeline, deadlineMs: number): Promise<LookUp> {
+  async #ask(run: PipelineRun, ask: AskPipeline, deadlineMs: MonotonicMs): Promise<LookUp> {
     for (;;) {
       const { leftMs } = this.#pause;
-      if (this.#nowMs() + leftMs >= deadlineMs) return unavailable(this.#pause.reason);
+      if (later(this.#nowMs(), leftMs) >= deadlineMs) return unavailable(this.#pause.reason);
       if (leftMs > 0) await delay(leftMs, undefined, { ref: false });
       const startedAtMs = this.#nowMs();
       const answer = await ask(run);
@@ -127,11 +128,11 @@ export class CommitSource {
       result === 'unavailable' &&
       before !== undefined &&
       'facts' in before.lookUp &&
-      nowMs - before.saidAtMs < VCS.staleMs;
+      msBetween(before.saidAtMs, nowMs) < VCS.staleMs;
     const known: Known = {
       lookUp: holds ? before.lookUp : lookUp,
       saidAtMs: holds ? before.saidAtMs : nowMs,
-      freshUntilMs: nowMs + KEPT_MS[result],
+      freshUntilMs: later(nowMs, KEPT_MS[result]),
     };
     this.#known.delete(key);
     this.#known.set(key, known);

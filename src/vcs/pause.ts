@@ -1,34 +1,35 @@
 // When Bitbucket may be asked again after it failed: one pause for all look-ups, since its limits and
 // its outages are one for all. Doubled with each failure, with jitter; Retry-After wins.
+import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { VCS } from '../limits.ts';
 
 export interface PauseOptions {
-  readonly nowMs?: () => number;
+  readonly nowMs?: () => MonotonicMs;
   /** From 0 up to 1. */
   readonly random?: () => number;
 }
 
 export class Pause {
-  readonly #nowMs: () => number;
+  readonly #nowMs: () => MonotonicMs;
   readonly #random: () => number;
   #failures = 0;
-  #beganAtMs = -Infinity;
-  #untilMs = -Infinity;
+  #beganAtMs = LONG_AGO;
+  #untilMs = LONG_AGO;
   /** Of the last failure, for who is told to come later. */
   reason = 'Bitbucket takes long to answer';
 
-  constructor({ nowMs = Date.now, random = Math.random }: PauseOptions = {}) {
+  constructor({ nowMs = monotonicMs, random = Math.random }: PauseOptions = {}) {
     this.#nowMs = nowMs;
     this.#random = random;
   }
 
   /** Milliseconds still to wait; 0 where there is no pause. */
   get leftMs(): number {
-    return Math.max(0, this.#untilMs - this.#nowMs());
+    return Math.max(0, msBetween(this.#nowMs(), this.#untilMs));
   }
 
   /** A request that began at `startedAtMs` failed. `retryAfterMs` is what the answer asked for. */
-  failed(startedAtMs: number, reason: string, retryAfterMs: number | null): void {
+  failed(startedAtMs: MonotonicMs, reason: string, retryAfterMs: number | null): void {
     const nowMs = this.#nowMs();
     this.reason = reason;
     // Requests that were under way together fail together: that is one failure.
@@ -38,7 +39,8 @@ export class Pause {
     const askedMs = Math.min(VCS.retryAfterMaxMs, retryAfterMs ?? 0);
     // Later than asked, never sooner; gates that share a limit do not come back together.
     const waitMs = Math.max(askedMs, doubledMs / 2) + (doubledMs / 2) * this.#random();
-    this.#untilMs = Math.max(this.#untilMs, nowMs + waitMs);
+    const untilMs = later(nowMs, waitMs);
+    if (untilMs > this.#untilMs) this.#untilMs = untilMs;
   }
 
   /** An answer came. A pause that was asked for still holds. */

@@ -2,6 +2,7 @@
 // serves nothing itself; Node's cluster module accepts connections here and deals them out in turn.
 import { setTimeout as delay } from 'node:timers/promises';
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import { monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import type { ReadinessReport } from '../admin/readiness.ts';
 import { guarded } from '../guard.ts';
 import { WORKERS } from '../limits.ts';
@@ -58,7 +59,7 @@ type MetricObjects = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 interface Member {
   readonly number: number;
   readonly channel: Channel<WorkerHandlers>;
-  readonly startedAtMs: number;
+  readonly startedAtMs: MonotonicMs;
   /** Resolves with its exit code; 1 where a signal ended it. */
   readonly ended: Promise<number>;
   /** Accepts clients. */
@@ -147,7 +148,7 @@ export class Primary {
     const member: Member = {
       number,
       channel: new Channel(child, handlers),
-      startedAtMs: Date.now(),
+      startedAtMs: monotonicMs(),
       ended: new Promise((resolve) => {
         const exited = (code: number | null, signal: string | null): void => {
           resolve(code ?? 1);
@@ -170,7 +171,7 @@ export class Primary {
     const last = member.metrics.filter(({ type }) => KEPT_TYPES.has(String(type)));
     this.#kept = summed([this.#kept, last]);
     if (this.#stopSignal !== null || !this.#isStarted) return;
-    const livedMs = Date.now() - startedAtMs;
+    const livedMs = msSince(startedAtMs);
     const failures = livedMs > WORKERS.steadyMs ? 0 : (this.#failures.get(number) ?? 0);
     this.#failures.set(number, failures + 1);
     const waitMs = Math.min(WORKERS.restartMaxMs, WORKERS.restartMinMs * 2 ** failures);

@@ -1,6 +1,7 @@
 // One of several processes that serve the port: a gate that shares with its siblings what must be of one
 // piece, through their primary.
 import path from 'node:path';
+import { monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { ledgerFolder } from '../audit/ledger-files.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { FleetLock, HeldLock } from '../upstream/ddl-lane.ts';
@@ -72,8 +73,10 @@ export class WorkerTeam implements Team {
     this.#primary.tell('up', null);
   }
 
-  async #acquire(fleet: FleetLock, name: string, deadlineAtMs: number): Promise<HeldLock> {
-    const isOurs = await this.#primary.ask('lock', { name, waitMs: deadlineAtMs - Date.now() });
+  async #acquire(fleet: FleetLock, name: string, deadlineAtMs: MonotonicMs): Promise<HeldLock> {
+    // A moment of this process means nothing to the primary.
+    const waitMs = msBetween(monotonicMs(), deadlineAtMs);
+    const isOurs = await this.#primary.ask('lock', { name, waitMs });
     if (!isOurs) {
       throw new UpstreamFault(
         'busy',

@@ -1,6 +1,7 @@
 // The admin API: who may, from where, and what it takes.
 import { Hono } from 'hono';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { wallAt } from '../../src/clock.ts';
 import { adminApi, type AdminControl } from '../../src/admin/api.ts';
 import { AuthFault } from '../../src/errors.ts';
 import type { Principal } from '../../src/identity/principal.ts';
@@ -14,7 +15,7 @@ const principal = (group: string): Principal => ({
   claims: { groups: [group] },
   tokenSha256: '',
   isHuman: true,
-  expiresAtMs: 0,
+  expiresAtMs: wallAt(0),
 });
 
 const admin = (role: 'viewer' | 'operator') => ({

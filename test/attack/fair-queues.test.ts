@@ -4,6 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NO_END } from '../support/moments.ts';
 import { FairLine, FairSlots, type QueueFault, type Turn } from '../../src/fair-queue.ts';
 import type { AuthFault } from '../../src/errors.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
@@ -312,7 +313,7 @@ describe('look-ups of commits', () => {
     },
     isHuman: false,
     tokenSha256: '',
-    expiresAtMs: Infinity,
+    expiresAtMs: NO_END,
   });
 
   it('of one role leave slots for others', async () => {

@@ -1,6 +1,7 @@
 // Whichever way a request ends that was decided and written ahead, the ledger says what became of it: once.
 // The ledger and the client are all that is looked at.
 import { afterEach, describe, expect, it, vi, type MockInstance } from 'vitest';
+import { wallMs } from '../../src/clock.ts';
 import { Ledger } from '../../src/audit/ledger.ts';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
@@ -275,7 +276,7 @@ const WAYS: Record<string, Way> = {
       const revocations = revoked.mock.contexts.at(-1) as Revocations;
       const asked = { issuer: null, reason: 'leaked', revokedBy: 'somebody' };
       const what = { what: 'token', value: principal.tokenSha256 } as const;
-      revocations.add([newRevocation({ ...asked, ...what }, Date.now()) as Revocation]);
+      revocations.add([newRevocation({ ...asked, ...what }, wallMs()) as Revocation]);
       disk.recover();
     },
     reachesNode: false,

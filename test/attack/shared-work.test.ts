@@ -3,6 +3,8 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { monotonicMs } from '../../src/clock.ts';
+import { clocksAt } from '../support/moments.ts';
 import { analyse } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
@@ -59,7 +61,7 @@ describe('requests that wait for a connection', () => {
     for (const one of waiting) one.catch(() => undefined);
     expect(picked.mock.calls.length).toBeLessThanOrEqual(2 * flood);
     picked.mockClear();
-    route.tick(Date.now());
+    route.tick(monotonicMs());
     expect(picked.mock.calls.length).toBeLessThanOrEqual(2);
     route.close();
   });
@@ -170,7 +172,7 @@ describe('tokens that name a key which nobody has', () => {
     let nowMs = Date.now();
     const verifier = new TokenVerifier({
       issuers: [{ ...row, algorithms: ['RS256'] } as IssuerConfig],
-      nowMs: () => nowMs,
+      ...clocksAt(() => nowMs),
     });
     const mint = (sub: string, kid?: string): string =>
       issuer.mint({ aud: 'gate', sub }, kid === undefined ? {} : { header: { kid } });

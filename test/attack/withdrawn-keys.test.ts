@@ -1,6 +1,8 @@
 // A key that leaked and was taken back by its issuer: what it signed is believed no longer, though it was
 // verified before, and though no token asks for keys any more.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wallAt } from '../../src/clock.ts';
+import { clocksAt, monotonic } from '../support/moments.ts';
 import { isWithdrawn, TokenVerifier } from '../../src/identity/verifier.ts';
 import type { Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
@@ -31,7 +33,7 @@ beforeEach(async () => {
         algorithms: ['RS256', 'ES256'],
       },
     ],
-    nowMs: () => nowMs,
+    ...clocksAt(() => nowMs),
     onKeysWithdrawn: (_issuer, keyIds) => withdrawn.push(...keyIds),
   });
 });
@@ -96,8 +98,8 @@ describe('a key that its issuer withdrew', () => {
     ];
     const other = new TokenVerifier({
       issuers,
-      nowMs: () => nowMs,
-      elapsedMs: () => elapsedMs,
+      wallMs: () => wallAt(nowMs),
+      monotonicMs: () => monotonic(elapsedMs),
       onKeysWithdrawn: (_issuer, keyIds) => withdrawn.push(...keyIds),
     });
     const bad = mint();

@@ -3,6 +3,7 @@ import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { wallAt } from '../../src/clock.ts';
 import { fileName } from '../../src/audit/ledger-files.ts';
 import { pastLogins } from '../../src/audit/past-logins.ts';
 
@@ -13,7 +14,7 @@ const login = (hash: unknown, expires: unknown, kind = 'session_start') =>
 it('is the tokens of sessions that ended not long ago, out of files that are not too old', async () => {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-past-'));
   const put = async (index: number, content: string, changedMs: number) => {
-    const file = path.join(dir, fileName(new Date(NOW_MS), index));
+    const file = path.join(dir, fileName(wallAt(NOW_MS), index));
     await writeFile(file, content);
     await utimes(file, new Date(changedMs), new Date(changedMs));
   };
@@ -34,10 +35,10 @@ it('is the tokens of sessions that ended not long ago, out of files that are not
     ].join(''),
     NOW_MS,
   );
-  expect(await pastLogins(dir, NOW_MS - 3_600_000)).toEqual(new Set(['good']));
+  expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000))).toEqual(new Set(['good']));
   // Of a ledger that is too large to be read at a start it is what stands last.
   await put(3, login('last', recent), NOW_MS);
-  expect(await pastLogins(dir, NOW_MS - 3_600_000)).toEqual(new Set(['good', 'last']));
-  expect(await pastLogins(dir, NOW_MS - 3_600_000, 200)).toEqual(new Set(['last']));
+  expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000))).toEqual(new Set(['good', 'last']));
+  expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000), 200)).toEqual(new Set(['last']));
   await rm(dir, { recursive: true });
 });

@@ -1,5 +1,6 @@
 // The door: bounds on connections without a login, and a source that fails is slowed, never shut out.
 import { describe, expect, it } from 'vitest';
+import { monotonic } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import { Admission } from '../../src/identity/admission.ts';
 import { decodePlain } from '../../src/identity/sasl-plain.ts';
@@ -37,7 +38,7 @@ describe('admission', () => {
 
   it('answers the first failures at once, then later and later, with an end to it', () => {
     let nowMs = 0;
-    const admission = new Admission({ ...bounds, nowMs: () => nowMs });
+    const admission = new Admission({ ...bounds, nowMs: () => monotonic(nowMs) });
     const ticket = admission.admit('a', () => undefined);
     const delays = Array.from({ length: 100 }, () => ticket.failed());
     expect(delays.slice(0, ADMISSION.freeFailures).every((delay) => delay === 0)).toBe(true);

@@ -2,6 +2,7 @@
 // and why, and what stands between a forger and each of them.
 import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { clocksAt } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
@@ -315,7 +316,7 @@ describe('an issuer that is down', () => {
     const failures: string[] = [];
     const verifier = new TokenVerifier({
       issuers: [{ name: 'row', type: 'aws', issuer: issuer.issuer, audience: AUDIENCE }],
-      nowMs: () => nowMs,
+      ...clocksAt(() => nowMs),
       onKeysFailed: (name) => failures.push(name),
     });
     const token = (exp: number) =>

@@ -1,5 +1,7 @@
 // Tokens: what is believed, what is refused and why, and what a login costs.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wallAt } from '../../src/clock.ts';
+import { clocksAt } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
@@ -29,7 +31,7 @@ const row = (): IssuerConfig => ({
   jwksUri: issuer.jwksUri,
 });
 
-const make = (issuers: IssuerConfig[]) => new TokenVerifier({ issuers, nowMs: () => nowMs });
+const make = (issuers: IssuerConfig[]) => new TokenVerifier({ issuers, ...clocksAt(() => nowMs) });
 
 beforeEach(async () => {
   issuer = await startIssuer();
@@ -193,7 +195,7 @@ describe('keys', () => {
     issuer.rotateKeys(true);
     nowMs += 90_000;
     expect(await reason(issuer.mint())).toBe('verified');
-    expect((await verifier.verifyOrRecall(known)).expiresAtMs).toBe(exp * 1000);
+    expect((await verifier.verifyOrRecall(known)).expiresAtMs).toBe(wallAt(exp * 1000));
     const expired = { reason: 'token_expired' };
     await expect(verifier.verifyOrRecall(strange)).rejects.toMatchObject(expired);
     expect(await reason(known)).toBe('token_expired');

@@ -1,5 +1,6 @@
 // Who may take a role: claims against patterns, and nothing missing ever matches.
 import { describe, expect, it } from 'vitest';
+import { NO_END } from '../support/moments.ts';
 import { bindingMatches } from '../../src/policy/bindings.ts';
 import { matchesGlob } from '../../src/policy/glob.ts';
 import { isAuthority, Policy } from '../../src/policy/policy.ts';
@@ -12,7 +13,7 @@ const principal = (claims: Record<string, ClaimValue>): Principal => ({
   claims,
   tokenSha256: '',
   isHuman: false,
-  expiresAtMs: Infinity,
+  expiresAtMs: NO_END,
 });
 
 const binding = (where: Record<string, string | string[]>, role = 'r', issuer = 'pipelines') => ({

@@ -1,5 +1,6 @@
 // The decision, table by table: what a grant gives, what nothing gives, and what is asked of USE.
 import { describe, expect, it } from 'vitest';
+import { NO_END } from '../support/moments.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import {
   CAPABILITIES,
@@ -22,7 +23,7 @@ const PRINCIPAL: Principal = {
   claims: { sub: 'me' },
   tokenSha256: '',
   isHuman: false,
-  expiresAtMs: Infinity,
+  expiresAtMs: NO_END,
 };
 
 const BINDING = { name: 'b', role: 'r', issuer: 'pipelines', where: new Map([['sub', ['me']]]) };

@@ -1,5 +1,6 @@
 // What a revocation covers, and what it leaves alone.
 import { describe, expect, it } from 'vitest';
+import { wallAt } from '../../src/clock.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import {
   newRevocation,
@@ -20,12 +21,12 @@ const principal = (claims: Principal['claims'] = {}): Principal => ({
   claims: { iat: NOW_MS / 1000 - 60, pipelineUuid: PIPELINE, stepUuid: STEP, ...claims },
   tokenSha256: TOKEN,
   isHuman: false,
-  expiresAtMs: NOW_MS + 1,
+  expiresAtMs: wallAt(NOW_MS + 1),
 });
 
 const revocation = (what: Revocable, value: string, issuer: string | null = null): Revocation => {
   const asked = { what, value, issuer, reason: 'leaked', revokedBy: 'people me' };
-  const made = newRevocation(asked, NOW_MS);
+  const made = newRevocation(asked, wallAt(NOW_MS));
   if ('problem' in made) throw new Error(made.problem);
   return made;
 };
@@ -58,7 +59,7 @@ describe('a revocation', () => {
     ['token', 'eyJhbGciOi.eyJpc3Mi.c2ln', '64 hex digits'],
   ] as const)('by %s is not of %j, which covers nothing', (what, value, text) => {
     const asked = { what, value, issuer: null, reason: 'x', revokedBy: 'y' };
-    expect(newRevocation(asked, NOW_MS)).toEqual({
+    expect(newRevocation(asked, wallAt(NOW_MS))).toEqual({
       problem: expect.stringContaining(text) as string,
     });
   });

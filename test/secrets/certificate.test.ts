@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { wallMs } from '../../src/clock.ts';
 import { Logins, unresolvedSecrets } from '../../src/secrets/logins.ts';
 import { CertificateAuthority, type Issued } from '../support/certificates.ts';
 
@@ -43,7 +44,7 @@ it('is one login until it is renewed, and then another', async () => {
   const source = logins.sources.get('ci')!;
   const login = source.current();
   expect(login).toMatchObject({ username: 'ci', password: '', certificate: first });
-  expect(logins.warnings(Date.now())).toEqual([]);
+  expect(logins.warnings(wallMs())).toEqual([]);
   await put({ cert: second.cert });
   await expect.poll(() => failures.length, { timeout: 5_000 }).toBe(1);
   expect(failures[0]).toContain('is not the key of');

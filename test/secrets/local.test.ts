@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wallMs } from '../../src/clock.ts';
 import { SECRETS } from '../../src/limits.ts';
 import { readLocal } from '../../src/secrets/local.ts';
 import type { LoginSpec } from '../../src/secrets/login.ts';
@@ -91,11 +92,11 @@ describe('a secret in a file', () => {
     await expect.poll(() => events.length, { timeout: 10_000 }).toBe(3);
     expect(events[1]).toContain('secret is empty');
     expect(events[2]).toContain('secret cannot be read (ENOENT)');
-    expect(logins!.warnings(Date.now()).join()).toContain('cannot be read');
+    expect(logins!.warnings(wallMs()).join()).toContain('cannot be read');
     expect(password()).toBe('first');
     await write('secret', 'second');
     await expect.poll(password, { timeout: 10_000 }).toBe('second');
-    expect(logins!.warnings(Date.now())).toEqual([]);
+    expect(logins!.warnings(wallMs())).toEqual([]);
   });
 
   it('is taken at once where the cluster refused the one before, but not ever again', async () => {
@@ -114,10 +115,10 @@ describe('a secret in a file', () => {
     const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
     await utimes(path.join(dir, 'secret'), twoDaysAgo, twoDaysAgo);
     await started(FILE);
-    const [[name, ageMs]] = logins!.ages(Date.now()) as [[string, number]];
+    const [[name, ageMs]] = logins!.ages(wallMs()) as [[string, number]];
     expect(name).toBe('ci');
     expect(ageMs / 86_400_000).toBeCloseTo(2, 2);
-    expect(logins!.warnings(Date.now())).toEqual([
+    expect(logins!.warnings(wallMs())).toEqual([
       'the secret of Cassandra role ci is 48 h old; rotate it (maxSecretAge)',
     ]);
   });
@@ -135,7 +136,7 @@ describe('a secret in the environment', () => {
     process.env['SECRET_OF_A_TEST'] = 'from outside';
     const password = await started({ username: 'ci', password: { env: 'SECRET_OF_A_TEST' } });
     expect(password()).toBe('from outside');
-    expect(logins!.ages(Date.now())[0]![1] / 1000).toBeCloseTo(process.uptime(), 0);
+    expect(logins!.ages(wallMs())[0]![1] / 1000).toBeCloseTo(process.uptime(), 0);
     delete process.env['SECRET_OF_A_TEST'];
   });
 });

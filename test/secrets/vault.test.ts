@@ -3,6 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wallMs } from '../../src/clock.ts';
+import { msUntil } from '../support/moments.ts';
 import type { Login, LoginSpec, VaultAuthSpec, VaultSpec } from '../../src/secrets/login.ts';
 import { Logins } from '../../src/secrets/logins.ts';
 import { VaultDouble, type VaultFault } from '../support/vault.ts';
@@ -141,7 +143,7 @@ describe('the ways in', () => {
 describe('KV version 2', () => {
   it('is as old as its version, and a new one is taken', async () => {
     const login = await start(KV);
-    expect(logins!.ages(Date.now())[0]![1] / 60_000).toBeCloseTo(60, 0);
+    expect(logins!.ages(wallMs())[0]![1] / 60_000).toBeCloseTo(60, 0);
     const before = login();
     vault.kv.set('secret/data/cassandra', {
       data: { ci: 'next' },
@@ -149,7 +151,7 @@ describe('KV version 2', () => {
     });
     expect(await logins!.sources.get('ci')!.refresh()).not.toBe(before);
     expect(login().password).toBe('next');
-    expect(logins!.ages(Date.now())[0]![1]).toBeLessThan(5_000);
+    expect(logins!.ages(wallMs())[0]![1]).toBeLessThan(5_000);
   });
 
   it('drops one line end, which stores put behind a secret', async () => {
@@ -177,7 +179,7 @@ describe('static credentials', () => {
       const login = await start(STATIC);
       expect(login()).toMatchObject({ username: 'static_ci', password: 'static-password' });
       expect(login().lease).toBeUndefined();
-      expect(logins!.ages(Date.now())[0]![1] / 3_600_000).toBeCloseTo(2, 1);
+      expect(logins!.ages(wallMs())[0]![1] / 3_600_000).toBeCloseTo(2, 1);
       expect(logins!.usernames).toEqual(['static_ci']);
     },
   );
@@ -196,8 +198,8 @@ describe('leases', () => {
     const login = await start(LEASE);
     const first = login();
     const endsAtMs = first.lease!.endsAtMs;
-    expect(endsAtMs).toBeLessThan(Date.now() + 3_000);
-    await expect.poll(() => first.lease!.endsAtMs, { timeout: 5_000 }).toBeGreaterThan(endsAtMs);
+    expect(msUntil(endsAtMs)).toBeLessThan(3_000);
+    await expect.poll(() => first.lease!.endsAtMs > endsAtMs, { timeout: 5_000 }).toBe(true);
     expect(login()).toBe(first);
     expect(asked(/database\/creds/)).toBe(1);
     expect(logins!.usernames).toEqual([first.username]);
@@ -208,7 +210,7 @@ describe('leases', () => {
     const login = await start(LEASE);
     const first = login();
     await expect.poll(() => login().username, { timeout: 5_000 }).not.toBe(first.username);
-    expect(first.lease!.endsAtMs).toBeGreaterThan(Date.now());
+    expect(msUntil(first.lease!.endsAtMs)).toBeGreaterThan(0);
     expect(logins!.usernames).toEqual([first.username, login().username]);
   });
 
@@ -223,9 +225,9 @@ describe('leases', () => {
     vault.tokenTtlSeconds = vault.tokenMaxTtlSeconds = 4;
     const login = await start(LEASE);
     const first = login();
-    expect(first.lease!.endsAtMs).toBeLessThan(Date.now() + 4_000);
+    expect(msUntil(first.lease!.endsAtMs)).toBeLessThan(4_000);
     await expect.poll(() => login(), { timeout: 5_000 }).not.toBe(first);
-    expect(login().lease!.endsAtMs).toBeGreaterThan(first.lease!.endsAtMs);
+    expect(login().lease!.endsAtMs > first.lease!.endsAtMs).toBe(true);
   });
 
   it('are taken anew when the cluster refuses one, but not without end', async () => {
@@ -273,10 +275,10 @@ describe('while Vault is ill', () => {
       vault.fault = fault;
       await expect(logins!.sources.get('ci')!.refresh()).rejects.toThrow(text);
       expect(login()).toBe(before);
-      expect(logins!.warnings(Date.now()).join()).toContain(text);
+      expect(logins!.warnings(wallMs()).join()).toContain(text);
       expect(events.join()).not.toMatch(/canary|CREATE USER|kv-password|hvs\./);
       vault.fault = 'none';
-      await expect.poll(() => logins!.warnings(Date.now()), { timeout: 5_000 }).toEqual([]);
+      await expect.poll(() => logins!.warnings(wallMs()), { timeout: 5_000 }).toEqual([]);
     },
   );
 
@@ -336,7 +338,7 @@ describe('a real Vault', () => {
       const spec = { vault: { path: real.creds } };
       const login = await start(spec, TOKEN, { address: real.address });
       const first = login();
-      expect(first.lease!.endsAtMs).toBeGreaterThan(Date.now());
+      expect(msUntil(first.lease!.endsAtMs)).toBeGreaterThan(0);
       await expect(logins!.sources.get('ci')!.refresh()).resolves.not.toBe(first);
       await logins!.close();
     },

@@ -1,6 +1,7 @@
 // Which frames come too slowly: time in which the gate did not read is not counted.
 import { describe, expect, it } from 'vitest';
 import { FrameWatch, type FrameState } from '../../src/session/frame-watch.ts';
+import { monotonic } from '../support/moments.ts';
 
 const KIB = 1024;
 const IDLE: FrameState = {
@@ -15,7 +16,7 @@ const IDLE: FrameState = {
 function endOf(stateAt: (ms: number) => Partial<FrameState>, seconds = 120): number | null {
   const watch = new FrameWatch();
   for (let ms = 0; ms <= seconds * 1000; ms += 250) {
-    if (!watch.look(ms, { ...IDLE, ...stateAt(ms) })) return Math.ceil(ms / 1000);
+    if (!watch.look(monotonic(ms), { ...IDLE, ...stateAt(ms) })) return Math.ceil(ms / 1000);
   }
   return null;
 }

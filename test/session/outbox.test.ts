@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { monotonic } from '../support/moments.ts';
 import { MEMORY, SESSION } from '../../src/limits.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
@@ -90,7 +91,7 @@ beforeEach(() => {
 function endedAfter(seconds: number, each: (second: number) => void): number | null {
   for (let second = 0; second <= seconds; second++) {
     each(second);
-    outbox.tick(second * 1000);
+    outbox.tick(monotonic(second * 1000));
     if (told.some((one) => one.includes('too slowly'))) return second;
   }
   return null;

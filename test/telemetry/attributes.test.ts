@@ -1,5 +1,6 @@
 // What a span says of the commit: a revision only where it is verified, and the pipeline's pages.
 import { describe, expect, it } from 'vitest';
+import { wallAt } from '../../src/clock.ts';
 import type { VcsRecord } from '../../src/audit/record.ts';
 import type { Authority } from '../../src/policy/policy.ts';
 import { identityAttributes } from '../../src/telemetry/attributes.ts';
@@ -17,7 +18,7 @@ const authority: Authority = {
     claims: { repositoryUuid: REPOSITORY_UUID, pipelineUuid: PIPELINE_UUID, branchName: 'main' },
     isHuman: false,
     tokenSha256: '',
-    expiresAtMs: 1e12,
+    expiresAtMs: wallAt(1e12),
     pipelineTarget: 'pull_request',
   },
 };

@@ -1,5 +1,6 @@
 // One connection to a node that behaves badly: late, wrong, silent or gone.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { later, monotonicMs, type MonotonicMs } from '../../src/clock.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../../src/cql/connection-state.ts';
 import { UPSTREAM } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
@@ -48,10 +49,10 @@ class Request implements ClientRequest {
   readonly statement = PERMITTED.statement;
   readonly policyVersion = PERMITTED.policyVersion;
   keyspace: WantedKeyspace = null;
-  deadlineAtMs: number;
+  deadlineAtMs: MonotonicMs;
   takesParts = false;
   readonly ends: string[] = [];
-  constructor(deadlineAtMs = Date.now() + 60_000) {
+  constructor(deadlineAtMs = later(monotonicMs(), 60_000)) {
     this.deadlineAtMs = deadlineAtMs;
   }
   answered(response: Frame): void {
@@ -94,10 +95,10 @@ describe('a connection', () => {
   it('never gives a late answer to another request', async () => {
     node.script = () => true;
     const connection = await open();
-    const late = new Request(Date.now() - 1);
+    const late = new Request(later(monotonicMs(), -1));
     send(connection, 'late', late);
     await expect.poll(() => node.requests.length).toBe(1);
-    connection.tick(Date.now());
+    connection.tick(monotonicMs());
     expect(late.ends).toEqual(['timeout']);
     // The id stays out: other requests get other ids.
     const next = new Request();
@@ -115,9 +116,9 @@ describe('a connection', () => {
     node.script = () => true;
     const connection = await open();
     for (let i = 0; i <= UPSTREAM.quarantinedStreams; i++) {
-      send(connection, 'x', new Request(Date.now() - 1));
+      send(connection, 'x', new Request(later(monotonicMs(), -1)));
     }
-    connection.tick(Date.now());
+    connection.tick(monotonicMs());
     expect(closed[0]?.code).toBe('timeout');
     expect(connection.isReady).toBe(false);
   });

@@ -1,6 +1,7 @@
 // The lock that gates share, over a table that behaves as Cassandra's: never held by two, whatever answers
 // are lost on the way.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { later, monotonicMs } from '../../src/clock.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
 import { LANE } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
@@ -90,7 +91,7 @@ class Gate {
   }
 
   async acquire(waitMs = 60_000): Promise<HeldLock | null> {
-    return this.table.acquire('ddl ks', Date.now() + waitMs);
+    return this.table.acquire('ddl ks', later(monotonicMs(), waitMs));
   }
 }
 

@@ -1,5 +1,6 @@
 // The fleet's list: what a gate does with a table that is there, absent, closed to it, or out of reach.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { epochMs, wallMs } from '../../src/clock.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
 import { REVOCATION } from '../../src/limits.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
@@ -40,7 +41,7 @@ class Fleet {
 
   put({ id, what, value, reason, revokedBy, revokedAtMs }: Revocation): void {
     const at = Buffer.alloc(8);
-    at.writeBigInt64BE(BigInt(revokedAtMs));
+    at.writeBigInt64BE(BigInt(epochMs(revokedAtMs)));
     const texts = [what, '', value, reason, revokedBy].map((text) => Buffer.from(text));
     this.rows.push([Buffer.from(id.replaceAll('-', ''), 'hex'), ...texts, at]);
   }
@@ -69,7 +70,7 @@ const error = (code: number): Frame =>
 
 const revocation = (value: string, reason = 'x'): Revocation => {
   const asked = { what: 'subject', value, issuer: null, reason, revokedBy: 'people me' } as const;
-  return newRevocation(asked, Date.now()) as Revocation;
+  return newRevocation(asked, wallMs()) as Revocation;
 };
 
 let fleet: Fleet;
@@ -78,7 +79,7 @@ let told: string[];
 let feed: RevocationFeed;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
   fleet = new Fleet();
   revocations = new Revocations();
   told = [];

@@ -1,6 +1,7 @@
 // Another login comes into force before a scripted node: what is in flight finishes, who waits is served
 // by the next pool, and a refused login asks for the fresh secret once.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { later, monotonicMs, type MonotonicMs } from '../../src/clock.ts';
 import { SECRETS } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
@@ -33,7 +34,7 @@ class Source implements LoginSource {
   }
 }
 
-const loginOf = (username: string, endsAtMs?: number): Login => ({
+const loginOf = (username: string, endsAtMs?: MonotonicMs): Login => ({
   name: 'ci',
   open: false,
   username,
@@ -97,7 +98,7 @@ async function send(text: string): Promise<string[]> {
   const request: ClientRequest = {
     ...decided,
     keyspace: null,
-    deadlineAtMs: Date.now() + 60_000,
+    deadlineAtMs: later(monotonicMs(), 60_000),
     takesParts: false,
     answered: () => ends.push('answered'),
     lost: (sent, cause) => ends.push(`lost ${sent} ${cause.message}`),
@@ -149,7 +150,7 @@ describe('another login', () => {
   });
 
   it('takes the connections of a lease down before it ends, whatever is in flight', async () => {
-    source.login = loginOf('one', Date.now() + 1_500);
+    source.login = loginOf('one', later(monotonicMs(), 1_500));
     await cluster.start();
     const ends = await send('SELECT slow');
     source.login = loginOf('two');
@@ -196,7 +197,7 @@ describe('a refused login', () => {
 
 describe('a lease that ended with no other', () => {
   it('closes its connections, opens none, and says why', async () => {
-    source.login = loginOf('one', Date.now() + 700);
+    source.login = loginOf('one', later(monotonicMs(), 700));
     await cluster.start();
     await send('SELECT quick');
     await expect.poll(connected, { timeout: 3_000 }).toEqual([]);

@@ -2,6 +2,7 @@
 // has to wait for a connection.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { later, monotonicMs, NEVER } from '../../src/clock.ts';
 import { NO_KEYSPACE } from '../../src/cql/connection-state.ts';
 import { UPSTREAM } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
@@ -84,7 +85,7 @@ function load(connection: Connection): void {
   const request = {
     ...PERMITTED,
     keyspace: null,
-    deadlineAtMs: Infinity,
+    deadlineAtMs: NEVER,
     takesParts: false,
     answered: () => undefined,
     lost: () => undefined,
@@ -167,7 +168,7 @@ describe('a route over several nodes', () => {
     silent();
     const want = { ...ANYWHERE, preferred: [known[0]!], inOrder: true };
     load(route.pick(want)!);
-    route.tick(Date.now() + UPSTREAM.suspectAfterMs + 1);
+    route.tick(later(monotonicMs(), UPSTREAM.suspectAfterMs + 1));
     for (let i = 0; i < 20; i++) {
       const one = route.pick(ANYWHERE)!;
       expect(one.node).not.toBe(known[0]!.name);
@@ -179,11 +180,11 @@ describe('a route over several nodes', () => {
     nodes[0]!.script = () => true;
     nodes[1]!.script = ({ opcode }) => opcode === Opcode.QUERY;
     for (const pool of route.pools) load(pool.pick(null)!);
-    const nowMs = Date.now() + UPSTREAM.probeAfterMs + 1;
+    const nowMs = later(monotonicMs(), UPSTREAM.probeAfterMs + 1);
     route.tick(nowMs);
     await expect.poll(() => nodes[1]!.requests.length).toBe(2);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    route.tick(Date.now() + UPSTREAM.probeTimeoutMs + 1);
+    route.tick(later(monotonicMs(), UPSTREAM.probeTimeoutMs + 1));
     // The second answers OPTIONS, though its query takes long; the first answers nothing.
     const inFlight = () => route.pools.map((pool) => pool.inFlight);
     await expect.poll(inFlight).toEqual([0, 1, 0]);
@@ -196,11 +197,11 @@ describe('a route over several nodes', () => {
     await expect.poll(() => nodes[0]!.requests.length).toBe(1);
     route.setNodes([known.slice(2)]);
     for (let i = 0; i < 9; i++) expect(route.pick(ANYWHERE)?.node).toBe(known[2]!.name);
-    route.tick(Date.now());
+    route.tick(monotonicMs());
     expect(known.map(({ openConnections }) => openConnections)).toEqual([1, 0, 1]);
     nodes[0]!.requests[0]!.answer(Opcode.RESULT, Buffer.from([0, 0, 0, 1]));
     await expect.poll(() => route.inFlight).toBe(0);
-    route.tick(Date.now());
+    route.tick(monotonicMs());
     expect(known.map(({ openConnections }) => openConnections)).toEqual([0, 0, 1]);
   });
 
@@ -217,7 +218,7 @@ describe('a route over several nodes', () => {
     const { port } = nodes[0]!;
     await nodes[0]!.close();
     await expect.poll(() => route.ready).toBe(0);
-    const timer = setInterval(() => route.tick(Date.now()), 20);
+    const timer = setInterval(() => route.tick(monotonicMs()), 20);
     expect((await route.whenAvailable(ANYWHERE)).node).toBe(remote.name);
     nodes[0] = await ScriptedNode.start(port);
     route.retryNow(local);
@@ -343,7 +344,7 @@ describe('who waits for a connection', () => {
     const connection = await route.whenAvailable(ANYWHERE);
     const waiting = route.whenAvailable(inKeyspace('a'));
     await expect.poll(() => nodes[0]!.requests.length).toBe(1);
-    connection.tick(Date.now() + UPSTREAM.useTimeoutMs + 1);
+    connection.tick(later(monotonicMs(), UPSTREAM.useTimeoutMs + 1));
     const next = await waiting;
     expect(connection.isReady).toBe(false);
     expect(next).not.toBe(connection);
@@ -378,9 +379,9 @@ describe('who waits for a connection', () => {
     // All but the one set aside get another request.
     for (let i = 1; i < UPSTREAM.connectionsPerPoolMax; i++) await loadNext(route);
     expect(route.pick(ANYWHERE)?.inFlight).toBe(2);
-    route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
+    route.tick(later(monotonicMs(), UPSTREAM.acquireTimeoutMs + 1));
     await rejected;
-    route.tick(Date.now());
+    route.tick(monotonicMs());
     await expect.poll(() => route.pick(ANYWHERE)?.inFlight).toBe(1);
   });
 });
@@ -425,7 +426,7 @@ describe('who needs a connection in no keyspace', () => {
     // Nobody else is held up meanwhile.
     expect(route.pick(ANYWHERE)?.inFlight).toBe(0);
     expect((await route.whenAvailable(inKeyspace('a'))).keyspace).toBe('a');
-    route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
+    route.tick(later(monotonicMs(), UPSTREAM.acquireTimeoutMs + 1));
     await rejected;
     expect(nodes[0]!.logins).toBe(2);
   });
@@ -443,7 +444,7 @@ describe('who needs a connection in no keyspace', () => {
     expect(route.inFlight).toBe(1);
     expect(route.isIdle).toBe(false);
     const before = nodes[0]!.requests.length;
-    route.tick(Date.now() + UPSTREAM.probeAfterMs + 1);
+    route.tick(later(monotonicMs(), UPSTREAM.probeAfterMs + 1));
     await expect.poll(() => nodes[0]!.requests.length).toBeGreaterThan(before);
     await bare.request(Opcode.OPTIONS, null, 1_000);
     route.close();
@@ -456,7 +457,7 @@ describe('who needs a connection in no keyspace', () => {
     const route = single();
     await route.whenAvailable(ANYWHERE);
     const rejected = expect(route.whenAvailable(want)).rejects.toMatchObject({ code: 'busy' });
-    route.tick(Date.now() + UPSTREAM.acquireTimeoutMs + 1);
+    route.tick(later(monotonicMs(), UPSTREAM.acquireTimeoutMs + 1));
     await rejected;
     expect(route.pick(ANYWHERE)?.isReady).toBe(true);
     expect(nodes[0]!.logins).toBe(1);
@@ -476,7 +477,7 @@ describe('who needs a connection in no keyspace', () => {
     await expect.poll(() => next.inFlight).toBe(0);
     await nextTurn();
     expect(next.idleSinceMs).toBe(idleSinceMs);
-    const nowMs = idleSinceMs + UPSTREAM.extraConnectionIdleMs + 1;
+    const nowMs = later(idleSinceMs, UPSTREAM.extraConnectionIdleMs + 1);
     await expect
       .poll(() => {
         route.tick(nowMs);

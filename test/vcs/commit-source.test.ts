@@ -1,9 +1,11 @@
 // Look-ups against Bitbucket's double: how often it is asked, what is kept, what a failure does, and
 // how long anyone waits.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { monotonic, NO_END } from '../support/moments.ts';
 import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
 import { VCS } from '../../src/limits.ts';
 import { OutboundClient } from '../../src/outbound/client.ts';
+import { wallAt } from '../../src/clock.ts';
 import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bitbucket.ts';
 import { CommitSource, type LookUpResult } from '../../src/vcs/commit-source.ts';
 import { runOf } from '../../src/vcs/facts.ts';
@@ -31,7 +33,7 @@ const job = (claims: Record<string, ClaimValue> = {}, issuerName = 'pipelines'):
   },
   isHuman: false,
   tokenSha256: '',
-  expiresAtMs: Infinity,
+  expiresAtMs: NO_END,
 });
 
 function sourceWith(authorization: string | null): CommitSource {
@@ -47,7 +49,7 @@ function sourceWith(authorization: string | null): CommitSource {
           }),
     issuers: new Set(['pipelines']),
     mode: 'required',
-    nowMs: () => nowMs,
+    nowMs: () => monotonic(nowMs),
     random: () => 0,
     onLookUp: (result) => results.push(result),
     onFailed: (detail) => failures.push(detail),
@@ -127,7 +129,7 @@ describe('a look-up', () => {
       ask: async (run) => ask(run),
       issuers: new Set(['pipelines']),
       mode: 'required',
-      nowMs: () => nowMs,
+      nowMs: () => monotonic(nowMs),
     });
     expect(await lookUp()).toEqual(found());
     ask = async () => Promise.resolve({ type: 'refused', kind: 'unavailable', reason: 'down' });
@@ -227,46 +229,46 @@ describe('Retry-After', () => {
     ['', null],
     [undefined, null],
   ])('%s is %s ms', (header, expected) => {
-    expect(retryAfterOf(header, NOW)).toBe(expected);
+    expect(retryAfterOf(header, wallAt(NOW))).toBe(expected);
   });
 });
 
 describe('the pause after failures', () => {
-  const paused = (random = 0) => new Pause({ nowMs: () => nowMs, random: () => random });
+  const paused = (random = 0) => new Pause({ nowMs: () => monotonic(nowMs), random: () => random });
 
   it('doubles up to a bound, with jitter, and ends with a success', () => {
     const pause = paused();
     const seen: number[] = [];
     for (let i = 0; i < 10; i++) {
-      pause.failed(nowMs, 'down', null);
+      pause.failed(monotonic(nowMs), 'down', null);
       seen.push(pause.leftMs);
       nowMs += pause.leftMs;
     }
     expect(seen.slice(0, 3)).toEqual([250, 500, 1_000]);
     expect(seen.at(-1)).toBe(VCS.pauseMaxMs / 2);
     pause.succeeded();
-    pause.failed(nowMs, 'down', null);
+    pause.failed(monotonic(nowMs), 'down', null);
     expect(pause.leftMs).toBe(250);
     const late = paused(0.5);
-    late.failed(nowMs, 'down', null);
+    late.failed(monotonic(nowMs), 'down', null);
     expect(late.leftMs).toBe(375);
   });
 
   it('counts what failed together once', () => {
     const pause = paused();
     const startedAtMs = nowMs;
-    for (let i = 0; i < 16; i++) pause.failed(startedAtMs, 'down', null);
+    for (let i = 0; i < 16; i++) pause.failed(monotonic(startedAtMs), 'down', null);
     nowMs += 10;
-    for (let i = 0; i < 16; i++) pause.failed(startedAtMs, 'down', null);
+    for (let i = 0; i < 16; i++) pause.failed(monotonic(startedAtMs), 'down', null);
     expect(pause.leftMs).toBe(250);
   });
 
   it('is what was asked for, but no longer than an hour, and a success does not lift it', () => {
     const pause = paused();
-    pause.failed(nowMs, 'limit', 60_000);
+    pause.failed(monotonic(nowMs), 'limit', 60_000);
     pause.succeeded();
     expect(pause.leftMs).toBe(60_000);
-    pause.failed(nowMs, 'limit', 1e12);
+    pause.failed(monotonic(nowMs), 'limit', 1e12);
     expect(pause.leftMs).toBe(VCS.retryAfterMaxMs);
   });
 });

@@ -1,6 +1,7 @@
 // What Bitbucket's answer is checked for, what each kind of target is called, and what a client's own
 // word is worth.
 import { describe, expect, it } from 'vitest';
+import { NO_END } from '../support/moments.ts';
 import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
 import { vcsRecord } from '../../src/session/vcs-record.ts';
 import { type Pipeline } from '../../src/vcs/bitbucket.ts';
@@ -23,7 +24,7 @@ const principal = (claims: Record<string, ClaimValue> = {}): Principal => ({
   claims: { ...CLAIMS, ...claims },
   isHuman: false,
   tokenSha256: '',
-  expiresAtMs: Infinity,
+  expiresAtMs: NO_END,
 });
 
 const run = (claims: Record<string, ClaimValue> = {}): PipelineRun => runOf(principal(claims))!;

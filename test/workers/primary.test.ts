@@ -1,5 +1,6 @@
 // The primary of several workers, before doubles of them: starting, replacing, telling and summing.
 import { describe, expect, it, vi } from 'vitest';
+import { later, monotonicMs } from '../../src/clock.ts';
 import { prometheusRegistry } from '../../src/admin/prometheus.ts';
 import { Readiness } from '../../src/admin/readiness.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
@@ -226,21 +227,21 @@ describe('the primary', () => {
       },
     });
     const [one, two] = forked.map(({ team, number }) => team.lock(fleet(`worker ${number}`)));
-    const held = await one!.acquire('ddl ks', Date.now() + 5_000);
-    const waiting = two!.acquire('ddl ks', Date.now() + 5_000);
-    await expect(two!.acquire('ddl ks', Date.now() + 50)).rejects.toThrow(/another worker/);
+    const held = await one!.acquire('ddl ks', later(monotonicMs(), 5_000));
+    const waiting = two!.acquire('ddl ks', later(monotonicMs(), 5_000));
+    await expect(two!.acquire('ddl ks', later(monotonicMs(), 50))).rejects.toThrow(/another worker/);
     expect(taken).toEqual(['worker 1 ddl ks']);
     await held!.release();
     expect((await waiting)!.isHeld).toBe(true);
     expect(taken).toEqual(['worker 1 ddl ks', 'worker 2 ddl ks']);
     // The dead hold nothing.
     forked[1]!.process.end(1);
-    expect(await one!.acquire('ddl ks', Date.now() + 1_000)).not.toBeNull();
+    expect(await one!.acquire('ddl ks', later(monotonicMs(), 1_000))).not.toBeNull();
   });
 
   it('gives no lock to a worker whose question is heard after its end', async () => {
     const { forked } = await running(2);
-    const deadline = Date.now() + 60_000;
+    const deadline = later(monotonicMs(), 60_000);
     const none: FleetLock = { acquire: async () => Promise.resolve(null) };
     forked[0]!.process.emit('exit', null, 'SIGKILL');
     await expect(forked[0]!.team.lock(none).acquire('a', deadline)).rejects.toThrow(
@@ -254,7 +255,7 @@ describe('the primary', () => {
     const { forked } = await running(2);
     const refusing: FleetLock = { acquire: async () => Promise.reject(new Error('not now')) };
     const none: FleetLock = { acquire: async () => Promise.resolve(null) };
-    const deadline = Date.now() + 5_000;
+    const deadline = later(monotonicMs(), 5_000);
     await expect(forked[0]!.team.lock(refusing).acquire('a', deadline)).rejects.toThrow('not now');
     const held = await forked[1]!.team.lock(none).acquire('a', deadline);
     expect(held?.isHeld).toBe(true);

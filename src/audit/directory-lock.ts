@@ -162,7 +162,8 @@ class LockFolder {
   /** What has not appeared yet will see us; it is removed once it is too old to appear. */
   async #sweep(name: string): Promise<void> {
     const found = await stat(path.join(this.#dir, name)).catch(() => null);
-    if (found !== null && msBetween(wallAt(found.mtimeMs), wallMs()) > LEDGER.lockSweepMs) await this.remove(name);
+    if (found !== null && msBetween(wallAt(found.mtimeMs), wallMs()) > LEDGER.lockSweepMs)
+      await this.remove(name);
   }
 
   async remove(name: string): Promise<void> {

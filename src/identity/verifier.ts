@@ -2,7 +2,15 @@
 // that a driver's tenth connection costs no signature check; nothing else is ever taken on trust.
 import { createHash } from 'node:crypto';
 import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
-import { epochMs, later, monotonicMs, msBetween, wallMs, type MonotonicMs, type WallMs } from '../clock.ts';
+import {
+  epochMs,
+  later,
+  monotonicMs,
+  msBetween,
+  wallMs,
+  type MonotonicMs,
+  type WallMs,
+} from '../clock.ts';
 import { AuthFault } from '../errors.ts';
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';

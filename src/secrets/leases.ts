@@ -1,7 +1,16 @@
 // Dynamic credentials: each lease is a user that Vault made in Cassandra and drops when it ends.
 // Renewing moves the end only (Cassandra's users have none of their own) and stops at Vault's max_ttl,
 // so the next lease is taken while the present one still lives.
-import { earliest, later, latest, monotonicMs, msBetween, wallMs, type MonotonicMs, type WallMs } from '../clock.ts';
+import {
+  earliest,
+  later,
+  latest,
+  monotonicMs,
+  msBetween,
+  wallMs,
+  type MonotonicMs,
+  type WallMs,
+} from '../clock.ts';
 import { SECRETS } from '../limits.ts';
 import { dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';

@@ -185,7 +185,11 @@ function readerOf(
     : leaseReader(session, at, maxSecretAgeMs);
 }
 
-async function startOf(name: string, source: SecretSource, deadlineAtMs: MonotonicMs): Promise<void> {
+async function startOf(
+  name: string,
+  source: SecretSource,
+  deadlineAtMs: MonotonicMs,
+): Promise<void> {
   for (let failures = 1; ; failures++) {
     try {
       await source.start();

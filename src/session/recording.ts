@@ -420,9 +420,7 @@ function outcomeRecord(
 ): OutcomeRecord {
   const failed = typeof ending !== 'string' && ending.opcode === Opcode.ERROR;
   const latencyUs =
-    exchange.startedAtMs === LONG_AGO
-      ? null
-      : Math.round(msSince(exchange.startedAtMs) * 1000);
+    exchange.startedAtMs === LONG_AGO ? null : Math.round(msSince(exchange.startedAtMs) * 1000);
   return {
     status: typeof ending === 'string' ? STATUS[ending] : failed ? 'error' : 'ok',
     error_code: failed ? codeText(errorCodeOf(ending)) : null,

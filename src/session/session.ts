@@ -344,7 +344,10 @@ export class Session implements AccountOwner {
     this.#outbox.tick(nowMs);
     this.#watchFrame(nowMs);
     if (this.#state === 'startup' || this.#state === 'authenticating') {
-      if (!this.#blocked && msBetween(this.#openedAtMs, nowMs) > this.gate.limits.handshakeTimeoutMs) {
+      if (
+        !this.#blocked &&
+        msBetween(this.#openedAtMs, nowMs) > this.gate.limits.handshakeTimeoutMs
+      ) {
         this.#end(
           replies.authError(
             { version: this.version, streamId: 0 },

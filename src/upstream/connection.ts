@@ -2,7 +2,15 @@
 // each response handed to the request that asked for it. It knows nothing of sessions or policy,
 // but that a client's frame leaves only with a Permit.
 import type net from 'node:net';
-import { later, latest, LONG_AGO, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock.ts';
+import {
+  later,
+  latest,
+  LONG_AGO,
+  monotonicMs,
+  msBetween,
+  NEVER,
+  type MonotonicMs,
+} from '../clock.ts';
 import { ProtocolFault } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
 import { TURN, UPSTREAM } from '../limits.ts';

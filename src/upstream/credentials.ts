@@ -90,7 +90,8 @@ export class Credentials {
       const done = await change.underWay;
       return change.login === login ? done : this.#change(login);
     }
-    if (change?.login !== login) change = { login, failures: 0, nextTryAtMs: LONG_AGO, underWay: null };
+    if (change?.login !== login)
+      change = { login, failures: 0, nextTryAtMs: LONG_AGO, underWay: null };
     this.#changes.set(name, change);
     change.underWay = this.#attempt(change);
     return change.underWay;
@@ -106,10 +107,7 @@ export class Credentials {
       return true;
     } catch (error) {
       const backoffMs = UPSTREAM.rotationRetryMinMs * 2 ** Math.min(change.failures++, 10);
-      change.nextTryAtMs = later(
-        monotonicMs(),
-        Math.min(backoffMs, UPSTREAM.rotationRetryMaxMs),
-      );
+      change.nextTryAtMs = later(monotonicMs(), Math.min(backoffMs, UPSTREAM.rotationRetryMaxMs));
       this.#options.fault(
         error instanceof UpstreamFault ? error : new UpstreamFault('protocol', String(error)),
       );

@@ -84,7 +84,9 @@ describe('a revocation with a time that is none', () => {
     const [revocation] = (await table.read())!;
     expect(revocation).toMatchObject({ value: 'job' });
     expect(isoTime(revocation!.revokedAtMs)).toMatch(/^\d{4}-/);
-    expect(new Date(epochMs(revocation!.revokedAtMs)).toISOString()).toBe(isoTime(revocation!.revokedAtMs));
+    expect(new Date(epochMs(revocation!.revokedAtMs)).toISOString()).toBe(
+      isoTime(revocation!.revokedAtMs),
+    );
   });
 });
 

@@ -229,7 +229,9 @@ describe('the primary', () => {
     const [one, two] = forked.map(({ team, number }) => team.lock(fleet(`worker ${number}`)));
     const held = await one!.acquire('ddl ks', later(monotonicMs(), 5_000));
     const waiting = two!.acquire('ddl ks', later(monotonicMs(), 5_000));
-    await expect(two!.acquire('ddl ks', later(monotonicMs(), 50))).rejects.toThrow(/another worker/);
+    await expect(two!.acquire('ddl ks', later(monotonicMs(), 50))).rejects.toThrow(
+      /another worker/,
+    );
     expect(taken).toEqual(['worker 1 ddl ks']);
     await held!.release();
     expect((await waiting)!.isHeld).toBe(true);

@@ -211,7 +211,7 @@ describe('a route over several nodes', () => {
     route.setNodes([[local], [remote]]);
     await expect.poll(() => route.ready).toBe(1);
     // Nor later, or when the cluster says that it is up.
-    for (let i = 0; i < 3; i++) route.tick(Date.now());
+    for (let i = 0; i < 3; i++) route.tick(monotonicMs());
     route.retryNow(remote);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(nodes[1]!.logins).toBe(0);

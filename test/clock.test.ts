@@ -1,6 +1,7 @@
 // The wall clock is set, by a minute and by an hour, back and forward, while things wait: each wait is as long as
 // before. The table has one row for each kind of wait; those of sessions before a whole gate are in
 // session/clock-steps.test.ts.
+import { generateKeyPairSync } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Room } from '../src/audit/room.ts';
@@ -81,6 +82,7 @@ interface Wait {
 }
 
 const LOGIN: Login = { name: 'ci', open: false, username: 'ci', password: 'pw' };
+const DIAL = dialPlain(MINUTE);
 const TURN = { key: 'role', owner: null };
 
 let closing: (() => unknown)[];
@@ -128,7 +130,7 @@ async function opened(): Promise<Connection> {
   const connection = await Connection.open({
     host: '127.0.0.1',
     port: node.port,
-    dial: dialPlain,
+    dial: DIAL,
     version: 4,
     login: LOGIN,
     compression: null,
@@ -152,7 +154,7 @@ function clusterNode(): ClusterNode {
   return new ClusterNode(row, row.native);
 }
 
-function routeBy(dial = dialPlain): Route {
+function routeBy(dial = DIAL): Route {
   const route = new Route({
     dial,
     version: 4,
@@ -348,7 +350,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
         let reads = 0;
         const control = new ControlConnection({
           candidates: () => [{ host: '127.0.0.1', port: node.port }],
-          dial: dialPlain,
+          dial: DIAL,
           login: () => LOGIN,
           freshLogin: async () => Promise.resolve(null),
           allowUntested: false,
@@ -499,7 +501,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
           withdrawn: () => undefined,
           failed: () => undefined,
         });
-        const find = (): void => void ended(keys.find('k', 'RS256'));
+        const find = (): void => void ended(keys.find('k', 'ES256'));
         find();
         await settled();
         return { ms: JWKS.coolDownMs, isOver: () => asked > 1, tick: find };
@@ -509,7 +511,8 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       'identity',
       'until the keys of an issuer are old',
       async () => {
-        const jwk = { kty: 'EC', crv: 'P-256', kid: 'k', x: 'x', y: 'y', use: 'sig' };
+        const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+        const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k' };
         const outbound = {
           ask: async () => Promise.resolve({ status: 200, json: { keys: [jwk] } }),
         } as unknown as OutboundClient;
@@ -518,8 +521,8 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
           failed: () => undefined,
         });
         await keys.prefetch();
-        expect(keys.isAtHand('k')).toBe(true);
-        return { ms: JWKS.refreshMs, isOver: () => !keys.isAtHand('k') };
+        expect(keys.isAtHand('k', 'ES256')).toBe(true);
+        return { ms: JWKS.refreshMs, isOver: () => !keys.isAtHand('k', 'ES256') };
       },
     ],
     [

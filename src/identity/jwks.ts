@@ -153,7 +153,7 @@ export class KeySet {
   async #refresh(): Promise<void> {
     if (this.#refreshing !== null) return this.#refreshing;
     const nowMs = this.#nowMs();
-    if (nowMs - this.#triedAtMs < JWKS.coolDownMs) {
+    if (msBetween(this.#triedAtMs, nowMs) < JWKS.coolDownMs) {
       if (this.#fault !== null) throw this.#fault;
       return;
     }

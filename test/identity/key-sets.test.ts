@@ -5,6 +5,7 @@ import { AuthFault } from '../../src/errors.ts';
 import { ASYMMETRIC_ALGORITHMS } from '../../src/identity/issuers.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
 import { JWKS } from '../../src/limits.ts';
+import { clocksAt } from '../support/moments.ts';
 import { OidcIssuer } from '../support/oidc-issuer.ts';
 
 const AUDIENCE = 'api://cqlgate';
@@ -31,7 +32,7 @@ beforeEach(async () => {
         algorithms: [...ASYMMETRIC_ALGORITHMS],
       },
     ],
-    nowMs: () => nowMs,
+    ...clocksAt(() => nowMs),
     onKeysFailed: (_name, error) => failures.push(error.message),
     onKeysWithdrawn: (_name, keyIds) => withdrawn.push(...keyIds),
   });

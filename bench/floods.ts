@@ -26,6 +26,8 @@ const { values: options } = parseArgs({
     /** The source tree whose built gate is measured; default: this one. */
     tree: { type: 'string' },
     json: { type: 'boolean', default: false },
+    /** For a processor profile of each gate. */
+    'profile-dir': { type: 'string' },
   },
 });
 const floodMs = parsePositive('seconds', options.seconds) * 1000;
@@ -114,7 +116,7 @@ async function measure(flood: string, node: Node): Promise<Row> {
   const probe = new Probe();
   const gate = await cqlgate(node.port, {
     name: 'cqlgate',
-    profileDir: undefined,
+    profileDir: options['profile-dir'],
     ...(options.tree === undefined ? {} : { tree: options.tree }),
     execArgv: [
       `--max-old-space-size=${HEAP_MIB}`,

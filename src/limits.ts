@@ -38,7 +38,7 @@ export const UPSTREAM = {
   /** How large answers to a role are taken to be before any came. */
   unknownAnswerBytes: 64 * KIB,
   /** A request above this is much by itself. */
-  largeRequestBytes: 1 * MIB,
+  largeRequestBytes: 128 * KIB,
   /** A node that leaves this many requests unanswered past their deadline is not answering at all. */
   quarantinedStreams: 256,
   /** Responses are not limited by Cassandra; Java's driver stops at 256 MiB. */

@@ -99,7 +99,7 @@ describe('a queue of bytes', () => {
     const { copy } = Buffer.prototype;
     let now = 0;
     Buffer.prototype.copy = function copyCounted(this: Buffer, ...args: Parameters<typeof copy>) {
-      const moved = copy.apply(this, args);
+      const moved: number = copy.call(this, ...args);
       now += moved;
       return moved;
     };

@@ -1,7 +1,9 @@
 // A turn of the event loop, as the gate counts it. One write per destination: whoever has something to write
 // registers here once, and is flushed when all reads of this turn have been handled. setImmediate runs right after
 // the poll phase, so frames read from many sockets in one turn leave in one write. And one budget of work for all
-// clients: what goes beyond it waits for a later turn, in the order in which it came.
+// clients: what goes beyond it waits for a later turn, in the order in which it came. And one look at each clock:
+// four of them cost a request as much as its decision does.
+import { LONG_AGO, monotonicMs, wallMs, type MonotonicMs, type WallMs } from './clock.ts';
 import { guarded, guardedEach } from './guard.ts';
 import { TURN } from './limits.ts';
 
@@ -63,6 +65,29 @@ export async function laterTurn(units: number): Promise<void> {
   turnWork.add(-units);
 }
 
+let isTimeRead = false;
+let monotonicNow = LONG_AGO;
+let wallNow = wallMs();
+
+/** The monotonic clock, as it was when it was first asked for in this turn. */
+export function turnMonotonicMs(): MonotonicMs {
+  if (!isTimeRead) readTime();
+  return monotonicNow;
+}
+
+/** The wall clock likewise. */
+export function turnWallMs(): WallMs {
+  if (!isTimeRead) readTime();
+  return wallNow;
+}
+
+function readTime(): void {
+  isTimeRead = true;
+  monotonicNow = monotonicMs();
+  wallNow = wallMs();
+  if (!isEndDue) endTurnSoon();
+}
+
 function endTurnSoon(): void {
   isEndDue = true;
   setImmediate(endTurnGuarded);
@@ -71,6 +96,7 @@ function endTurnSoon(): void {
 function endTurn(): void {
   // What registers while this is done goes to the next turn.
   isEndDue = false;
+  isTimeRead = false;
   flushAll();
   turnWork.turn++;
   turnWork.done = 0;

@@ -2,7 +2,7 @@
 // they are answered; rows by `audit.dml`; denials always. Error texts of nodes quote values, so only
 // their codes are recorded.
 import { createHash } from 'node:crypto';
-import { LONG_AGO, msSince } from '../clock.ts';
+import { LONG_AGO, msBetween, msSince } from '../clock.ts';
 import type { ActivitySource } from '../audit/activity.ts';
 import type {
   AuditEntry,
@@ -24,7 +24,7 @@ import { rowCount } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
 import { LEDGER, TURN } from '../limits.ts';
-import { turnWork } from '../turn.ts';
+import { turnMonotonicMs, turnWork } from '../turn.ts';
 import type { BatchPart, Exchange } from './exchange.ts';
 import type { Session } from './session.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -198,7 +198,7 @@ function append(
 function count({ request, session, startedAtMs }: Exchange, ending: Ending): void {
   const { metrics, requestCounts } = session.gate;
   const family = request.opcode === Opcode.PREPARE ? 'prepare' : request.statement.family;
-  const durationMs = startedAtMs === LONG_AGO ? -1 : msSince(startedAtMs);
+  const durationMs = startedAtMs === LONG_AGO ? -1 : msBetween(startedAtMs, turnMonotonicMs());
   if (typeof ending === 'string') {
     requestCounts.ended(family, ending === 'answered' ? 'ok' : ending, durationMs);
   } else if (ending.opcode === Opcode.ERROR) {

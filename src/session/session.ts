@@ -10,7 +10,7 @@ import type { Ticket } from '../identity/admission.ts';
 import type { Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SESSION, TURN } from '../limits.ts';
-import { inLaterTurn, turnWork } from '../turn.ts';
+import { inLaterTurn, turnMonotonicMs, turnWork } from '../turn.ts';
 import type { AccountOwner, SessionAccount } from '../memory/budget.ts';
 import { driverLabels } from '../metrics/drivers.ts';
 import { seesKeyspace } from '../policy/decide.ts';
@@ -498,7 +498,7 @@ export class Session implements AccountOwner {
     this.#inFlight.hold(exchange);
     if (exchange.deadlineAtMs === NEVER) {
       const timeoutMs = gate.limits[DEADLINES[exchange.request.statement.family]];
-      exchange.startedAtMs = monotonicMs();
+      exchange.startedAtMs = turnMonotonicMs();
       exchange.deadlineAtMs = later(exchange.startedAtMs, timeoutMs);
     }
     // What follows a USE is read in the keyspace that its answer sets.

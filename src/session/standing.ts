@@ -12,6 +12,7 @@ import type { ClusterNode } from '../upstream/node.ts';
 import type { Route } from '../upstream/route.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
 import { hintsOf, NO_HINTS } from '../vcs/hints.ts';
+import { turnWallMs } from '../turn.ts';
 import { isoTime, nearestTime } from '../wall-clock.ts';
 import type { Gate } from './gate.ts';
 import { vcsRecord } from './vcs-record.ts';
@@ -105,7 +106,7 @@ export class Standing {
     }
     if (this.#revocation !== null) return revokedText(this.#revocation);
     if (isWithdrawn(this.#authority.principal)) return KEY_WITHDRAWN;
-    if (later(wallMs(), -forMs) >= this.#tokenEndsAtMs) return EXPIRED;
+    if (later(turnWallMs(), -forMs) >= this.#tokenEndsAtMs) return EXPIRED;
     return later(this.#tickedAtMs, -forMs) >= this.#lastsUntilMs ? TOO_LONG : null;
   }
 

@@ -31,7 +31,14 @@ import { Consistency } from '../protocol/consistency.ts';
 import { isInState, type WantedKeyspace } from '../cql/connection-state.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import type { Statement } from '../cql/statement.ts';
-import { flushAfterTurn, inLaterTurn, turnWork, writeTogether, type Flushable } from '../turn.ts';
+import {
+  flushAfterTurn,
+  inLaterTurn,
+  turnMonotonicMs,
+  turnWork,
+  writeTogether,
+  type Flushable,
+} from '../turn.ts';
 import type { Login } from './credentials.ts';
 import { dialProblem, showsCertificate, type Dial } from './dial.ts';
 import { nameOf } from './node.ts';
@@ -456,7 +463,7 @@ export class Connection implements Flushable {
   }
 
   #take(): UpstreamStreamId | -1 {
-    if (this.#streams.taken === 0) this.#busySinceMs = monotonicMs();
+    if (this.#streams.taken === 0) this.#busySinceMs = turnMonotonicMs();
     return this.#streams.take();
   }
 
@@ -467,7 +474,7 @@ export class Connection implements Flushable {
   }
 
   #read(chunk: Buffer): void {
-    this.#lastReadAtMs = monotonicMs();
+    this.#lastReadAtMs = turnMonotonicMs();
     this.#decoder.push(chunk);
     const { memory } = this.#options;
     if (memory !== undefined) {

@@ -291,8 +291,11 @@ export class MemoryBudget {
       this.#lowestBytes = Infinity;
       return;
     }
-    const isOver = bytes > limitBytes || heap.bytes > heap.limitBytes;
-    if (isOver || (bytes > softBytes && this.#isStuck(bytes))) this.#end(worst);
+    if (bytes > limitBytes || heap.bytes > heap.limitBytes) this.#end(worst);
+    // Whether answers are taken fast enough is told by their rate (Outbox), however many there are.
+    else if (bytes > softBytes && this.#isStuck(bytes)) {
+      this.#end(worst.filter(({ input, output }) => input > output));
+    }
   }
 
   /** Caches go first: what they hold can be had again. */
@@ -366,7 +369,7 @@ export class MemoryBudget {
     account.owner.memoryLooked();
   }
 
-  /** Those above their share are not read, and yet nothing becomes less: it waits for what can't come. */
+  /** Those above their share are not read, and yet nothing becomes less: requests in parts wait for what can't come. */
   #isStuck(bytes: number): boolean {
     const nowMs = monotonicMs();
     if (bytes < this.#lowestBytes) {

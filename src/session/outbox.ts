@@ -47,6 +47,8 @@ export class Outbox implements Flushable {
   #flushPending = false;
   #full = false;
   #ending = false;
+  /** Set while what is left is given out, or its end was read. */
+  #endTimer: NodeJS.Timeout | null = null;
   /** More segments are made in a later turn. */
   #isPutOff = false;
   readonly #goOn: () => void;
@@ -110,21 +112,38 @@ export class Outbox implements Flushable {
     this.#frames.compression = compression;
   }
 
-  /** Writes what is left and ends the connection; the client gets a moment to read it. */
+  /**
+   * Writes what is left and ends the connection. What is unread is given out as long as the client takes it, at the least
+   * speed and within bounds; then it gets a moment to close.
+   */
   end(): void {
     if (this.#ending) return;
     this.flush();
     this.#ending = true;
-    if (this.#queuedBytes === 0) this.#socket.end();
-    // A client that neither reads nor closes must not hold the socket for ever.
-    const timer = setTimeout(
-      guarded('session', () => this.#socket.destroy()),
-      SESSION.closeGraceMs,
+    this.#rate.stop();
+    this.#destroyAfter(SESSION.closeLongestMs);
+    this.#socket.once(
+      'finish',
+      guarded('session', () => this.#destroyAfter(SESSION.closeGraceMs)),
     );
     this.#socket.once(
       'close',
-      guarded('session', () => clearTimeout(timer)),
+      guarded('session', () => this.#stopEndTimer()),
     );
+    if (this.#queuedBytes === 0) this.#socket.end();
+  }
+
+  /** A client that neither reads nor closes must not hold the socket for ever. */
+  #destroyAfter(ms: number): void {
+    this.#stopEndTimer();
+    this.#endTimer = setTimeout(
+      guarded('session', () => this.#socket.destroy()),
+      ms,
+    );
+  }
+
+  #stopEndTimer(): void {
+    if (this.#endTimer !== null) clearTimeout(this.#endTimer);
   }
 
   /** The socket is closed: nothing is held any more. */
@@ -175,6 +194,12 @@ export class Outbox implements Flushable {
     const passedMs = msBetween(this.#lookedAtMs, nowMs);
     this.#takenBytes = taken;
     this.#lookedAtMs = nowMs;
+    if (this.#ending) {
+      const endGraceMs = SESSION.closeGraceMs + inMs(Math.min(unread, SESSION.outboxWriteBytes));
+      if (!this.#rate.isRunning) this.#rate.start(endGraceMs);
+      else if (!this.#rate.moved(moved, passedMs, endGraceMs)) this.#socket.destroy();
+      return;
+    }
     if (!this.#full && !this.#account.isAboveShare) {
       this.#rate.stop();
       return;

@@ -1,6 +1,6 @@
 // Who is stopped and who is ended where memory runs short: fair by role, then by session, and nobody below
 // their share.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MEMORY } from '../../src/limits.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
 
@@ -77,6 +77,23 @@ describe('the budget', () => {
     third.account.setOutput(10 * MIB);
     budget.tick();
     expect([first.ended, second.ended, third.ended]).toEqual(['over_budget', null, null]);
+  });
+
+  it('leaves it to their rate whether readers go, and ends requests that do not come whole', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const { budget, open } = budgetOf();
+      const [reader, sender] = [open('a'), open('b')];
+      reader.account.setOutput(70 * MIB);
+      sender.account.setInput(45 * MIB);
+      for (let waitedMs = 0; waitedMs <= 4 * MEMORY.stuckMs; waitedMs += 250) {
+        vi.advanceTimersByTime(250);
+        budget.tick();
+      }
+      expect([reader.ended, sender.ended]).toEqual([null, 'over_budget']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('gives connections without a login a share of their own, and takes no other', () => {

@@ -1,7 +1,7 @@
 // What leaves to a client that reads slowly: in order and whole, charged while it waits, at a least speed.
 import { EventEmitter } from 'node:events';
 import type net from 'node:net';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { monotonic } from '../support/moments.ts';
 import { MEMORY, SESSION } from '../../src/limits.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
@@ -55,6 +55,9 @@ class SlowSocket extends EventEmitter {
   }
   end(): void {
     this.writableEnded = true;
+  }
+  destroy(): void {
+    this.destroyed = true;
   }
   /** Its client reads all that lies in the socket. */
   drain(): void {
@@ -199,6 +202,61 @@ describe('the outbox', () => {
       expect(socket.taken.subarray(0, before.length).equals(before)).toBe(true);
       socket.forget(before.length);
       expectReceived([frameOf(100, 2), frameOf(400 * KIB, 3)]);
+    });
+  });
+
+  describe('at its end', () => {
+    beforeEach(() => void vi.useFakeTimers());
+    afterEach(() => void vi.useRealTimers());
+
+    /** Seconds until it is cut off, while the client does what `each` says in each of them. */
+    const cutAfter = (seconds: number, each: (second: number) => void): number | null => {
+      for (let second = 0; second <= seconds; second++) {
+        each(second);
+        outbox.tick(monotonic(second * 1000));
+        vi.advanceTimersByTime(1000);
+        if (socket.destroyed) return second;
+      }
+      return null;
+    };
+
+    it('goes on giving out to a client that takes its answers', () => {
+      outbox.push(Buffer.alloc(40 * MIB, 3));
+      outbox.flush();
+      outbox.end();
+      // 2 MiB a second, for twenty seconds.
+      const read = (): void => {
+        for (let i = 0; i < 8; i++) socket.drain();
+      };
+      expect(cutAfter(25, read)).toBeNull();
+      expect(socket.writableEnded).toBe(true);
+      expect(socket.taken.length).toBe(40 * MIB);
+    });
+
+    it('waits for nobody who takes nothing', () => {
+      outbox.push(Buffer.alloc(3 * MIB));
+      outbox.flush();
+      outbox.end();
+      const creditMs = (SESSION.outboxWriteBytes * 1000) / MEMORY.leastBytesPerSecond;
+      const cut = cutAfter(100, () => undefined);
+      expect(cut).toBeLessThanOrEqual((SESSION.closeGraceMs + creditMs) / 1000 + 2);
+    });
+
+    it('is over for everybody at last', () => {
+      outbox.push(Buffer.alloc(100 * MIB));
+      outbox.flush();
+      outbox.end();
+      const cut = cutAfter(100, () => socket.drain());
+      expect(cut).toBe(SESSION.closeLongestMs / 1000 - 1);
+    });
+
+    it('gives a client that was given all a moment to close', () => {
+      outbox.push(Buffer.alloc(10));
+      outbox.flush();
+      outbox.end();
+      socket.drain();
+      socket.emit('finish');
+      expect(cutAfter(10, () => undefined)).toBe(SESSION.closeGraceMs / 1000 - 1);
     });
   });
 

@@ -2,6 +2,7 @@
 // before. The table has one row for each kind of wait; those of sessions before a whole gate are in
 // session/clock-steps.test.ts.
 import { generateKeyPairSync } from 'node:crypto';
+import type * as timers from 'node:timers/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Room } from '../src/audit/room.ts';
@@ -58,7 +59,7 @@ import { ScriptedNode } from './support/scripted-node.ts';
 
 // These would run on by the machine's own time.
 vi.mock('node:timers/promises', async (original) => ({
-  ...(await original<typeof import('node:timers/promises')>()),
+  ...(await original<typeof timers>()),
   setTimeout: async (ms: number, value: unknown) =>
     new Promise((resolve) => setTimeout(() => resolve(value), ms)),
 }));

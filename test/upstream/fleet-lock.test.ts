@@ -1,5 +1,6 @@
 // The lock that gates share, over a table that behaves as Cassandra's: never held by two, whatever answers
 // are lost on the way.
+import type * as machine from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { later, monotonicMs } from '../../src/clock.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
@@ -99,7 +100,15 @@ let cluster: Cluster;
 let one: Gate;
 let two: Gate;
 
+/** How long the machine slept: its uptime counts that, the clocks of its timers do not. */
+let sleptMs = 0;
+vi.mock('node:os', async (original) => {
+  const os = await original<typeof machine>();
+  return { ...os, uptime: () => os.uptime() + sleptMs / 1000 };
+});
+
 beforeEach(() => {
+  sleptMs = 0;
   vi.useFakeTimers();
   cluster = new Cluster();
   one = new Gate(cluster);
@@ -175,6 +184,14 @@ describe('the lock', () => {
     one.way = 'cut';
     vi.setSystemTime(Date.now() - 3_600_000);
     await pass(TTL_MS - LANE.marginMs);
+    expect(held.isHeld).toBe(false);
+  });
+
+  it('is not believed after a sleep of the machine in which it ended', async () => {
+    const held = (await one.acquire())!;
+    sleptMs = TTL_MS - LANE.marginMs - 1_000;
+    expect(held.isHeld).toBe(true);
+    sleptMs += 1_000;
     expect(held.isHeld).toBe(false);
   });
 

@@ -38,6 +38,12 @@ export class ProtocolFault extends Error {
   }
 }
 
+/**
+ * A whole message, with a value that the protocol does not have. It is answered, and the connection goes on, as at
+ * a node.
+ */
+export class MessageFault extends ProtocolFault {}
+
 /** A login was refused. The message reaches the user: it says what to do, and never the token. */
 export class AuthFault extends Error {
   override readonly name = 'AuthFault';

@@ -12,6 +12,8 @@ export const Consistency = {
   SERIAL: 8,
   LOCAL_SERIAL: 9,
   LOCAL_ONE: 10,
+  /** In no specification; the node says what it makes of it. */
+  NODE_LOCAL: 11,
 } as const;
 
 const NAMES = Object.keys(Consistency);

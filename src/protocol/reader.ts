@@ -1,7 +1,7 @@
 // Reads the notations of section 3 of the native protocol specification, one method for each. Every
 // read is checked against the end of the body; what does not fit is a ProtocolFault naming the field.
 import { isUtf8 } from 'node:buffer';
-import { ProtocolFault } from '../errors.ts';
+import { MessageFault, ProtocolFault } from '../errors.ts';
 
 /** Marks of a [value] that holds none. */
 export const NULL_VALUE = -1;
@@ -26,6 +26,11 @@ export class Reader {
 
   fault(message: string): ProtocolFault {
     return new ProtocolFault(message, this.#streamId);
+  }
+
+  /** Of a value that is read, and means nothing. */
+  valueFault(message: string): MessageFault {
+    return new MessageFault(message, this.#streamId);
   }
 
   readByte(field: string): number {

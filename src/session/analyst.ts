@@ -163,7 +163,7 @@ function refuse(pending: Pending, why: 'full' | 'late'): void {
 const NOT_ANALYSED: Unanalysable = {
   reason:
     'the text could not be analysed; make it shorter, or bind values instead of writing them out',
-  rule: 'not_understood',
+  rule: 'too_costly',
   position: 0,
   lexes: false,
 };

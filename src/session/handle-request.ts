@@ -227,7 +227,7 @@ export function refuse(session: Session, frame: Frame, text: string, why: Unanal
   const caller = traceContextOf(customPayload(frame, TRACE_KEYS)) ?? session.caller;
   const outcome = afterRoom(session, target, null, () => {
     recordUnanalysable(session, text, why, caller);
-    return reply(REFUSED[why.rule](target, why.reason));
+    return reply(REFUSED[why.rule](target, why, text));
   });
   if (outcome.type !== 'wait') return outcome;
   // Its text is kept while it waits.
@@ -235,16 +235,33 @@ export function refuse(session: Session, frame: Frame, text: string, why: Unanal
   return { ...outcome, outcome: outcome.outcome.finally(() => charge.release()) };
 }
 
-const REFUSED: Readonly<Record<RefusalRule, (target: To, reason: string) => Buffer>> = {
-  syntax: replies.syntaxError,
-  no_keyspace: replies.invalid,
-  too_costly: replies.invalid,
-  not_understood: (target, reason) =>
+type Refused = (target: To, why: Unanalysable, text: string) => Buffer;
+
+const invalid: Refused = (target, { reason }) => replies.invalid(target, reason);
+
+const REFUSED: Readonly<Record<RefusalRule, Refused>> = {
+  // Tools show the place, or read it out of the text, as Cassandra begins it.
+  syntax: (target, { reason, position }, text) =>
+    replies.syntaxError(target, `${placeIn(text, position)} ${reason}`),
+  no_keyspace: invalid,
+  too_costly: invalid,
+  not_understood: (target, { reason }) =>
     replies.unauthorized(
       target,
       `cqlgate does not let through what it does not understand: ${reason}`,
     ),
 };
+
+/** `line 2:7`: lines count from 1, and columns from 0, as in Cassandra. */
+function placeIn(text: string, position: number): string {
+  let line = 1;
+  let start = 0;
+  for (let at = text.indexOf('\n'); at >= 0 && at < position; at = text.indexOf('\n', start)) {
+    line++;
+    start = at + 1;
+  }
+  return `line ${line}:${position - start}`;
+}
 
 export function to(session: Session, frame: Frame): To {
   return { version: session.version, streamId: frame.streamId };

@@ -1,7 +1,7 @@
 // An error of the gate's own: it is logged and counted, and ends no more than the request, answer or event
 // it came up with. Messages of errors may quote what a client or a node sent, so that only those
 // of our own decoders, which name fields and lengths, are logged; of all others it is the place in the code.
-import { ProtocolFault } from '../errors.ts';
+import { MessageFault, ProtocolFault } from '../errors.ts';
 import { described } from '../guard.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { opcodeName } from '../protocol/opcodes.ts';
@@ -34,10 +34,15 @@ export function reportFault(
 }
 
 /**
- * What a request ends with whose handling threw before anything was decided on it. Bytes that are not the
- * protocol are its client's fault: that goes on to the session.
+ * What a request ends with whose handling threw before anything was decided on it. A value that the protocol does
+ * not have is answered; bytes that are not the protocol go on to the session, which ends by them.
  */
 export function failedRequest(session: Session, frame: Frame, error: unknown): Outcome {
+  if (error instanceof MessageFault) {
+    session.gate.metrics.counter('protocol_errors_total').value++;
+    const to = { version: session.version, streamId: error.streamId };
+    return reply(replies.protocolError(to, error.message));
+  }
   if (error instanceof ProtocolFault) throw error;
   reportFault(session.gate, 'request', error, {
     session: session.id,

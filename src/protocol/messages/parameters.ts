@@ -62,7 +62,7 @@ export function readParameters(reader: Reader, version: number): QueryParameters
     }
   }
   if ((flags & QueryFlag.PAGE_SIZE) !== 0 && reader.readInt('page size') === 0) {
-    throw reader.fault('The page size cannot be 0');
+    throw reader.valueFault('The page size cannot be 0');
   }
   if ((flags & QueryFlag.PAGING_STATE) !== 0) reader.skipValue('paging state');
   const keyspace = readTail(reader, flags);
@@ -88,15 +88,17 @@ function readFlags(reader: Reader, version: number): number {
 
 function readConsistency(reader: Reader): number {
   const consistency = reader.readShort('consistency');
-  if (!isConsistency(consistency)) throw reader.fault(`Unknown consistency code ${consistency}`);
+  if (!isConsistency(consistency)) {
+    throw reader.valueFault(`Unknown code ${consistency} for a consistency level`);
+  }
   return consistency;
 }
 
 function readTail(reader: Reader, flags: number): string | null {
   if ((flags & QueryFlag.SERIAL_CONSISTENCY) !== 0) readConsistency(reader);
   if ((flags & QueryFlag.TIMESTAMP) !== 0 && reader.readLong('timestamp') === TIMESTAMP_UNSET) {
-    throw reader.fault(
-      'Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]',
+    throw reader.valueFault(
+      `Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807] (got ${TIMESTAMP_UNSET})`,
     );
   }
   const keyspace = (flags & QueryFlag.KEYSPACE) !== 0 ? reader.readName('keyspace') : null;

@@ -412,6 +412,17 @@ export const CQL = {
   columnsKept: 256,
   /** Different functions, types, or children of a BATCH: each is decided on for every request. */
   namesPerText: 1024,
+  /** Java classes that are not Cassandra's own: a role lists them one by one. */
+  classesPerText: 64,
+  /**
+   * Types in strings: a node keeps the text of each for good. Cassandra writes a user type of fifty fields in
+   * so many characters; its parser nests some ten frames of a small stack for each level.
+   */
+  javaTypeLength: 8_192,
+  javaTypeDepth: 32,
+  /** What the different ones of a role may have together, in characters and for each: 10 to 20 MiB of a node. */
+  javaTypesPerRole: 1 * MIB,
+  javaTypeOverhead: 64,
   /** Columns, and terms compared with, of a SELECT that the gate answers itself; what asks more is not answered. */
   selectionParts: 1024,
   /** Longer texts are not kept, and analysed in a thread of their own. */
@@ -460,6 +471,8 @@ export const PARSING = {
   nameUs: 0.01,
   /** Texts of fewer tokens hold no more names than can be afforded, whatever their hashes. */
   namesUnchecked: 1024,
+  /** A type in a string, which a node reads by reflection. */
+  javaTypeUs: 20,
   /** An operator of a term, and how much more it makes of what stands before it: types are tried out. */
   operatorUs: 1,
   operatorFactor: 10,

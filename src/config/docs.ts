@@ -53,9 +53,11 @@ they stand in.
 - \`deny\` names kinds of statements: \`TRUNCATE\`, \`DROP KEYSPACE\`, \`CREATE FUNCTION\`. Kinds that do the same by other
   words go together (\`DROP USER\` with \`DROP ROLE\`, \`GRANT ROLE\` with \`GRANT\`): \`cqlgate check-config\` lists what is covered.
 - What a statement needs is what Cassandra asks for, the schema considered: views are read by their table's
-  grant, a write to a table with views needs MODIFY on them, DROP FUNCTION without arguments needs DROP on each
-  overload. Where the schema can't tell the table (DROP INDEX IF EXISTS of one that is gone), the permission is
-  asked for on ALL TABLES IN the keyspace. \`cqlgate policy explain\` names the grant behind each need.
+  grant, a write to a table with views needs MODIFY on them (TRUNCATE does not), DROP FUNCTION without arguments
+  needs DROP on each overload. DROP INDEX, DROP and ALTER MATERIALIZED VIEW, DROP FUNCTION and DROP AGGREGATE of
+  what is not there need some grant in the keyspace, as a migration that runs again sends them; the schema is read
+  anew for that. Where there is no schema to ask (\`policy test\` and \`policy explain\`), the permission is asked for on
+  ALL TABLES, or ALL FUNCTIONS, IN the keyspace. \`cqlgate policy explain\` names the grant behind each need.
 - Stricter than Cassandra, and how a role is let off:
 
   | what | asked for here | let off by |
@@ -64,8 +66,8 @@ they stand in.
   | LIST ROLES, USERS, PERMISSIONS | DESCRIBE on ALL ROLES, or on the role named | \`asCassandra: [listing]\` |
   | system_traces | SELECT that names it: it holds everybody's texts and values | \`asCassandra: [traces]\` |
   | ALL in a grant | everything but AUTHORIZE, which is written out | \`asCassandra: [authorize]\` |
-  | triggers, ADD and DROP IDENTITY, SUPERUSER and ACCESS options | a capability | \`capabilities\` |
-  | Java classes (index USING, \`class\` of replication, compaction, compression) | Cassandra's own | \`classes\` |
+  | triggers, ADD and DROP IDENTITY, SUPERUSER, ACCESS of a role that is there | a capability | \`capabilities\` |
+  | Java classes (index USING, \`class\` of replication, compaction, compression, types written as strings) | Cassandra's own; \`DynamicCompositeType\` of columns and fields only | \`classes\`, with their packages |
   | columns with a mask, behind a login that has UNMASK | UNMASK, to read them; UNMASK or SELECT_MASKED, to compare with them or to order by ANN | the grant |
   | IF with a masked column; INSERT ... IF NOT EXISTS, and IF EXISTS in a BATCH, where there is one | UNMASK: Cassandra answers with the row that is there, and masks nothing in it | the grant |
   | DROP, ALTER, GRANT and REVOKE of a role, ADD and DROP IDENTITY, where that role is a superuser, has been granted one, or that is not known; behind a superuser's login | the capability \`superuser\` | \`capabilities\` |

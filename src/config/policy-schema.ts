@@ -31,7 +31,7 @@ export const policySchema = z.strictObject({
           'What no grant gives: `triggers`, `identities`, `superuser` (options that Cassandra keeps for superusers, and statements about roles that are).',
       }),
       classes: z.array(z.string().min(1)).default([]).meta({
-        description: "Java classes that its schema statements may name beside Cassandra's own.",
+        description: "Java classes that its statements may name beside Cassandra's own.",
       }),
       asCassandra: z.array(z.string()).default([]).meta({
         description:

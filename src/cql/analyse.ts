@@ -52,6 +52,10 @@ export function analyse(text: string, keyspace: string | null): Statement | Unan
     );
     p.charge(namesUs(text, tokens), 'too many of its names have the same hash; write fewer');
     statement.costUs = p.costUs;
+    if (p.javaTypes !== null) {
+      statement.javaTypes = [...p.javaTypes];
+      statement.javaUserTypes = p.javaUserTypes;
+    }
     return statement;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -119,6 +123,8 @@ function blank(kind: StatementKind): Mutable<Statement> {
     roles: NONE,
     identity: null,
     classes: NONE,
+    javaTypes: NONE,
+    javaUserTypes: NONE,
     costUs: 0,
   };
 }
@@ -137,6 +143,7 @@ function tableNeed(permission: Need['permission'], table: TableName): Need {
  */
 function addNames(statement: Mutable<Statement>, keyspace: string, p: Parser): void {
   const { types, namedFunctions } = p;
+  statement.classes = p.classes;
   if (p.calls.size + types.size + namedFunctions.length === 0) return;
   const needs = [...statement.needs];
   const touched: { keyspace: string; name: string }[] = [...namedFunctions];
@@ -218,7 +225,7 @@ function batchStatement(p: Parser): Mutable<Statement> {
     const key = childKey(found, p);
     if (!distinct.has(key)) distinct.set(key, modified(found, p));
     if (distinct.size > CQL.namesPerText) {
-      throw p.notUnderstood(`more than ${CQL.namesPerText} different statements in one BATCH`);
+      throw p.tooMany(`more than ${CQL.namesPerText} different statements in one BATCH`);
     }
     p.forget();
   });
@@ -230,14 +237,15 @@ function batchStatement(p: Parser): Mutable<Statement> {
 /** Children of the same key are decided in the same way. */
 function childKey({ kind, table, lwt }: Modification, p: Parser): string {
   const plain = compoundKey(kind, table.keyspace, table.table);
-  if (!lwt && p.calls.size + p.types.size === 0) return plain;
+  if (!lwt && p.calls.size + p.types.size + p.classes.length === 0) return plain;
   const calls = compoundKey(...p.calls.keys());
   const types = compoundKey(...p.types.keys());
-  if (!lwt) return compoundKey(plain, calls, types);
+  const classes = compoundKey(...p.classes);
+  if (!lwt) return compoundKey(plain, calls, types, classes);
   const [shown, compared] = [p.columns, p.restricted].map((columns) =>
     columns === null ? null : compoundKey(...columns),
   );
-  return compoundKey(plain, calls, types, shown!, compared!);
+  return compoundKey(plain, calls, types, classes, shown!, compared!);
 }
 
 /** The children of a BATCH message that are decided on differently, in the order in which they came. */
@@ -270,9 +278,10 @@ export class DistinctChildren {
 
 /** Rows of one table are one child to decide on; what calls functions or names types is one by itself. */
 function keyOfChild(child: Statement): string | Statement {
-  const { kind, family, tables, calls, functions, types, classes, lwt, restricted } = child;
+  const { kind, family, tables, calls, functions, types, javaTypes, lwt, restricted } = child;
   const [table] = tables;
-  const named = calls.length + functions.length + types.length + classes.length;
+  // Classes are named by types that are written as strings.
+  const named = calls.length + functions.length + types.length + javaTypes.length;
   if (family !== 'write' || kind === 'BATCH' || tables.length !== 1 || named > 0) return child;
   const plain = compoundKey(kind, table!.keyspace, table!.table);
   if (!lwt) return plain;
@@ -288,6 +297,8 @@ export function batchOf(all: readonly Statement[]): Statement {
   statement.functions = only?.functions ?? all.flatMap((child) => child.functions);
   statement.calls = only?.calls ?? all.flatMap((child) => child.calls);
   statement.types = only?.types ?? all.flatMap((child) => child.types);
+  statement.classes = only?.classes ?? all.flatMap((child) => child.classes);
+  statement.javaTypes = only?.javaTypes ?? all.flatMap((child) => child.javaTypes);
   statement.keyspace = only?.keyspace ?? null;
   statement.lwt = all.some((child) => child.lwt);
   statement.usesKeyspace = all.some((child) => child.usesKeyspace);
@@ -326,7 +337,6 @@ function definition(p: Parser, schema: (p: Parser) => SchemaStatement): Mutable<
   statement.lookup = found.lookup ?? null;
   statement.defines = found.defines ?? null;
   statement.capability = found.capability ?? null;
-  statement.classes = p.classes;
   statement.usesKeyspace = p.usesKeyspace;
   addNames(statement, found.keyspace, p);
   return statement;

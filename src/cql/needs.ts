@@ -1,17 +1,20 @@
 // What a statement needs, once the schema has its say: views are read by their base table's grant,
-// writes to a table with views change those too, indexes belong to a table, functions have
-// overloads. As in Cassandra's own authorize() methods; where Cassandra would choose an overload by
+// writes to a table with views change those too (TRUNCATE asks for no more than the table), indexes
+// belong to a table, functions have overloads, and of what is not there nothing is needed. As in Cassandra's own authorize() methods; where Cassandra would choose an overload by
 // its arguments' types, all of the same number of arguments are asked for.
 import type { FunctionCall, Need, Overload, Schema, Statement } from './statement.ts';
-import { isSameSignature, isUnread } from './type.ts';
+import { isOfOtherKeyspace, isSameSignature, isUnread, type Signature } from './type.ts';
+
+const NONE: readonly never[] = [];
 
 /** `statement.needs` itself where the schema adds nothing, which is nearly always. */
 export function needsOf(statement: Statement, schema: Schema): readonly Need[] {
   const { kind, family, lookup, calls, defines } = statement;
+  if (family === 'schema' && isOfAbsent(statement, schema)) return NONE;
   if (lookup !== null) return needsOfLookup(statement, schema);
   let { needs } = statement;
   if (kind === 'SELECT') needs = needsOfSelect(statement, schema);
-  else if (family === 'write' || kind === 'TRUNCATE') needs = needsOfWrite(statement, schema);
+  else if (family === 'write') needs = needsOfWrite(statement, schema);
   if (defines !== null) needs = needsOfDefinition(statement, defines, schema);
   return calls.length === 0 ? needs : withCalls(needs, calls, schema);
 }
@@ -44,11 +47,41 @@ function needsOfWrite({ needs, tables }: Statement, schema: Schema): readonly Ne
   return all ?? needs;
 }
 
+/**
+ * Whether it drops or alters an index, a view or a function that is not there. Of that Cassandra asks for nothing:
+ * it does nothing with IF EXISTS, and says without that there is none.
+ */
+export function isOfAbsent({ lookup, defines }: Statement, schema: Schema): boolean {
+  if (!schema.isWhole) return false;
+  if (lookup !== null) return tableOf(lookup, schema) === null;
+  if (defines?.change !== 'drop') return false;
+  const { keyspace, name, signature } = defines;
+  const overloads = schema.overloads(keyspace, name);
+  return overloads?.every((one) => isAnother(one.signature, signature)) === true;
+}
+
+/** Not where either is not known for sure, nor where no arguments are named: that is of every overload. */
+function isAnother(signature: Signature, wanted: Signature | null): boolean {
+  if (wanted === null || isUnsure(signature) || isUnsure(wanted)) return false;
+  return !isSameSignature(signature, wanted);
+}
+
+function isUnsure(signature: Signature): boolean {
+  return isUnread(signature) || isOfOtherKeyspace(signature);
+}
+
+function tableOf(
+  { type, keyspace, name }: NonNullable<Statement['lookup']>,
+  schema: Schema,
+): string | null {
+  return type === 'index' ? schema.tableOfIndex(keyspace, name) : schema.baseOfView(keyspace, name);
+}
+
 /** Without the schema's answer the need stays the wider one that the text alone gave. */
 function needsOfLookup(statement: Statement, schema: Schema): readonly Need[] {
-  const { type, keyspace, name } = statement.lookup!;
-  const table =
-    type === 'index' ? schema.tableOfIndex(keyspace, name) : schema.baseOfView(keyspace, name);
+  const lookup = statement.lookup!;
+  const { keyspace } = lookup;
+  const table = tableOf(lookup, schema);
   if (table === null) return statement.needs;
   return [{ permission: 'ALTER', resource: { type: 'TABLE', keyspace, table } }];
 }
@@ -62,7 +95,11 @@ function needsOfDefinition(
   const overloads = schema.overloads(keyspace, name);
   if (overloads === null || change === 'create') return statement.needs;
   if (change === 'replace') {
-    if (signature === null || overloads.some((one) => isUnread(one.signature))) {
+    if (
+      signature === null ||
+      isUnsure(signature) ||
+      overloads.some((one) => isUnread(one.signature))
+    ) {
       return statement.needs;
     }
     const isThere = overloads.some((one) => isSameSignature(one.signature, signature));

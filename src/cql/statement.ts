@@ -197,6 +197,10 @@ export interface Statement {
   readonly identity: string | null;
   /** Java classes named that are not Cassandra's own. */
   readonly classes: readonly string[];
+  /** The texts of types that are written as strings: a node keeps each of them (session/java-types.ts). */
+  readonly javaTypes: readonly string[];
+  /** Of `types` those that stand in such strings, where nodes take them as they are written. */
+  readonly javaUserTypes: readonly { readonly keyspace: string; readonly name: string }[];
   /** What its text costs the node that parses it, beyond reading it once: an estimate (cost.ts). */
   readonly costUs: number;
 }
@@ -228,6 +232,8 @@ export interface Overload {
 export interface Schema {
   /** Grows with each change seen; decisions remembered for another version are not used. */
   readonly version: number;
+  /** All of the cluster's schema was read: then what is not in it is not there. */
+  readonly isWhole: boolean;
   /** The base table of a materialized view, or null when `name` is no known view. */
   baseOfView(keyspace: string, name: string): string | null;
   viewsOf(keyspace: string, table: string): readonly string[];
@@ -236,6 +242,8 @@ export interface Schema {
   hasKeyspace(keyspace: string): boolean;
   /** True where a keyspace of Cassandra's own is known to have no such table; of others nothing is told. */
   lacksSystemTable(keyspace: string, table: string): boolean;
+  /** True where there may be a user-defined type of that name. */
+  hasType(keyspace: string, name: string): boolean;
   /** User-defined functions and aggregates of a name; null where no schema is at hand. */
   overloads(keyspace: string, name: string): readonly Overload[] | null;
   /** Columns of a table or view that have a mask; null where there are none. */
@@ -246,11 +254,13 @@ export interface Schema {
 
 export const EMPTY_SCHEMA: Schema = {
   version: 0,
+  isWhole: false,
   baseOfView: () => null,
   viewsOf: () => [],
   tableOfIndex: () => null,
   hasKeyspace: () => true,
   lacksSystemTable: () => false,
+  hasType: () => true,
   overloads: () => null,
   maskedColumns: () => null,
   unmasks: () => true,

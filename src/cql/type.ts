@@ -48,6 +48,18 @@ export function isUnread(signature: Signature): boolean {
   return signature.some((type) => type.kind === 'unread' || ('of' in type && isUnread(type.of)));
 }
 
+/**
+ * Whether it names a user's type of another keyspace. Cassandra takes none there, but where it is written as a string
+ * it goes by the name alone: that may be one of the function's own.
+ */
+export function isOfOtherKeyspace(signature: Signature): boolean {
+  return signature.some(
+    (type) =>
+      (type.kind === 'user' && type.keyspace !== null) ||
+      ('of' in type && isOfOtherKeyspace(type.of)),
+  );
+}
+
 /** As the grammar reads it back: `int,list<text>,"int"`. */
 export function formatSignature(signature: Signature): string {
   return signature.map(formatType).join(',');

@@ -1,6 +1,6 @@
 // The one place where it is decided whether a statement may be carried out, and the only one that
 // can make a Permit: what forwards a frame demands one, so a forgotten check does not compile.
-import { needsOf } from '../cql/needs.ts';
+import { isOfAbsent, needsOf } from '../cql/needs.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Need, Permission, Resource, Schema, Statement } from '../cql/statement.ts';
 import { mayReadOwnEstimates, OWN_ESTIMATES } from './estimates.ts';
@@ -115,6 +115,9 @@ function decideAnew(
   const inKeyspace = keyspaceAsked(statement, role, schema);
   if (inKeyspace !== null) return inKeyspace;
   if (statement.kind === 'CREATE KEYSPACE') return decideCreateKeyspace(authority, statement);
+  if (statement.family === 'schema' && isOfAbsent(statement, schema)) {
+    return decideOfAbsent(authority, statement);
+  }
 
   const needs = needsOf(statement, schema);
   let grant = '';
@@ -181,7 +184,7 @@ function specialAsked(
   return denial(
     'class_not_allowed',
     role,
-    `may not name the class ${foreign.slice(0, 80)}, which is none of Cassandra's own`,
+    `may not name the class ${foreign.slice(0, 80)}, which is none of Cassandra's own, or has values that name others`,
   );
 }
 
@@ -261,6 +264,43 @@ function closedKeyspace(role: Role, keyspace: string): Denial {
   const resource = formatResource({ type: 'KEYSPACE', keyspace });
   return denial('no_grant_in_keyspace', role, `has no grant in ${resource}`);
 }
+
+/** What the record says of it, in the place of a grant. */
+const OF_ABSENT = 'what it names is not there: any grant in its keyspace will do';
+
+/** Cassandra asks for nothing; here a role is told nothing of keyspaces it has no part in. */
+function decideOfAbsent(
+  { role, policy }: Pick<Authority, 'role' | 'policy'>,
+  statement: Statement,
+): Permit | Denial {
+  const keyspace = statement.keyspace ?? '';
+  const isOpen = role.asCassandra.has('keyspaces') && keyspace !== GATE_KEYSPACE;
+  if (!isOpen && !role.reaches(keyspace)) return closedKeyspace(role, keyspace);
+  return new PermitToken(role, OF_ABSENT, policy.version, statement);
+}
+
+/**
+ * Whether the decision hangs on what is in the schema, so that it has to be read anew: where it is absent now, or
+ * on which table. Not where the role may do it to all there.
+ */
+export function hangsOnSchema(
+  { role }: Pick<Authority, 'role'>,
+  { lookup, defines }: Statement,
+): boolean {
+  if (lookup !== null) {
+    const { keyspace } = lookup;
+    return role.find('ALTER', { type: 'ALL TABLES IN KEYSPACE', keyspace }) === null;
+  }
+  if (defines === null || defines.change === 'create') return false;
+  const { keyspace, change } = defines;
+  const permissions = change === 'drop' ? ONLY_DROP : MAKE_OR_CHANGE;
+  return permissions.some(
+    (one) => role.find(one, { type: 'ALL FUNCTIONS IN KEYSPACE', keyspace }) === null,
+  );
+}
+
+const ONLY_DROP: readonly Permission[] = ['DROP'];
+const MAKE_OR_CHANGE: readonly Permission[] = ['CREATE', 'ALTER'];
 
 function decideCreateKeyspace(
   authority: Pick<Authority, 'role' | 'policy'>,

@@ -2,7 +2,14 @@
 // wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
 import { later, monotonicMs, NEVER } from '../clock.ts';
-import { decide, isPermit, mayTrace, type Denial, type Permit } from '../policy/decide.ts';
+import {
+  decide,
+  hangsOnSchema,
+  isPermit,
+  mayTrace,
+  type Denial,
+  type Permit,
+} from '../policy/decide.ts';
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
@@ -13,7 +20,9 @@ import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Route } from '../upstream/route.ts';
 import { answerTopology, bound } from './answer-topology.ts';
+import type { Authority } from '../policy/policy.ts';
 import type { Exchange } from './exchange.ts';
+import { javaTypesRefusal } from './java-types.ts';
 import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
 import {
   decisionEntry,
@@ -49,12 +58,15 @@ function decideAndSend(exchange: Exchange): Outcome {
     recordGivenUp(exchange);
     return close(replies.unauthorized(exchange.to, authority), authority);
   }
+  if (request.statement.family === 'schema' && isSchemaOld(exchange, authority)) {
+    return wait(forSchema(exchange), exchange);
+  }
   const decision = decide(authority, request.statement, gate.cluster.schema);
   if (!isPermit(decision)) return absentOrDenied(exchange, decision);
   exchange.decided = decision;
   if (gate.telemetry !== null) exchange.span ??= gate.telemetry.permitted(exchange);
 
-  const refusal = addressRefusal(request.statement);
+  const refusal = refusalOf(exchange, authority);
   if (refusal !== null) return absent(exchange) ?? invalid(exchange, refusal);
   if (readsEstimates(request.statement) && request.opcode !== Opcode.PREPARE) {
     const denial = estimatesDenial(authority.role, request.statement, bound(exchange));
@@ -98,6 +110,37 @@ function decideAndSend(exchange: Exchange): Outcome {
   exchange.permit = decision;
   exchange.connection = connection;
   return exchange.forward;
+}
+
+/**
+ * Whether the schema is to be read before the decision: when it comes, and again when it is its turn, for what was
+ * absent may have been made meanwhile. From then on nobody else changes the keyspace through a gate.
+ */
+function isSchemaOld(exchange: Exchange, authority: Authority): boolean {
+  if (!hangsOnSchema(authority, exchange.request.statement)) return false;
+  const { schemaReadFor, ticket } = exchange.prepare();
+  return schemaReadFor !== (ticket ?? 'decision');
+}
+
+async function forSchema(exchange: Exchange): Promise<Later> {
+  try {
+    await exchange.session.gate.cluster.control.refreshSchema();
+  } catch (error) {
+    const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
+    recordGivenUp(exchange);
+    return reply(replyToFault(exchange, fault));
+  }
+  const preparations = exchange.prepare();
+  preparations.schemaReadFor = preparations.ticket ?? 'decision';
+  return exchange.goOn;
+}
+
+/** Why the answer, or what a node keeps of the text, forbids what is granted. */
+function refusalOf({ session, request }: Exchange, { role }: Authority): string | null {
+  const { statement } = request;
+  const refusal = addressRefusal(statement);
+  if (refusal !== null || statement.javaTypes.length === 0) return refusal;
+  return javaTypesRefusal(role, statement, session.gate.cluster.schema);
 }
 
 /** Apart from the path above: a closure there would cost each request that waits for nothing. */

@@ -26,5 +26,7 @@ export class Preparations {
   target: { readonly facts: TargetFacts; readonly login: Login } | null = null;
   /** Its turn to change the schema. */
   ticket: LaneTicket | null = null;
+  /** For what the schema was read anew: for a first decision, or for the one in its turn. */
+  schemaReadFor: LaneTicket | 'decision' | null = null;
   schemaVersionBefore: string | null = null;
 }

@@ -81,6 +81,8 @@ export class SchemaSnapshot implements Schema {
   readonly #masks: ByName<Set<string>> = new Map();
   readonly #systemTables: ByName<true> = new Map();
   /** By keyspace. */
+  readonly #types = new Map<string, Set<string>>();
+  /** By keyspace. */
   readonly replication: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** False until a schema was read. */
   readonly #isKnown: boolean;
@@ -99,12 +101,16 @@ export class SchemaSnapshot implements Schema {
     for (const { keyspace, index, table } of rows?.indexes ?? NONE) {
       namesOf(this.#indexes, keyspace).set(index, table);
     }
-    const types = new Map<string, Set<string>>();
     for (const { keyspace, type } of rows?.types ?? NONE) {
-      types.set(keyspace, (types.get(keyspace) ?? new Set()).add(type));
+      this.#types.set(keyspace, (this.#types.get(keyspace) ?? new Set()).add(type));
     }
     for (const row of rows?.functions ?? NONE) {
-      append(this.#functions, row.keyspace, row.name, overloadOf(row, types.get(row.keyspace)));
+      append(
+        this.#functions,
+        row.keyspace,
+        row.name,
+        overloadOf(row, this.#types.get(row.keyspace)),
+      );
     }
     for (const { keyspace, table, column } of rows?.masks ?? NONE) {
       const tables = namesOf(this.#masks, keyspace);
@@ -113,6 +119,10 @@ export class SchemaSnapshot implements Schema {
     for (const { keyspace, table } of rows?.systemTables ?? NONE) {
       namesOf(this.#systemTables, keyspace).set(table, true);
     }
+  }
+
+  get isWhole(): boolean {
+    return this.replication.size > 0;
   }
 
   get hasMasks(): boolean {
@@ -141,6 +151,10 @@ export class SchemaSnapshot implements Schema {
 
   tableOfIndex(keyspace: string, index: string): string | null {
     return this.#indexes.get(keyspace)?.get(index) ?? null;
+  }
+
+  hasType(keyspace: string, name: string): boolean {
+    return !this.isWhole || this.#types.get(keyspace)?.has(name) === true;
   }
 
   overloads(keyspace: string, name: string): readonly Overload[] | null {

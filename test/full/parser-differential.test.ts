@@ -14,6 +14,61 @@ const BATCH = 2_000;
 /** Fixed, so that a failure is one of the change at hand; others are run by the script. */
 const SEEDS = [2024, 77];
 
+const JAVA_TYPES = [
+  'Int32Type',
+  ' Int32Type ',
+  '\tInt32Type\n',
+  'Int32Type()',
+  'Int32Type( )',
+  'Int32Type(reversed)',
+  'Int32Type(reversed=true)',
+  'Int32Type( reversed = true )',
+  'int32type',
+  'com.acme.Type(reversed=true)',
+  'ListType',
+  'ListType()',
+  'ListType( Int32Type )',
+  'ListType(Int32Type,Int32Type)',
+  'ListType(Int32Type)(Int32Type)',
+  'ListType(ListType)',
+  'MapType(Int32Type,Int32Type)',
+  'MapType(Int32Type Int32Type)',
+  'TupleType',
+  'TupleType(Int32Type)',
+  'TupleType(Int32Type,)',
+  'TupleType(,Int32Type)',
+  'CompositeType(Int32Type)',
+  'CompositeType()',
+  'DynamicCompositeType',
+  'DynamicCompositeType()',
+  'DynamicCompositeType(s => UTF8Type, i=>Int32Type)',
+  'DynamicCompositeType(ss => UTF8Type)',
+  'DynamicCompositeType(s = > UTF8Type)',
+  'DynamicCompositeType(s => UTF8Type, s => UTF8Type)',
+  'FrozenType(Int32Type)',
+  'FrozenType(FrozenType(ListType(Int32Type)))',
+  'ReversedType(ReversedType(Int32Type))',
+  'UserType(ks,75)',
+  'UserType(ks, 75, 61 : Int32Type)',
+  'UserType(ks,75,61:Int32Type,61:Int32Type)',
+  'UserType(Ks2,c3bc,61:UserType(ks3,75))',
+  'UserType(ks,C3BC)',
+  'UserType(ks,7)',
+  'UserType(ks,ff)',
+  'UserType(,75)',
+  'VectorType(FloatType,3)',
+  'VectorType(FloatType , 3)',
+  'VectorType(FloatType,0)',
+  'VectorType(FloatType,03)',
+  'VectorType(FloatType,3 )',
+  'VectorType(FloatType,999999999)',
+  'VectorType(ListType(FloatType),3)',
+  'PartitionerDefinedOrder(org.apache.cassandra.dht.Murmur3Partitioner)',
+  'AbstractType',
+  'TypeParser',
+  'CounterColumnType',
+];
+
 describe.skipIf(missing !== null)(
   `the analyser reads as Cassandra does${missing === null ? '' : `: ${missing}`}`,
   () => {
@@ -28,6 +83,19 @@ describe.skipIf(missing !== null)(
     it('texts that it once read otherwise', async () => {
       const verdicts = await parser.parse(FORMER_FAILURES);
       const wrong = FORMER_FAILURES.flatMap((text, i) => {
+        const { disagreement } = compare(text, verdicts[i]!);
+        return disagreement === null ? [] : [`${text}: ${disagreement}`];
+      });
+      expect(wrong).toEqual([]);
+    });
+
+    it('types in strings', async () => {
+      const texts = JAVA_TYPES.flatMap((type) => [
+        `CREATE TABLE ks.t (k int PRIMARY KEY, v '${type}')`,
+        `SELECT * FROM ks.t WHERE k = ('${type}')0x00`,
+      ]);
+      const verdicts = await parser.parse(texts);
+      const wrong = texts.flatMap((text, i) => {
         const { disagreement } = compare(text, verdicts[i]!);
         return disagreement === null ? [] : [`${text}: ${disagreement}`];
       });

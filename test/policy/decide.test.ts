@@ -8,7 +8,13 @@ import {
   type Statement,
   type StatementKind,
 } from '../../src/cql/statement.ts';
-import { decide, isPermit, mayTrace, seesKeyspace } from '../../src/policy/decide.ts';
+import {
+  decide,
+  hangsOnSchema,
+  isPermit,
+  mayTrace,
+  seesKeyspace,
+} from '../../src/policy/decide.ts';
 import { RELAXATIONS } from '../../src/policy/role.ts';
 import { SchemaSnapshot } from '../../src/upstream/schema.ts';
 import { parseGrant } from '../../src/policy/grant.ts';
@@ -155,6 +161,81 @@ describe('decide', () => {
     expect(isPermit(decide(who, other, schema))).toBe(false);
     const system = analyse('DESCRIBE system_views', 'ks') as Statement;
     expect(isPermit(decide(who, system, schema))).toBe(false);
+  });
+
+  describe('of what is not there', () => {
+    const whole = new SchemaSnapshot(1, {
+      keyspaces: [{ keyspace: 'ks', replication: new Map() }],
+      views: [{ keyspace: 'ks', view: 'v', base: 't' }],
+      indexes: [{ keyspace: 'ks', index: 'i', table: 't' }],
+      functions: [{ keyspace: 'ks', name: 'f', argumentTypes: ['int'], aggregate: null }],
+    });
+    const decided = (who: Asking, text: string, schema = whole): string => {
+      const decision = decide(who, analyse(text, null) as Statement, schema);
+      return isPermit(decision) ? 'permit' : decision.reason;
+    };
+
+    it.each([
+      ['DROP INDEX IF EXISTS ks.gone', 'DROP INDEX IF EXISTS ks.i'],
+      ['DROP INDEX ks.gone', 'DROP INDEX ks.i'],
+      ['DROP MATERIALIZED VIEW IF EXISTS ks.gone', 'DROP MATERIALIZED VIEW IF EXISTS ks.v'],
+      [
+        "ALTER MATERIALIZED VIEW IF EXISTS ks.gone WITH comment = ''",
+        "ALTER MATERIALIZED VIEW IF EXISTS ks.v WITH comment = ''",
+      ],
+      ['DROP FUNCTION IF EXISTS ks.gone', 'DROP FUNCTION IF EXISTS ks.f'],
+      ['DROP FUNCTION IF EXISTS ks.f(text)', 'DROP FUNCTION IF EXISTS ks.f(int)'],
+      ["DROP FUNCTION IF EXISTS ks.f('UTF8Type')", "DROP FUNCTION IF EXISTS ks.f('Int32Type')"],
+      ['DROP AGGREGATE IF EXISTS ks.gone(int)', 'DROP AGGREGATE IF EXISTS ks.f(int)'],
+    ])('asks for a grant in the keyspace: %s', (absent, present) => {
+      const who = authority(['SELECT ON TABLE ks.other']);
+      expect(decided(who, absent)).toBe('permit');
+      expect(decided(who, present)).toBe('permission_missing');
+      expect(decided(authority(['SELECT ON KEYSPACE other']), absent)).toBe('no_grant_in_keyspace');
+      // What was not read may be there.
+      expect(decided(who, absent, new SchemaSnapshot(1, null))).toBe('permission_missing');
+      // And the kind may be denied as ever.
+      const { kind } = analyse(absent, null) as Statement;
+      expect(decided(authority(['SELECT ON TABLE ks.other'], [kind]), absent)).toBe('kind_denied');
+    });
+
+    it.each([
+      "DROP FUNCTION IF EXISTS ks.f('DateType')",
+      "DROP FUNCTION IF EXISTS ks.f('UserType(other,75)')",
+    ])('asks for the permission where it may be there: %s', (text) => {
+      const who = authority(['SELECT ON TABLE ks.other', 'SELECT ON KEYSPACE other']);
+      expect(decided(who, text)).toBe('permission_missing');
+    });
+
+    it('asks for what Cassandra asks for of tables, types and keyspaces', () => {
+      const who = authority(['SELECT, ALTER, DROP ON TABLE ks.other']);
+      for (const text of [
+        'ALTER TABLE IF EXISTS ks.gone ADD a int',
+        'DROP TABLE IF EXISTS ks.gone',
+        'ALTER TYPE IF EXISTS ks.gone ADD a int',
+        'DROP TYPE IF EXISTS ks.gone',
+        'ALTER KEYSPACE IF EXISTS ks WITH durable_writes = true',
+        'DROP KEYSPACE IF EXISTS ks',
+      ]) {
+        expect([text, decided(who, text)]).toEqual([text, 'permission_missing']);
+      }
+    });
+
+    it.each([
+      ['DROP INDEX ks.i', 'ALTER ON KEYSPACE ks'],
+      ['DROP MATERIALIZED VIEW ks.v', 'ALTER ON ALL TABLES IN KEYSPACE ks'],
+      ['DROP FUNCTION ks.f', 'DROP ON ALL FUNCTIONS IN KEYSPACE ks'],
+      [
+        'CREATE OR REPLACE FUNCTION ks.f(a int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS $$1$$',
+        'CREATE, ALTER ON ALL FUNCTIONS IN KEYSPACE ks',
+      ],
+    ])('has the schema read anew for %s, unless the role has %s', (text, grant) => {
+      const statement = analyse(text, null) as Statement;
+      expect(hangsOnSchema(authority(['SELECT ON KEYSPACE ks']), statement)).toBe(true);
+      expect(hangsOnSchema(authority([grant]), statement)).toBe(false);
+      const other = analyse('DROP TABLE ks.t', null) as Statement;
+      expect(hangsOnSchema(authority([]), other)).toBe(false);
+    });
   });
 
   it('refuses denied kinds whatever is granted, in a BATCH too', () => {

@@ -21,6 +21,10 @@ const RESERVED = (
 ).split(' ');
 const TYPE_NAMES =
   'int text uuid bigint date float blob varchar timestamp boolean duration counter'.split(' ');
+const JAVA_TYPES =
+  'Int32Type UTF8Type LongType BytesType TimeUUIDType LexicalUUIDType DateType EmptyType'.split(
+    ' ',
+  );
 const NAMES = 'a b c k t u v ks ks2 Orders x_1 p1d e5 deadbeef expr truex'.split(' ');
 const QUOTED = [
   '"a"',
@@ -163,11 +167,34 @@ export class CqlGenerator {
       () => ['frozen', '<', ...this.type(), '>'],
       () => ['tuple', '<', ...this.#list(1, 3, () => this.type()), '>'],
       () => ['vector', '<', 'float', ',', '3', '>'],
+      () => [`'${this.javaType()}'`],
       () => this.typeName(),
       () => this.typeName(),
     ])();
     this.#depth--;
     return made;
+  }
+
+  /** As it stands in a string: what it is in Java. */
+  javaType(depth = 0): string {
+    const simple = (): string =>
+      (this.#chance(0.3) ? 'org.apache.cassandra.db.marshal.' : '') + this.#one(JAVA_TYPES);
+    if (depth > 3 || this.#chance(0.4)) return simple();
+    const inner = (): string => this.javaType(depth + 1);
+    const comma = this.#one([',', ', ', ' , ']);
+    return this.#one<() => string>([
+      () => `ListType(${inner()})`,
+      () => `SetType( ${inner()} )`,
+      () => `MapType(${inner()}${comma}${inner()})`,
+      () => `TupleType(${inner()}${comma}${inner()})`,
+      () => `FrozenType(${inner()})`,
+      () => `ReversedType(${inner()})`,
+      () => `CompositeType(${inner()}${comma}${inner()})`,
+      () => `VectorType(${inner()}${comma}3)`,
+      () => `UserType(ks,75,61:${inner()}${comma}62:${inner()})`,
+      () => `${simple()}(reversed=true)`,
+      () => this.#one(['', 'X', 'ListType', 'ListType()', 'UserType(ks)', 'VectorType(FloatType)']),
+    ])();
   }
 
   typeName(): string[] {

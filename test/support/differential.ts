@@ -43,8 +43,9 @@ export interface Comparison {
 
 export function compare(text: string, verdict: Verdict): Comparison {
   const found = analyse(text, SESSION_KEYSPACE);
-  const understood = isStatement(found);
-  const kind = understood ? found.kind : null;
+  const statement = isStatement(found) && !namesTypeClasses(found) ? found : null;
+  const understood = statement !== null;
+  const kind = statement?.kind ?? null;
   if ('error' in verdict) {
     // A function that the empty schema lacks: the parser itself trips over it.
     const isSchema = verdict.message.includes('NoSuchElementException');
@@ -54,11 +55,17 @@ export function compare(text: string, verdict: Verdict): Comparison {
     const disagreement = understood ? `accepted, but Cassandra says: ${verdict.message}` : null;
     return { disagreement, verdict: 'refused', understood, kind };
   }
-  if (!understood) {
-    const disagreement = found.rule === 'syntax' ? `refused as no CQL (${found.reason})` : null;
+  if (statement === null) {
+    const isNoCql = !isStatement(found) && found.rule === 'syntax';
+    const disagreement = isNoCql ? `refused as no CQL (${found.reason})` : null;
     return { disagreement, verdict: 'accepted', understood, kind };
   }
-  return { disagreement: difference(found, verdict), verdict: 'accepted', understood, kind };
+  return { disagreement: difference(statement, verdict), verdict: 'accepted', understood, kind };
+}
+
+/** Then it is refused, as a class that nobody has is by Cassandra's parser. */
+function namesTypeClasses({ javaTypes, classes }: Statement): boolean {
+  return javaTypes.length > 0 && classes.length > 0;
 }
 
 /** What Cassandra names and the statement does not. */

@@ -10,7 +10,7 @@ import {
   type SchemaStatement,
 } from './schema-statement.ts';
 import { term } from './terms.ts';
-import { signatureType, type } from './types.ts';
+import { signatureType, typeOfValue } from './types.ts';
 
 /** Behind `(`: types and `)`, of a function in `keyspace`. */
 export function signature(p: Parser, keyspace: string): Signature {
@@ -83,7 +83,7 @@ export function createFunction(p: Parser, replaces: boolean): SchemaStatement {
   if (p.accept('returns')) p.expect('null');
   else p.expect('called');
   p.expectAll('on', 'null', 'input', 'returns');
-  type(p);
+  typeOfValue(p);
   p.expect('language');
   if (!p.acceptKind(Kind.IDENT)) throw p.unexpected('a language');
   p.expect('as');

@@ -21,6 +21,8 @@ export class Refusal extends Error {
   }
 }
 
+const NONE: readonly never[] = [];
+
 /** A name as written: with its keyspace, or without. */
 export interface Name {
   readonly keyspace: string | null;
@@ -82,7 +84,13 @@ export class Parser {
   /** What is done with its numbers, and where others are read from. */
   readonly numbers: ReadNumbers = { logarithms: false, inJson: false, fromJson: false };
   /** Java classes named that are not Cassandra's own. */
-  classes: string[] = [];
+  classes: readonly string[] = NONE;
+  /** Types that are written as strings, in the whole text. */
+  javaTypes: Set<string> | null = null;
+  /** User-defined types that are named in them. */
+  readonly javaUserTypes: { readonly keyspace: string; readonly name: string }[] = [];
+  /** Types found so far whose values name Java classes (java-type.ts). */
+  dynamicTypes = 0;
   /** A name without keyspace was looked up in the session's. */
   usesKeyspace = false;
 
@@ -260,9 +268,25 @@ export class Parser {
     this.#bound(this.types.size, 'types');
   }
 
+  /** Notes a Java class that is none of Cassandra's own. */
+  noteClass(name: string): void {
+    if (this.classes.includes(name)) return;
+    this.classes = [...this.classes, name];
+    if (this.classes.length > CQL.classesPerText) {
+      throw this.tooMany(`more than ${CQL.classesPerText} different classes in one text`);
+    }
+  }
+
+  /** Notes a type that is written as a string. */
+  noteJavaType(text: string): void {
+    this.javaTypes ??= new Set();
+    this.javaTypes.add(text);
+    this.#bound(this.javaTypes.size, 'types in strings');
+  }
+
   #bound(count: number, what: string): void {
     if (count > CQL.namesPerText) {
-      throw this.notUnderstood(`more than ${CQL.namesPerText} different ${what} in one text`);
+      throw this.tooMany(`more than ${CQL.namesPerText} different ${what} in one text`);
     }
   }
 
@@ -270,6 +294,7 @@ export class Parser {
   forget(): void {
     if (this.calls.size > 0) this.calls.clear();
     if (this.types.size > 0) this.types.clear();
+    this.classes = NONE;
     this.columns = [];
     this.restricted = [];
     this.#lastCall = null;
@@ -349,6 +374,11 @@ export class Parser {
   /** A text that Cassandra may well take. */
   notUnderstood(reason: string): Refusal {
     return new Refusal(reason, this.position, 'not_understood');
+  }
+
+  /** A text that Cassandra would take, and that is beyond what is taken here. */
+  tooMany(reason: string): Refusal {
+    return new Refusal(reason, this.position, 'too_costly');
   }
 
   /** A text that Cassandra would take, and that would keep a thread of it busy for too long. */

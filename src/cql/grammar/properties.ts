@@ -57,14 +57,22 @@ const CASSANDRA_CLASSES: ReadonlySet<string> = new Set([
   'DelimiterAnalyzer',
   '',
 ]);
-/** Names of index types that are no classes; case does not count there. */
-const INDEX_TYPES: ReadonlySet<string> = new Set(['sai', 'legacy_local_table']);
+/** Of indexes, written in any case. */
+const INDEX_TYPES: ReadonlySet<string> = new Set([
+  'sai',
+  'storageattachedindex',
+  'legacy_local_table',
+]);
 const CASSANDRA_PACKAGE =
   /^org\.apache\.cassandra\.(?:locator|db\.compaction|io\.compress|index\.sai|index\.sasi(?:\.analyzer)?)\./;
 
-export function noteClass(p: Parser, name: string): void {
-  if (CASSANDRA_CLASSES.has(name.replace(CASSANDRA_PACKAGE, ''))) return;
-  if (!INDEX_TYPES.has(name.toLowerCase())) p.classes.push(name);
+function noteClass(p: Parser, name: string): void {
+  if (!CASSANDRA_CLASSES.has(name.replace(CASSANDRA_PACKAGE, ''))) p.noteClass(name);
+}
+
+/** The class behind USING of an index. */
+export function noteIndexClass(p: Parser, name: string): void {
+  if (!INDEX_TYPES.has(name.toLowerCase())) noteClass(p, name);
 }
 
 /** `name = value AND ...` behind WITH; `special` takes what is not of this form. */

@@ -313,7 +313,8 @@ function roleOptions(p: Parser, isNew: boolean): boolean {
         throw p.refusal('ACCESS is given both for all and for some');
       }
       given.add(to);
-      isForSuperusers = true;
+      // Cassandra asks nothing of it for a role that is made.
+      if (!isNew) isForSuperusers = true;
     }
   } while (p.accept('and'));
   return isForSuperusers;

@@ -13,7 +13,7 @@ import {
   startsTerm,
   tuple,
 } from './terms.ts';
-import { nativeType, type, typeEnd } from './types.ts';
+import { nativeType, typeEnd, typeOfValue } from './types.ts';
 
 export function select(p: Parser): TableName {
   p.expect('select');
@@ -163,7 +163,7 @@ function plainSelector(p: Parser): void {
       const start = p.index;
       const before = p.costUs;
       p.expect('(');
-      type(p);
+      typeOfValue(p);
       p.expect(')');
       p.enter();
       plainSelector(p);

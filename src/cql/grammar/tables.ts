@@ -2,7 +2,7 @@
 import { Kind } from '../lexer.ts';
 import type { TableName } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
-import { noteClass, properties } from './properties.ts';
+import { noteIndexClass, properties } from './properties.ts';
 import {
   acceptIfExists,
   acceptIfNotExists,
@@ -128,7 +128,7 @@ export function createIndex(p: Parser): SchemaStatement {
     commaList(p, indexTarget);
     p.expect(')');
   }
-  if (p.accept('using')) noteClass(p, p.stringLiteral());
+  if (p.accept('using')) noteIndexClass(p, p.stringLiteral());
   if (p.accept('with')) properties(p);
   const { keyspace } = table;
   return { kind: 'CREATE INDEX', keyspace, tables: [table], needs: ALTER_TABLE(table) };

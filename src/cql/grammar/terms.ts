@@ -4,7 +4,7 @@ import { CQL, PARSING } from '../../limits.ts';
 import { isNativeFunction, isOverloadedFunction } from '../keywords.ts';
 import { isConstant, isName, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';
-import { nativeType, type, typeEnd } from './types.ts';
+import { nativeType, typeEnd, typeOfValue } from './types.ts';
 
 /** Takes a constant if one comes: NaN and Infinity are words. */
 export function acceptConstant(p: Parser): boolean {
@@ -130,7 +130,7 @@ function composedTerm(p: Parser): void {
     const end = typeEnd(p, p.index + 1);
     if (end > 0 && p.isAt(end, ')') && startsTerm(p, end + 1)) {
       p.expect('(');
-      type(p);
+      typeOfValue(p);
       p.expect(')');
       simpleTerm(p);
       return;

@@ -1,5 +1,6 @@
 // Types of columns, fields, arguments and casts. User-defined ones are noted with their keyspace.
 import { isTypeName, Kind } from '../lexer.ts';
+import { DYNAMIC_TYPE, javaType } from './java-type.ts';
 import { NATIVE_TYPES, RESERVED_TYPE_NAMES, type Collection, type CqlType } from '../type.ts';
 import type { Parser } from './parser.ts';
 
@@ -12,7 +13,18 @@ const GENERIC_TYPES: ReadonlyMap<string, number> = new Map([
   ['tuple', Infinity],
 ]);
 
-/** Parses a type where one must stand. */
+/**
+ * A type where one must stand, of a value that the text holds or that is passed: of a hint, of an argument. A
+ * column's or field's is `type`.
+ */
+export function typeOfValue(p: Parser): CqlType {
+  const before = p.dynamicTypes;
+  const found = type(p);
+  if (p.dynamicTypes > before) p.noteClass(DYNAMIC_TYPE);
+  return found;
+}
+
+/** The type of a column or of a field. */
 export function type(p: Parser): CqlType {
   if (p.kind === Kind.NATIVE_TYPE && !p.isNext('.')) {
     const native = NATIVE_TYPES.get(p.wordAt(p.index))!;
@@ -26,10 +38,7 @@ export function type(p: Parser): CqlType {
 }
 
 function composedType(p: Parser): CqlType {
-  if (p.kind === Kind.STRING) {
-    // It names Java classes, and user types by hex inside the string: nobody needs it by CQL.
-    throw p.notUnderstood('types written as a string (Java class names) are not let through');
-  }
+  if (p.kind === Kind.STRING) return javaType(p, p.stringLiteral());
   const word = p.wordAt(p.index);
   if (p.isNext('<')) {
     if (word === 'vector') return vector(p);
@@ -37,7 +46,8 @@ function composedType(p: Parser): CqlType {
     if (most === undefined) throw p.unexpected('a type');
     p.advance();
     p.advance();
-    if (word === 'frozen' && p.kind === Kind.NATIVE_TYPE && !p.isNext('.')) {
+    const isSimple = (p.kind === Kind.NATIVE_TYPE && !p.isNext('.')) || p.kind === Kind.STRING;
+    if (word === 'frozen' && isSimple) {
       throw p.refusal('only collections, tuples and user-defined types can be frozen');
     }
     const of: CqlType[] = [];
@@ -88,7 +98,7 @@ export function nativeType(p: Parser): void {
 
 /** A type in the signature of a function of `keyspace`, whose own types need not name it. */
 export function signatureType(p: Parser, keyspace: string): CqlType {
-  return ownTypes(type(p), keyspace);
+  return ownTypes(typeOfValue(p), keyspace);
 }
 
 function ownTypes(found: CqlType, keyspace: string): CqlType {

@@ -151,10 +151,10 @@ export const MESSAGES = {
  * counted, not timed: what a client may make the gate do at once must not hang on how busy the machine is.
  */
 export const TURN = {
-  /** For all sessions together: 10 ms, a fifth of the longest turn that a client may cause. */
-  work: 10_000,
+  /** For all sessions together: 6 ms. A request and its answer may each wait for a turn of that length. */
+  work: 6_000,
   /** For one session, after which the others come first. */
-  workPerSession: 2_500,
+  workPerSession: 2_000,
   /** A frame: decoding, decision, forwarding and the way back of its answer. */
   frame: 4,
   /** A v5 segment: its checksums, whether it holds a frame or not. */

@@ -25,6 +25,22 @@ function plain(code: PlainErrorCode) {
   return (to: To, message: string): Buffer => encodeError(to, message, { code });
 }
 
+/** What SUPPORTED told last: it changes only with the cluster. */
+let supported: { readonly key: string; readonly body: Buffer } = { key: '', body: Buffer.alloc(0) };
+
+function supportedBody(cqlVersion: string, versions: readonly number[]): Buffer {
+  const key = `${cqlVersion}:${versions.join()}`;
+  if (supported.key === key) return supported.body;
+  const options = new Map([
+    ['CQL_VERSION', [cqlVersion]],
+    // The key must exist: the Python driver reads it unguarded.
+    ['COMPRESSION', [...COMPRESSIONS.keys()]],
+    ['PROTOCOL_VERSIONS', versions.map((one) => `${one}/v${one}`)],
+  ]);
+  supported = { key, body: encodeSupported(options) };
+  return supported.body;
+}
+
 export const replies = {
   ready: (to: To): Buffer => encodeFrame({ ...to, opcode: Opcode.READY, body: null }),
 
@@ -37,15 +53,8 @@ export const replies = {
   authSuccess: (to: To): Buffer =>
     encodeFrame({ ...to, opcode: Opcode.AUTH_SUCCESS, body: encodeToken(null) }),
 
-  supported: (to: To, cqlVersion: string, versions: readonly number[]): Buffer => {
-    const options = new Map([
-      ['CQL_VERSION', [cqlVersion]],
-      // The key must exist: the Python driver reads it unguarded.
-      ['COMPRESSION', [...COMPRESSIONS.keys()]],
-      ['PROTOCOL_VERSIONS', versions.map((one) => `${one}/v${one}`)],
-    ]);
-    return encodeFrame({ ...to, opcode: Opcode.SUPPORTED, body: encodeSupported(options) });
-  },
+  supported: (to: To, cqlVersion: string, versions: readonly number[]): Buffer =>
+    encodeFrame({ ...to, opcode: Opcode.SUPPORTED, body: supportedBody(cqlVersion, versions) }),
 
   result: (to: To, body: Buffer): Buffer => encodeFrame({ ...to, opcode: Opcode.RESULT, body }),
 

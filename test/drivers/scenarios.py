@@ -38,6 +38,7 @@ def connect(target, keyspace=None):
         auth_provider=PlainTextAuthProvider(target["username"], target["password"]),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=20,
+        control_connection_timeout=20,
         **tls_of(target),
     )
     return cluster, cluster.connect(keyspace)
@@ -175,7 +176,17 @@ def steady(target):
     return {"good": good, "bad": bad, "recovered": good_after_bad > 20}
 
 
-SCENARIOS = {f.__name__: f for f in (negotiate, schema, work, alter_between, steady)}
+def large_reads(target):
+    """Asks for 64 rows of 2 MiB at once, by a connection that can't carry them at once."""
+    cluster, session = connect(target)
+    query = "SELECT v FROM slow_reader.t WHERE k = 1"
+    futures = [session.execute_async(query, timeout=100) for _ in range(64)]
+    sizes = [len(future.result().one().v) for future in futures]
+    cluster.shutdown()
+    return {"answers": len(sizes), "bytes": sum(sizes)}
+
+
+SCENARIOS = {f.__name__: f for f in (negotiate, schema, work, alter_between, steady, large_reads)}
 
 if __name__ == "__main__":
     print(json.dumps(SCENARIOS[sys.argv[1]](json.loads(sys.argv[2]))))

@@ -15,6 +15,7 @@ import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../../src/protocol/segment.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, direct, noNode } from '../support/nodes.ts';
+import { missingForPython, runScenario } from '../support/python.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 import { SlowLink } from '../support/slow-link.ts';
 
@@ -25,6 +26,7 @@ const READS = 60;
 const READS_EACH = 15;
 const MAIN = path.resolve(import.meta.dirname, '../../dist/main.js');
 
+const missing = missingForPython();
 const links: SlowLink[] = [];
 let authority: CertificateAuthority;
 let plain: TestGate;
@@ -193,5 +195,18 @@ describe.skipIf(noNode)('reads in flight over 100 Mbit/s', () => {
       expect(found[i]!.length, name).toBe(READS_EACH);
       expect(Math.min(...found[i]!), name).toBeGreaterThan(least);
     });
+  });
+
+  // In v4: in v5 this driver loses its place where a read of it ends within the header of a segment, with Cassandra too
+  // (connection.py, _process_segment_buffer), as one of 128 MiB mostly does.
+  it.skipIf(missing !== null)('are answered to the Python driver, all 64', async () => {
+    const target = {
+      port: await link(plain.port),
+      username: 'reader',
+      password: plain.issuer.mint(),
+      version: 4,
+      compression: '',
+    } as const;
+    expect(await runScenario('large_reads', target)).toEqual({ answers: 64, bytes: 64 * 2 * MIB });
   });
 });

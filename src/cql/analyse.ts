@@ -14,7 +14,7 @@ import {
 import { alter, create, drop } from './grammar/schema.ts';
 import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
-import { plainSelection, topologySelection } from './grammar/topology-select.ts';
+import { plainSelection, simpleSelection, topologySelect } from './grammar/system-select.ts';
 import { compoundKey } from '../compound-key.ts';
 import { CQL } from '../limits.ts';
 import { namesUs, numbersUs, readNumbersUs } from './cost.ts';
@@ -117,6 +117,7 @@ function blank(kind: StatementKind): Mutable<Statement> {
     lookup: null,
     defines: null,
     selection: null,
+    topology: null,
     children: NONE,
     describe: null,
     capability: null,
@@ -149,7 +150,8 @@ function addNames(statement: Mutable<Statement>, keyspace: string, p: Parser): v
   const touched: { keyspace: string; name: string }[] = [...namedFunctions];
   const calls: FunctionCall[] = [];
   for (const { keyspace: written, name, arity } of p.calls.values()) {
-    if (written === 'system') continue;
+    // Nobody makes functions there: what a name means that is looked up there, a node knows.
+    if ((written ?? keyspace) === 'system') continue;
     const mayBeNative = written === null && isNativeFunction(name);
     const resolved = { keyspace: written ?? keyspace, name };
     calls.push({ ...resolved, arity, mayBeNative });
@@ -175,6 +177,8 @@ function addNames(statement: Mutable<Statement>, keyspace: string, p: Parser): v
   statement.types = used;
 }
 
+const TOPOLOGY_TABLES: ReadonlySet<string> = new Set(['local', 'peers', 'peers_v2']);
+
 function selectStatement(p: Parser): Mutable<Statement> {
   const start = p.index;
   const table = select(p);
@@ -186,8 +190,11 @@ function selectStatement(p: Parser): Mutable<Statement> {
   statement.restricted = p.restricted;
   statement.usesKeyspace = p.usesKeyspace;
   addNames(statement, table.keyspace, p);
-  // Of system, a few tables are answered by the gate itself (topology/system-tables.ts).
-  if (table.keyspace === 'system') statement.selection = topologySelection(p, start);
+  // Of system, a few tables show the gate in the place of nodes (session/answer-topology.ts).
+  if (table.keyspace === 'system') {
+    if (TOPOLOGY_TABLES.has(table.table)) statement.topology = topologySelect(p, start);
+    else statement.selection = simpleSelection(p, start);
+  }
   // Rows of traces are rewritten on their way (topology/scrub-rows.ts).
   else if (table.keyspace === 'system_traces') statement.selection = plainSelection(p, start);
   return statement;

@@ -103,23 +103,60 @@ export interface TableName {
   readonly table: string;
 }
 
-/** A value of a key condition in a SELECT over system.local, peers or peers_v2. */
+/** A value that a SELECT over keyspace system compares a column with. */
 export type SelectionTerm =
   /** Text of a string literal, or the source text of any other constant (`7000`, a uuid). */
   | { readonly type: 'literal'; readonly value: string; readonly quoted: boolean }
   /** `?` and `:name`, by position from 0 in the whole statement. */
   | { readonly type: 'marker'; readonly index: number; readonly name: string | null };
 
+/** `column = term`, or `column IN (terms)`. */
+export interface SimpleCondition {
+  readonly column: string;
+  readonly terms: readonly SelectionTerm[];
+}
+
 /**
- * A SELECT over system.local, system.peers or system.peers_v2, simple enough for the gate to
- * evaluate itself: plain columns with aliases or `*`, and equality (or IN) conditions. Of one over
+ * A SELECT over keyspace system of plain columns with aliases, or `*`, and equality (or IN) conditions. Of one over
  * system_traces only the columns.
  */
 export interface SimpleSelection {
   /** null is `*`. */
   readonly columns: readonly { readonly name: string; readonly alias: string | null }[] | null;
-  readonly where: readonly { readonly column: string; readonly terms: readonly SelectionTerm[] }[];
+  readonly where: readonly SimpleCondition[];
   readonly limit: SelectionTerm | null;
+}
+
+/** One selector of a SELECT over system.local, peers or peers_v2. */
+export interface TopologySelector {
+  /** As it is written, without its alias. */
+  readonly text: string;
+  readonly alias: string | null;
+  /** The column, where it is nothing but that. */
+  readonly column: string | null;
+  /** `*`, or a column, where it is nothing but a count of that. */
+  readonly counts: string | null;
+  /** Where in `text` columns stand whose values it is made of. */
+  readonly reads: readonly {
+    readonly name: string;
+    readonly start: number;
+    readonly end: number;
+  }[];
+}
+
+/** A SELECT over system.local, peers or peers_v2 in those parts that the gate exchanges for others. */
+export interface TopologySelect {
+  readonly isJson: boolean;
+  readonly isDistinct: boolean;
+  /** null is `*`. */
+  readonly selectors: readonly TopologySelector[] | null;
+  /** Something in the selection is bound. */
+  readonly bindsSelection: boolean;
+  /** What stands behind the name of the table. */
+  readonly tail: string;
+  readonly groups: boolean;
+  /** How rows are chosen, where that is by equality (or IN) alone, and up to how many. */
+  readonly rows: Pick<SimpleSelection, 'where' | 'limit'> | null;
 }
 
 /**
@@ -187,6 +224,8 @@ export interface Statement {
   } | null;
   /** Only for SELECTs over keyspaces system and system_traces; null there means: not that simple. */
   readonly selection: SimpleSelection | null;
+  /** Only for SELECTs over system.local, peers and peers_v2; null there means: too long to be gone into. */
+  readonly topology: TopologySelect | null;
   /** The statements of a BATCH written as text; empty for all others. */
   readonly children: readonly Statement[];
   readonly describe: Describe | null;

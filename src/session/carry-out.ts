@@ -14,13 +14,12 @@ import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
 import { UPSTREAM } from '../limits.ts';
 import { absentSystemTable, addressRefusal } from '../topology/address-columns.ts';
-import { topologyTable } from '../topology/system-tables.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Route } from '../upstream/route.ts';
-import { answerTopology, bound } from './answer-topology.ts';
 import type { Authority } from '../policy/policy.ts';
+import { bound, planTopology, topologyOf } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { javaTypesRefusal } from './java-types.ts';
 import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
@@ -73,8 +72,9 @@ function decideAndSend(exchange: Exchange): Outcome {
     if (denial !== null) return deny(exchange, denial);
   }
   const table = topologyOf(exchange);
-  if (table !== null && request.opcode !== Opcode.PREPARE) {
-    return wait(answerTopology(exchange, table), exchange);
+  if (table !== null && exchange.answering === null && request.opcode !== Opcode.PREPARE) {
+    const planned = planTopology(exchange, table);
+    if (planned !== null) return planned;
   }
 
   // What is on disk is what is sent: a policy that came in between makes another decision of it.
@@ -104,8 +104,10 @@ function decideAndSend(exchange: Exchange): Outcome {
     : route.pick(exchange);
   if (connection === null) return wait(forConnection(exchange, route), exchange, exchange.isUse);
 
-  if ((request.frame.flags & FrameFlag.TRACING) !== 0 && !mayTrace(authority)) {
-    request.frame.clearFlag(FrameFlag.TRACING);
+  const { sent } = exchange;
+  if ((sent.flags & FrameFlag.TRACING) !== 0 && !mayTrace(authority)) {
+    sent.clearFlag(FrameFlag.TRACING);
+    exchange.isUntraced = true;
   }
   exchange.permit = decision;
   exchange.connection = connection;
@@ -256,11 +258,4 @@ export function foreignOf(
     if (typeof authority === 'string') return true;
     return !isPermit(decide(authority, one.statement, cluster.schema));
   });
-}
-
-/** SELECTs over system.local, peers and peers_v2 never reach a node: they would name real ones. */
-function topologyOf({ request }: Exchange) {
-  const { kind, tables } = request.statement;
-  const table = kind === 'SELECT' ? tables[0] : undefined;
-  return table === undefined ? null : topologyTable(table.keyspace, table.table);
 }

@@ -8,6 +8,7 @@ import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-stat
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { Frame } from '../protocol/frame.ts';
+import { withWarning } from '../protocol/body-prefix.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import {
   decodePrepared,
@@ -25,6 +26,7 @@ import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { Want } from '../upstream/route.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
 import type { BufferCharge } from './in-flight.ts';
+import { answerTopology, type Answering } from './answer-topology.ts';
 import { carryOut } from './carry-out.ts';
 import {
   close,
@@ -114,6 +116,12 @@ export class Exchange implements ClientRequest, Want {
   repeated = false;
   /** Where its statements were prepared anew: it goes there again. */
   repreparedAt: ClusterNode | null = null;
+  /** Of a SELECT over system.local or peers: how it is answered, once that is known. */
+  answering: Answering | null = null;
+  /** It asked for a trace, which is not for its role. */
+  isUntraced = false;
+  /** What is sent in the place of its frame: of such a SELECT. */
+  instead: Frame | null = null;
   /** The bytes of `frame` were handed to a socket: they are never patched again. */
   handedOver = false;
   /** What became of it is recorded, and the room that was kept for that given back. */
@@ -146,7 +154,7 @@ export class Exchange implements ClientRequest, Want {
   get takesParts(): boolean {
     const { opcode, statement } = this.request;
     const isRows = statement.family === 'read' || statement.family === 'write';
-    if (!isRows || opcode === Opcode.PREPARE) return false;
+    if (!isRows || opcode === Opcode.PREPARE || this.isUntraced) return false;
     return this.session.gate.dml !== 'all' && !looksIntoRows(statement);
   }
 
@@ -167,6 +175,11 @@ export class Exchange implements ClientRequest, Want {
 
   get statement(): Statement {
     return this.request.statement;
+  }
+
+  /** The frame that goes to a node. */
+  get sent(): Frame {
+    return this.instead ?? this.request.frame;
   }
 
   get policyVersion(): string {
@@ -212,10 +225,10 @@ export class Exchange implements ClientRequest, Want {
     const { permit, connection } = this;
     this.permit = null;
     if (permit === null || connection === null) return false;
-    const { frame } = this.request;
+    const { sent } = this;
     const isSent = this.handedOver
-      ? connection.repeat(permit, this, frame)
-      : connection.forward(permit, this, frame);
+      ? connection.repeat(permit, this, sent)
+      : connection.forward(permit, this, sent);
     if (!isSent) return false;
     this.node = connection.node;
     this.handedOver = true;
@@ -239,12 +252,21 @@ export class Exchange implements ClientRequest, Want {
         return;
       }
     }
-    const response = scrubbed(this, answer);
+    let response = scrubbed(this, answer);
     if (this.request.skipsMetadata && !failed && !this.#mayDecode()) {
       // The columns changed under way: rows that would be read by older metadata are not given out.
       recordOutcome(this, response);
       this.session.settle(this, reply(replies.unprepared(this.to, this.request.prepared[0]!.id)));
       return;
+    }
+    if (this.isUntraced) response = withWarning(response, UNTRACED);
+    if (this.answering !== null) {
+      const made = answerTopology(this, this.answering, response);
+      if (made instanceof Promise) {
+        this.session.settle(this, wait(made, this));
+        return;
+      }
+      response = made;
     }
     if (failed) holdLane(this, errorCodeOf(response));
     const inspect = this.#inspect(response, connection);
@@ -474,6 +496,9 @@ export class Exchange implements ClientRequest, Want {
 function isOfText(id: Buffer, text: string): boolean {
   return createHash('md5').update(text).digest().equals(id);
 }
+
+const UNTRACED =
+  'cqlgate: this was not traced, since traces hold the statements and values of everybody: tracing needs SELECT on system_traces.sessions';
 
 const SHARED_ID =
   'the node would give this statement the same id in every keyspace, as it does while a node of the cluster is older than 4.0.2 or has not told its version; write each table with its keyspace';

@@ -2,14 +2,17 @@
 // client: errors and warnings, and the rows of a few statements. All others are passed on unread.
 import type { Statement } from '../cql/statement.ts';
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
-import { columnsOf } from '../protocol/messages/result.ts';
+import { TURN } from '../limits.ts';
+import { columnsOf, type Column } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { TypeCode } from '../protocol/types.ts';
 import { estimatesFilter, readsEstimates } from '../policy/estimates.ts';
 import { TRACES } from '../policy/system-keyspaces.ts';
 import { NodeAddresses } from '../topology/node-addresses.ts';
 import { filterRows } from '../topology/filter-rows.ts';
-import { scrubResponse, scrubRows, type Scrub } from '../topology/scrub-response.ts';
+import { editRows, scrubResponse, scrubRows, type Scrub } from '../topology/scrub-response.ts';
+import { localEdit, type GateView } from '../topology/system-tables.ts';
+import { turnWork } from '../turn.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { Exchange } from './exchange.ts';
 import type { Session } from './session.ts';
@@ -20,7 +23,32 @@ const KNOWN = new WeakMap<readonly ClusterNode[], NodeAddresses>();
 /** The response as its client may see it; the same object for nearly all. */
 export function scrubbed(exchange: Exchange, response: Frame): Frame {
   const said = withoutAddresses(exchange, response);
+  if (exchange.answering?.by === 'cells') return withGate(exchange, said);
   return readsEstimates(exchange.request.statement) ? ownRows(exchange, said) : said;
+}
+
+/** Of the row of system.local, the gate's own values. Copying it is work: it may be asked for a thousand times. */
+function withGate(exchange: Exchange, response: Frame): Frame {
+  if (response.opcode !== Opcode.RESULT) return response;
+  const { session, request } = exchange;
+  turnWork.add(TURN.frame + response.byteLength / TURN.bytesPerUnit);
+  const view = viewOf(session);
+  const selectors = request.statement.topology?.selectors ?? null;
+  const edit = ({ name, type }: Column, i: number) => {
+    const column = selectors === null ? name : (selectors[i]?.column ?? null);
+    return column === null ? null : localEdit({ name: column, type }, view);
+  };
+  const prepared = () => preparedColumns(exchange);
+  return editRows(response, session.version, { count: selectors?.length ?? null, prepared, edit });
+}
+
+/** What drivers are told of this gate and those beside it. */
+export function viewOf(session: Session): GateView {
+  return {
+    clusterName: session.gate.cluster.control.target.clusterName,
+    self: session.advertised,
+    siblings: session.siblings(),
+  };
 }
 
 /** Of the estimates of sizes, the rows of the role's own keyspaces. */
@@ -59,6 +87,7 @@ export function scrubbedText(session: Session, text: string): string {
 
 /** Whether answers to it are read here, where they have no warning. */
 export function looksIntoRows(statement: Statement): boolean {
+  if (statement.topology !== null) return true;
   return tellingRows(statement) !== null || readsEstimates(statement);
 }
 

@@ -78,24 +78,40 @@ export function scrubRows(
   { names, prepared, only }: ScrubbedRows,
   scrub: Scrub,
 ): Frame {
+  const edit = ({ name, type }: Column, i: number): CellEdit | null =>
+    only === null || type.code === only ? cellEdit(names?.[i] ?? name, type, scrub) : null;
+  return editRows(frame, version, { count: names?.length ?? null, prepared, edit });
+}
+
+export interface RowsEdit extends Pick<ScrubbedRows, 'prepared'> {
+  /** How many columns it must have; null where its statement does not tell. */
+  readonly count: number | null;
+  /** What becomes of the values of a column; null: they stay. */
+  readonly edit: (column: Column, index: number) => CellEdit | null;
+}
+
+/** A Rows result with other values; other results are passed on. */
+export function editRows(
+  frame: Frame,
+  version: number,
+  { count: wanted, prepared, edit }: RowsEdit,
+): Frame {
   const layout = rowsLayout(frame, version);
   if (layout === null) return frame;
   const { columnCount, reader } = layout;
   const columns = layout.columns ?? prepared();
-  if (columns?.length !== columnCount || (names !== null && names.length !== columnCount)) {
+  if (columns?.length !== columnCount || (wanted !== null && wanted !== columnCount)) {
     throw reader.fault('a result has other columns than its statement');
   }
-  const edits = columns.map(({ name, type }, i) =>
-    only === null || type.code === only ? cellEdit(names?.[i] ?? name, type, scrub) : null,
-  );
-  if (edits.every((edit) => edit === null)) return frame;
+  const edits = columns.map(edit);
+  if (edits.every((one) => one === null)) return frame;
   const prefix = responsePrefix(frame);
   const writer = new Writer().writeRaw(reader.buffer.subarray(prefix.messageStart, reader.offset));
   const count = reader.readInt('row count');
   if (count < 0) throw reader.fault(`a result has ${count} rows`);
   writer.writeInt(count);
   for (let row = 0; row < count; row++) {
-    for (const edit of edits) writer.writeBytes(edited(edit, reader.readBytes('cell')));
+    for (const one of edits) writer.writeBytes(edited(one, reader.readBytes('cell')));
   }
   reader.expectEnd('a result');
   return withMessage(frame, prefix, writer.toBuffer());

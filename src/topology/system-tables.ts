@@ -1,75 +1,106 @@
-// What drivers read of system.local, system.peers and system.peers_v2: the node's real row with the
-// gate's address and host id, and the configured siblings instead of nodes. Node addresses never
-// leave: every column that holds one is replaced by name, and what is unknown stays out.
-import type { SelectionTerm, SimpleSelection } from '../cql/statement.ts';
+// How the gate appears in system.local, system.peers and system.peers_v2: the node's real row with the gate's address
+// and host id, and the configured siblings instead of nodes. Node addresses never leave: every column that holds one
+// is replaced by name, and what is unknown stays out.
 import type { Column, Rows } from '../protocol/messages/result.ts';
 import { TypeCode } from '../protocol/types.ts';
 import { hostId, type Advertised } from './advertised.ts';
 import { tokensOf } from './fleet.ts';
-import { inetBytes } from '../protocol/inet.ts';
 
 export type TopologyTable = 'local' | 'peers' | 'peers_v2';
 
-/** The tables that are answered here and never by a node. */
+/** The tables in which clients see the gate and never nodes. */
 export function topologyTable(keyspace: string, table: string): TopologyTable | null {
   if (keyspace !== 'system') return null;
   return table === 'local' || table === 'peers' || table === 'peers_v2' ? table : null;
 }
 
-export interface TopologyView {
+/** What drivers are told of the gate and those beside it. */
+export interface GateView {
   readonly clusterName: string;
   readonly self: Advertised;
   readonly siblings: readonly Advertised[];
+}
+
+export interface TopologyView extends GateView {
   /** The node's real rows of system.local. */
   readonly local: Rows;
 }
 
-type Cell = (gate: Advertised, view: TopologyView) => Buffer | null;
+type Cell = (gate: Advertised, view: GateView) => Buffer | null;
 
 /** Columns that tell an address, in all three tables, and what stands there instead. */
-const REPLACED: Readonly<Record<string, Cell>> = {
-  rpc_address: (gate) => gate.address,
-  broadcast_address: (gate) => gate.address,
-  listen_address: (gate) => gate.address,
-  native_address: (gate) => gate.address,
-  peer: (gate) => gate.address,
-  preferred_ip: () => null,
-  preferred_port: () => null,
-  rpc_port: (gate) => int(gate.port),
-  broadcast_port: (gate) => int(gate.port),
-  listen_port: (gate) => int(gate.port),
-  native_port: (gate) => int(gate.port),
-  peer_port: (gate) => int(gate.port),
-  host_id: (gate, view) => hostId(view.clusterName, gate),
-};
+const REPLACED: ReadonlyMap<string, Cell> = new Map<string, Cell>([
+  ['rpc_address', (gate) => gate.address],
+  ['broadcast_address', (gate) => gate.address],
+  ['listen_address', (gate) => gate.address],
+  ['native_address', (gate) => gate.address],
+  ['peer', (gate) => gate.address],
+  ['preferred_ip', () => null],
+  ['preferred_port', () => null],
+  ['rpc_port', (gate) => int(gate.port)],
+  ['broadcast_port', (gate) => int(gate.port)],
+  ['listen_port', (gate) => int(gate.port)],
+  ['native_port', (gate) => int(gate.port)],
+  ['peer_port', (gate) => int(gate.port)],
+  ['host_id', (gate, view) => hostId(view.clusterName, gate)],
+]);
 
 /** Columns of a sibling's row that are true of every gate in front of the same cluster. */
 const SHARED = new Set(['data_center', 'rack', 'release_version', 'schema_version']);
 
+/** Columns of system.local that are the node's own in every answer. */
+const OPEN: ReadonlySet<string> = new Set([
+  ...SHARED,
+  'key',
+  'bootstrapped',
+  'cluster_name',
+  'cql_version',
+  'gossip_generation',
+  'native_protocol_version',
+  'partitioner',
+  'tokens',
+  'truncated_at',
+]);
+
+/** Whether a node may look at the real value of a column for a client: to compare it, or to compute with it. */
+export function isOpen(table: TopologyTable, column: string, { siblings }: GateView): boolean {
+  if (table !== 'local' || !OPEN.has(column)) return false;
+  return column !== 'tokens' || siblings.length === 0;
+}
+
+/** What stands for a value of system.local where the node has one; null: that value itself. */
+export function localEdit(
+  { name, type }: Pick<Column, 'name' | 'type'>,
+  view: GateView,
+): ((value: Buffer) => Buffer | null) | null {
+  const replaced = REPLACED.get(name);
+  if (replaced !== undefined) return () => replaced(view.self, view);
+  // Alone, the gate has all tokens that there are.
+  if (name === 'tokens' && view.siblings.length > 0) return () => tokenCell(view.self, view);
+  // An address that a later release tells.
+  return type.code === TypeCode.INET ? () => null : null;
+}
+
 /** The rows of `table` as drivers may see them; `real` gives the columns that this release has. */
 export function rowsFor(table: TopologyTable, real: Rows, view: TopologyView): Rows {
+  const { columns } = real;
   if (table === 'local') {
-    const rows = real.rows.map((row) =>
-      real.columns.map((column, i) => {
-        const replaced = REPLACED[column.name];
-        if (replaced !== undefined) return replaced(view.self, view);
-        // Alone, the gate has all tokens that there are.
-        const isOfFleet = column.name === 'tokens' && view.siblings.length > 0;
-        if (isOfFleet) return tokenCell(view.self, view);
-        // An address that a later release tells.
-        return column.type.code === TypeCode.INET ? null : (row[i] ?? null);
-      }),
-    );
-    return { columns: real.columns, rows };
+    const edits = columns.map((column) => localEdit(column, view));
+    const rows = real.rows.map((row) => row.map((cell, i) => edited(edits[i] ?? null, cell)));
+    return { columns, rows };
   }
   const rows = view.siblings.map((sibling) =>
-    real.columns.map((column) => siblingCell(column.name, sibling, view)),
+    columns.map(({ name }) => siblingCell(name, sibling, view)),
   );
-  return { columns: real.columns, rows };
+  return { columns, rows };
+}
+
+function edited(edit: ReturnType<typeof localEdit>, cell: Buffer | null): Buffer | null {
+  return edit === null || cell === null ? cell : edit(cell);
 }
 
 function siblingCell(column: string, sibling: Advertised, view: TopologyView): Buffer | null {
-  const replaced = REPLACED[column];
+  const replaced = REPLACED.get(column);
   if (replaced !== undefined) return replaced(sibling, view);
   if (column === 'tokens') return tokenCell(sibling, view);
   if (!SHARED.has(column)) return null;
@@ -78,7 +109,7 @@ function siblingCell(column: string, sibling: Advertised, view: TopologyView): B
 }
 
 /** A set<text>: a count, then each token in decimal behind its length. */
-function tokenCell(gate: Advertised, { clusterName, self, siblings }: TopologyView): Buffer {
+function tokenCell(gate: Advertised, { clusterName, self, siblings }: GateView): Buffer {
   const tokens = tokensOf(clusterName, gate, [self, ...siblings]);
   const parts = tokens.flatMap((token) => {
     const text = Buffer.from(token.toString());
@@ -86,89 +117,6 @@ function tokenCell(gate: Advertised, { clusterName, self, siblings }: TopologyVi
   });
   return Buffer.concat([int(tokens.length), ...parts]);
 }
-
-export type BoundValue = Buffer | null;
-
-/** Applies projection, conditions and limit; a text instead of rows says why it can't be done. */
-export function select(
-  selection: SimpleSelection,
-  rows: Rows,
-  bound: (term: { index: number; name: string | null }) => BoundValue,
-): Rows | { readonly invalid: string } {
-  const wanted = projection(selection, rows.columns);
-  if ('invalid' in wanted) return wanted;
-  const conditions: { index: number; values: BoundValue[] }[] = [];
-  for (const { column, terms } of selection.where) {
-    const index = rows.columns.findIndex((one) => one.name === column);
-    if (index < 0) return { invalid: `Undefined column name ${column}` };
-    const values: BoundValue[] = [];
-    for (const term of terms) {
-      const value = term.type === 'marker' ? bound(term) : literal(term, rows.columns[index]!);
-      if (value === undefined) return { invalid: `Invalid value for column ${column}` };
-      values.push(value);
-    }
-    conditions.push({ index, values });
-  }
-  const matching = rows.rows.filter((row) =>
-    conditions.every(({ index, values }) => {
-      const cell = row[index] ?? null;
-      return cell !== null && values.some((value) => value !== null && cell.equals(value));
-    }),
-  );
-  const limit = limitOf(selection.limit, bound);
-  return {
-    columns: wanted.columns,
-    rows: matching.slice(0, limit).map((row) => wanted.indexes.map((i) => row[i] ?? null)),
-  };
-}
-
-function projection(
-  selection: SimpleSelection,
-  columns: readonly Column[],
-): { columns: Column[]; indexes: number[] } | { readonly invalid: string } {
-  if (selection.columns === null) {
-    return { columns: [...columns], indexes: columns.map((_column, i) => i) };
-  }
-  const chosen: Column[] = [];
-  const indexes: number[] = [];
-  for (const { name, alias } of selection.columns) {
-    const index = columns.findIndex((column) => column.name === name);
-    if (index < 0) return { invalid: `Undefined column name ${name}` };
-    // One of tokens has kilobytes: named a thousand times, an answer would have megabytes.
-    if (indexes.includes(index)) return { invalid: `cqlgate answers each column once: ${name}` };
-    indexes.push(index);
-    chosen.push({ ...columns[index]!, name: alias ?? name });
-  }
-  return { columns: chosen, indexes };
-}
-
-function limitOf(
-  limit: SelectionTerm | null,
-  bound: (term: { index: number; name: string | null }) => BoundValue,
-): number {
-  if (limit === null) return Infinity;
-  if (limit.type === 'literal') return Number(limit.value);
-  const value = bound(limit);
-  return value?.length === 4 ? value.readInt32BE(0) : Infinity;
-}
-
-/** A literal in the serialization of its column's type; undefined where it does not fit. */
-function literal(
-  term: { readonly value: string; readonly quoted: boolean },
-  column: Column,
-): Buffer | undefined {
-  const serialize = LITERALS[column.type.code];
-  return serialize?.(term.value, term.quoted) ?? undefined;
-}
-
-const LITERALS: Readonly<Record<number, (value: string, quoted: boolean) => Buffer | null>> = {
-  [TypeCode.VARCHAR]: (value, quoted) => (quoted ? Buffer.from(value, 'utf8') : null),
-  [TypeCode.ASCII]: (value, quoted) => (quoted ? Buffer.from(value, 'utf8') : null),
-  [TypeCode.INET]: (value, quoted) => (quoted ? inetBytes(value) : null),
-  [TypeCode.INT]: (value, quoted) => (!quoted && /^-?\d+$/.test(value) ? int(Number(value)) : null),
-  [TypeCode.UUID]: (value) =>
-    /^[0-9a-f-]{36}$/i.test(value) ? Buffer.from(value.replaceAll('-', ''), 'hex') : null,
-};
 
 function int(value: number): Buffer {
   const bytes = Buffer.alloc(4);

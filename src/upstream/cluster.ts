@@ -161,7 +161,13 @@ export class Cluster implements ControlListener {
 
   get control(): Pick<
     ControlConnection,
-    'ask' | 'systemTable' | 'schemaVersion' | 'refreshSchema' | 'target' | 'isConnected'
+    | 'ask'
+    | 'systemRows'
+    | 'refusalOf'
+    | 'schemaVersion'
+    | 'refreshSchema'
+    | 'target'
+    | 'isConnected'
   > {
     return this.#control;
   }

@@ -13,6 +13,7 @@ import {
   type NodeChange,
   type SchemaChange,
 } from '../protocol/messages/event.ts';
+import { encodePrepare } from '../protocol/messages/prepare.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { encodeRegister } from '../protocol/messages/register.ts';
 import type { Rows } from '../protocol/messages/result.ts';
@@ -36,7 +37,7 @@ import { inspectTarget, TargetFault, UNKNOWN_TARGET, type TargetFacts } from './
 import { readNodes } from './topology-reader.ts';
 
 /** Rows of a system table, or the node's own refusal (a table that this cluster lacks). */
-export type SystemTable = Rows | { readonly refused: Refusal };
+export type SystemRows = Rows | { readonly refused: Refusal };
 
 export interface ControlListener {
   /** The schema changed, here or elsewhere. */
@@ -152,19 +153,26 @@ export class ControlConnection {
   }
 
   /**
-   * The node's real rows of `system.local`, `system.peers` or `system.peers_v2`, read now. Few are read at once,
-   * in turn by role: the stream ids of this connection are for what the gate itself asks. Rejects with
-   * UpstreamFault.
+   * What a SELECT over system.local or peers gives now. Few are carried out at once, in turn by role: the stream ids
+   * of this connection are for what the gate itself asks. Rejects with UpstreamFault.
    */
-  async systemTable(table: string, turn: Turn): Promise<SystemTable> {
-    const response = await this.#reads
-      .run(turn, async () => this.#read(`SELECT * FROM system.${table}`))
-      .catch((error: unknown) => {
-        if (!(error instanceof QueueFault)) throw error;
-        throw new UpstreamFault('busy', `system.${table} was not read: ${error.message}`);
-      });
+  async systemRows(query: string, turn: Turn): Promise<SystemRows> {
+    const response = await this.#inTurn(turn, async () => this.#read(query));
     const refused = refusalOf(response);
     return refused === null ? rowsOf(response) : { refused };
+  }
+
+  /** What a node says against such a SELECT when it prepares it; null where it would carry it out. */
+  async refusalOf(query: string, turn: Turn): Promise<Refusal | null> {
+    const body = encodePrepare(query, CONTROL_VERSION);
+    return refusalOf(await this.#inTurn(turn, async () => this.#request(Opcode.PREPARE, body)));
+  }
+
+  async #inTurn(turn: Turn, ask: () => Promise<Frame>): Promise<Frame> {
+    return this.#reads.run(turn, ask).catch((error: unknown) => {
+      if (!(error instanceof QueueFault)) throw error;
+      throw new UpstreamFault('busy', `system tables were not read: ${error.message}`);
+    });
   }
 
   /** The cluster's schema version as its node sees it, or null when it can't be read. */
@@ -337,15 +345,16 @@ export class ControlConnection {
 
   /** A query of the gate's own login; resolves with the node's answer, an error too. */
   async ask(query: string, consistency: number): Promise<Frame> {
+    const body = encodeQuery({ query, consistency, version: CONTROL_VERSION });
+    return this.#request(Opcode.QUERY, body);
+  }
+
+  async #request(opcode: number, body: Buffer): Promise<Frame> {
     const connection = this.#connection;
     if (connection === null) {
       throw new UpstreamFault('unreachable', 'the control connection is down');
     }
-    return connection.request(
-      Opcode.QUERY,
-      encodeQuery({ query, consistency, version: CONTROL_VERSION }),
-      UPSTREAM.controlTimeoutMs,
-    );
+    return connection.request(opcode, body, UPSTREAM.controlTimeoutMs);
   }
 
   async #query(query: string): Promise<Frame> {

@@ -275,36 +275,69 @@ describe('the analyser', () => {
     expect(statement('SELECT * FROM other.t', 'ks').usesKeyspace).toBe(false);
   });
 
-  it('keeps the shape of simple SELECTs over system.local', () => {
+  it('keeps the shape of simple SELECTs over keyspace system', () => {
     expect(
-      statement("SELECT key, rack AS r FROM system.local WHERE key='local'").selection,
+      statement(
+        "SELECT keyspace_name, table_name AS t FROM system.size_estimates WHERE keyspace_name='ks'",
+      ).selection,
     ).toEqual({
       columns: [
-        { name: 'key', alias: null },
-        { name: 'rack', alias: 'r' },
+        { name: 'keyspace_name', alias: null },
+        { name: 'table_name', alias: 't' },
       ],
-      where: [{ column: 'key', terms: [{ type: 'literal', value: 'local', quoted: true }] }],
+      where: [{ column: 'keyspace_name', terms: [{ type: 'literal', value: 'ks', quoted: true }] }],
       limit: null,
     });
-    expect(
-      statement('SELECT * FROM system.peers_v2 WHERE peer = :address and peer_port = :port')
-        .selection,
-    ).toMatchObject({
-      columns: null,
-      where: [
-        { terms: [{ type: 'marker', index: 0, name: 'address' }] },
-        { terms: [{ type: 'marker', index: 1, name: 'port' }] },
-      ],
-    });
     for (const text of [
-      'SELECT JSON key FROM system.local',
-      'SELECT now() FROM system.local',
-      'SELECT CAST(key AS text) FROM system.local',
-      'SELECT DISTINCT key FROM system.local',
-      "SELECT key FROM system.local WHERE key > 'a'",
+      'SELECT JSON keyspace_name FROM system.size_estimates',
+      'SELECT CAST(keyspace_name AS text) FROM system.size_estimates',
+      "SELECT keyspace_name FROM system.size_estimates WHERE keyspace_name > 'a'",
     ]) {
       expect(statement(text).selection).toBeNull();
     }
+  });
+
+  it('takes SELECTs over system.local and peers apart', () => {
+    const { topology, columns } = statement(
+      `SELECT JSON DISTINCT key, toJson( rpc_address )AS "A b", cast(tokens['x'] AS text), count(rack), now()
+       FROM system.local WHERE key = 'local' AND rack IN ('a', 'b') LIMIT 3 ALLOW FILTERING;`,
+    );
+    expect(topology).toMatchObject({ isJson: true, isDistinct: true, groups: false });
+    expect(
+      topology?.selectors?.map(({ text, alias, column, counts, reads }) => [
+        text,
+        alias,
+        column,
+        counts,
+        reads.map(({ name, start, end }) => [name, text.slice(start, end)]),
+      ]),
+    ).toEqual([
+      ['key', null, 'key', null, [['key', 'key']]],
+      ['toJson( rpc_address )', 'A b', null, null, [['rpc_address', 'rpc_address']]],
+      ["cast(tokens['x'] AS text)", null, null, null, [['tokens', 'tokens']]],
+      ['count(rack)', null, null, 'rack', [['rack', 'rack']]],
+      ['now()', null, null, null, []],
+    ]);
+    expect(topology?.tail).toBe(
+      "WHERE key = 'local' AND rack IN ('a', 'b') LIMIT 3 ALLOW FILTERING",
+    );
+    expect(topology?.rows?.where.map(({ column }) => column)).toEqual(['key', 'rack']);
+    expect(columns).toEqual(['key', 'rpc_address', 'tokens', 'rack']);
+    const bound = statement(
+      'SELECT * FROM system.peers_v2 WHERE peer = :address and peer_port = :port',
+    ).topology;
+    expect(bound).toMatchObject({
+      selectors: null,
+      rows: {
+        where: [
+          { terms: [{ type: 'marker', index: 0, name: 'address' }] },
+          { terms: [{ type: 'marker', index: 1, name: 'port' }] },
+        ],
+      },
+    });
+    expect(statement("SELECT key FROM system.local WHERE key > 'a'").topology?.rows).toBeNull();
+    const grouped = statement('SELECT count(*), f(?) FROM system.local GROUP BY key').topology;
+    expect(grouped).toMatchObject({ groups: true, bindsSelection: true, rows: null });
   });
 
   it('never throws, and never reads a cut text as a more harmless one', () => {

@@ -197,8 +197,9 @@ describe.skipIf(noNode)('bad input', () => {
     async (bytes) => {
       const raw = await RawClient.login(gate.port, 'reader', gate.issuer.mint(), 5);
       for (let extra = -9; extra <= 9; extra += 3) {
-        const text = `SELECT key FROM system.local /*${'x'.repeat(bytes + extra - 60)}*/`;
-        expect(errorOf(await raw.query(text))).toBeNull();
+        // Answered by the gate: a node itself never answers a request of 131,063 bytes.
+        const text = `SELECT key FROM closed.tbl /*${'x'.repeat(bytes + extra - 60)}*/`;
+        expect(errorOf(await raw.query(text))?.code).toBe(CqlErrorCode.UNAUTHORIZED);
       }
       raw.close();
     },
@@ -214,8 +215,8 @@ describe.skipIf(noNode)('bad input', () => {
     ['of an unknown keyword', 'EXPLODE orders', CqlErrorCode.SYNTAX_ERROR],
     ['unqualified without a keyspace', 'SELECT * FROM t', CqlErrorCode.INVALID],
     [
-      'with a function over system.local',
-      'SELECT toJson(key) FROM system.local',
+      'with a function over system.local that there is not',
+      'SELECT no_function(key) FROM system.local',
       CqlErrorCode.INVALID,
     ],
     [

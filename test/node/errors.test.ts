@@ -203,7 +203,8 @@ const TRIALS: Readonly<Record<string, () => Promise<Seen>>> = {
   too_costly: async () => query(`SELECT ${'('.repeat(24)}k${')'.repeat(24)} FROM mistakes.t`),
   syntax: async () => query('SELEKT 1'),
   no_keyspace: async () => query('SELECT * FROM t'),
-  topology_query: async () => query('SELECT count(*) FROM system.local'),
+  topology_query: async () =>
+    query('SELECT key FROM system.local WHERE rpc_port > 1 ALLOW FILTERING'),
   node_addresses: async () => query('SELECT value FROM system_views.settings', gate, 'reader'),
   system_table_absent: async () => query('SELECT a FROM system_views.of_later', gate, 'reader'),
   trace_query: async () => query('SELECT JSON * FROM system_traces.events', gate, 'reader'),

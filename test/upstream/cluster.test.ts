@@ -201,7 +201,10 @@ describe('the control connection', () => {
     await expect.poll(reached).toEqual(names(0, 1));
     await scripted.kill(0);
     await expect.poll(() => cluster.control.isConnected, { timeout: 3_000 }).toBe(true);
-    const table = await cluster.control.systemTable('local', { key: 'role', owner: 1 });
+    const table = await cluster.control.systemRows('SELECT * FROM system.local', {
+      key: 'role',
+      owner: 1,
+    });
     expect('rows' in table).toBe(true);
     await scripted.again(0);
   });
@@ -224,7 +227,10 @@ describe('the control connection', () => {
     await clusterOf().start();
     await expect.poll(reached).toEqual(names(0, 1));
     scripted.script = (_request, node) => node === 0;
-    const asked = cluster.control.systemTable('local', { key: 'role', owner: 1 });
+    const asked = cluster.control.systemRows('SELECT * FROM system.local', {
+      key: 'role',
+      owner: 1,
+    });
     await expect(asked).resolves.toHaveProperty('rows');
   });
 

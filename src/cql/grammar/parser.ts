@@ -66,6 +66,7 @@ export class Parser {
   #lastCall: Call | null = null;
   #callBefore: Call | null = null;
   #lastType: Name | null = null;
+  #columnRead: ((token: number) => void) | null = null;
   /** Functions and types as written; resolved when the statement's table is known. */
   readonly calls = new Map<string, Call>();
   /** Functions that are made, dropped or granted, not called. */
@@ -75,6 +76,8 @@ export class Parser {
   columns: string[] | null = [];
   /** Columns that conditions compare. */
   restricted: string[] | null = [];
+  /** Bind markers so far. */
+  markers = 0;
   /** The token behind the last field or element that was selected. */
   modifiedUpTo = -1;
   /** Calls so far, in terms, that no type wanted of them rules out before their arguments are looked at. */
@@ -189,7 +192,14 @@ export class Parser {
   }
 
   sourceTextAt(index: number): string {
-    return this.text.slice(this.#tokens.starts[index], this.#tokens.ends[index]);
+    return this.sourceTextOf(index, index + 1);
+  }
+
+  /** The source text from a token up to the one before `end`; empty where there is none. */
+  sourceTextOf(start: number, end: number): string {
+    return start >= end
+      ? ''
+      : this.text.slice(this.#tokens.starts[start], this.#tokens.ends[end - 1]);
   }
 
   /** Value of the string literal that comes next. */
@@ -302,8 +312,31 @@ export class Parser {
     this.#lastType = null;
   }
 
+  /**
+   * Goes over tokens that were parsed before once more, and calls `columnRead` for each column that is read there.
+   * What was found and charged before stays as it is.
+   */
+  again<Found>(start: number, columnRead: (token: number) => void, read: () => Found): Found {
+    const { columns, openCalls, nativeCalls, modifiedUpTo } = this;
+    const [at, costUs] = [this.#at, this.#costUs];
+    this.#at = start;
+    this.#columnRead = columnRead;
+    try {
+      return read();
+    } finally {
+      this.#columnRead = null;
+      this.#at = at;
+      this.#costUs = costUs;
+      Object.assign(this, { columns, openCalls, nativeCalls, modifiedUpTo });
+    }
+  }
+
   /** Notes a column that is read, at a token that names it. */
   readColumn(index: number): void {
+    if (this.#columnRead !== null) {
+      this.#columnRead(index);
+      return;
+    }
     if (this.columns === null) return;
     if (this.columns.length === CQL.columnsKept) this.columns = null;
     else this.columns.push(this.#columnAt(index));
@@ -341,9 +374,10 @@ export class Parser {
 
   /** `?`, `:name`, `:"Name"`. */
   acceptMarker(): boolean {
-    if (this.accept('?')) return true;
-    if (!this.is(':') || !this.isNameAt(this.#at + 1)) return false;
-    this.#at += 2;
+    if (this.is('?')) this.#at++;
+    else if (this.is(':') && this.isNameAt(this.#at + 1)) this.#at += 2;
+    else return false;
+    this.markers++;
     return true;
   }
 

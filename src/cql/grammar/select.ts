@@ -21,11 +21,7 @@ export function select(p: Parser): TableName {
   const start = p.index;
   const before = p.costUs;
   let times = 1;
-  for (const word of ['json', 'distinct']) {
-    if (!p.is(word) || !isFollowedBySelector(p)) continue;
-    p.advance();
-    times *= 2;
-  }
+  for (const word of ['json', 'distinct']) if (selectionWord(p, word)) times *= 2;
   selectors(p);
   if (times > 1) readAgain(p, start, before, times);
   p.expect('from');
@@ -46,6 +42,11 @@ export function select(p: Parser): TableName {
 function groups(p: Parser): void {
   commaList(p, selector);
   if (p.is(';') && p.modifiedUpTo === p.index) throw p.unexpected('the end');
+}
+
+/** Whether JSON or DISTINCT comes next; it is stepped over. */
+export function selectionWord(p: Parser, word: string): boolean {
+  return p.is(word) && isFollowedBySelector(p) && p.accept(word);
 }
 
 /** JSON and DISTINCT are column names unless something to select follows; `json AS x` is one, too. */
@@ -103,7 +104,7 @@ function aliased(p: Parser): void {
   if (p.accept('as')) p.skipName('an alias');
 }
 
-function selector(p: Parser): void {
+export function selector(p: Parser): void {
   p.enter();
   selectorProduct(p);
   if (p.isOperator()) while (p.accept('+') || p.accept('-')) selectorProduct(p);

@@ -1,9 +1,10 @@
 // QUERY: <[long string] query><query parameters>.
 import { requestReader } from '../body-prefix.ts';
-import type { Frame } from '../frame.ts';
-import { hasWideQueryFlags } from '../versions.ts';
+import { encodeFrame, Frame, FrameFlag } from '../frame.ts';
+import { Opcode } from '../opcodes.ts';
+import { hasResultMetadataId, hasWideQueryFlags } from '../versions.ts';
 import { Writer } from '../writer.ts';
-import { readParameters, type QueryParameters } from './parameters.ts';
+import { QueryFlag, readParameters, type QueryParameters } from './parameters.ts';
 
 export interface QueryRequest {
   readonly query: string;
@@ -16,6 +17,32 @@ export function decodeQuery(frame: Frame, version: number): QueryRequest {
   const parameters = readParameters(reader, version);
   reader.expectEnd('QUERY');
   return { query, parameters };
+}
+
+/**
+ * The request of a QUERY or EXECUTE as a QUERY with another text: under the same flags, with the same parameters, but
+ * for the metadata, which only EXECUTE may leave out.
+ */
+export function withText(frame: Frame, version: number, text: string): Frame {
+  const reader = requestReader(frame);
+  if (frame.opcode === Opcode.QUERY) reader.readLongString('query');
+  else {
+    reader.skip(reader.readShort('prepared id'), 'prepared id');
+    if (hasResultMetadataId(version)) {
+      reader.skip(reader.readShort('result metadata id'), 'result metadata id');
+    }
+  }
+  const parameters = Buffer.from(frame.buffer.subarray(reader.offset, frame.end));
+  // Behind the consistency; the lowest byte of the flags is the last.
+  parameters[hasWideQueryFlags(version) ? 5 : 2]! &= ~QueryFlag.SKIP_METADATA;
+  const bytes = encodeFrame({
+    version: frame.version,
+    opcode: Opcode.QUERY,
+    streamId: frame.streamId,
+    flags: frame.flags & FrameFlag.TRACING,
+    body: new Writer().writeLongString(text).writeRaw(parameters).toBuffer(),
+  });
+  return new Frame(bytes, 0, bytes.length);
 }
 
 /** A query without values or pages, as the gate's own are. */

@@ -152,14 +152,66 @@ export function rowCount(frame: Frame, version: number): number | null {
 
 /** The body of a Rows result with its metadata. */
 export function encodeRows({ columns, rows }: Rows): Buffer {
-  const writer = new Writer().writeInt(ResultKind.ROWS).writeInt(0).writeInt(columns.length);
+  const [first] = columns;
+  const isOfOne = columns.every(
+    ({ keyspace, table }) => keyspace === first?.keyspace && table === first.table,
+  );
+  const global = isOfOne && first !== undefined ? first : null;
+  const writer = new Writer()
+    .writeInt(ResultKind.ROWS)
+    .writeInt(global === null ? 0 : MetadataFlag.GLOBAL_TABLES_SPEC)
+    .writeInt(columns.length);
+  if (global !== null) writer.writeString(global.keyspace).writeString(global.table);
   for (const { keyspace, table, name, type } of columns) {
-    writer.writeString(keyspace).writeString(table).writeString(name);
+    if (global === null) writer.writeString(keyspace).writeString(table);
+    writer.writeString(name);
     writeType(writer, type);
   }
   writer.writeInt(rows.length);
   for (const row of rows) for (const cell of row) writer.writeBytes(cell);
   return writer.toBuffer();
+}
+
+/**
+ * The message of a Rows result with other rows under the same metadata, all of them: what the state of a page tells
+ * is of the rows that were.
+ */
+export function withRows(
+  frame: Frame,
+  version: number,
+  rows: readonly (readonly (Buffer | null)[])[],
+): Buffer {
+  const reader = kindReader(frame);
+  const flags = reader.readInt('metadata flags');
+  const count = reader.readInt('column count');
+  if ((flags & MetadataFlag.HAS_MORE_PAGES) !== 0) reader.skipValue('paging state');
+  const rest = reader.offset;
+  const layout = rowsLayout(frame, version);
+  if (layout === null) throw reader.fault('a result has no rows');
+  const writer = new Writer()
+    .writeInt(ResultKind.ROWS)
+    .writeInt(flags & ~MetadataFlag.HAS_MORE_PAGES)
+    .writeInt(count)
+    .writeRaw(reader.buffer.subarray(rest, layout.reader.offset))
+    .writeInt(rows.length);
+  for (const row of rows) for (const cell of row) writer.writeBytes(cell);
+  return writer.toBuffer();
+}
+
+/** The message of a Rows result without what its columns are. */
+export function withoutColumns(frame: Frame, version: number): Buffer {
+  const reader = kindReader(frame);
+  const start = reader.offset;
+  const { flags } = readMetadataHead(reader, version);
+  const end = reader.offset;
+  const layout = rowsLayout(frame, version);
+  if (layout === null) throw reader.fault('a result has no rows');
+  return new Writer()
+    .writeInt(ResultKind.ROWS)
+    .writeInt(flags | MetadataFlag.NO_METADATA)
+    .writeRaw(reader.buffer.subarray(start + 4, end))
+    .writeRaw(reader.buffer.subarray(layout.reader.offset, frame.end))
+    .toBuffer();
 }
 
 function kindReader(frame: Frame): Reader {

@@ -1,10 +1,16 @@
-// SELECTs over system.local, peers and peers_v2 are answered by the gate itself, which can evaluate
-// simple ones only; of those over system_traces it rewrites the rows, and must know what each column is.
-// The text was parsed already; here its tokens are gone through once more.
-import type { SelectionTerm, SimpleSelection } from '../statement.ts';
+// SELECTs over Cassandra's own tables that the gate looks into: system.local and peers, where it stands in the place
+// of nodes; the estimates, of which a role sees its part; traces, whose rows it rewrites. The text was parsed already;
+// here its tokens are gone through once more.
+import type {
+  SelectionTerm,
+  SimpleSelection,
+  TopologySelect,
+  TopologySelector,
+} from '../statement.ts';
 import { CQL } from '../../limits.ts';
 import { isConstant, Kind } from '../lexer.ts';
-import type { Parser } from './parser.ts';
+import { Refusal, type Parser } from './parser.ts';
+import { selectionWord, selector } from './select.ts';
 
 /** Thrown where a SELECT is more than simple; never leaves this file. */
 class NotSimple extends Error {}
@@ -44,7 +50,7 @@ class Reader {
 }
 
 /** The SELECT that begins at a token and was parsed before; null where it is not that simple. */
-export function topologySelection(p: Parser, start: number): SimpleSelection | null {
+export function simpleSelection(p: Parser, start: number): SimpleSelection | null {
   return read(p, start, (reader, end) => ({ columns: columns(reader), ...rest(reader, end) }));
 }
 
@@ -53,11 +59,11 @@ export function plainSelection(p: Parser, start: number): SimpleSelection | null
   return read(p, start, (reader) => ({ columns: columns(reader), where: [], limit: null }));
 }
 
-function read(
+function read<Found>(
   p: Parser,
   start: number,
-  selection: (reader: Reader, end: number) => SimpleSelection,
-): SimpleSelection | null {
+  selection: (reader: Reader, end: number) => Found,
+): Found | null {
   const end = p.index;
   p.rewind(start);
   try {
@@ -68,6 +74,80 @@ function read(
   } finally {
     p.rewind(end);
   }
+}
+
+/** The SELECT over system.local, peers or peers_v2 that begins at a token; null where it has too many parts. */
+export function topologySelect(p: Parser, start: number): TopologySelect | null {
+  try {
+    return read(p, start, topologyParts);
+  } catch (error) {
+    // Its allowance went into reading it once.
+    if (error instanceof Refusal) return null;
+    throw error;
+  }
+}
+
+function topologyParts(reader: Reader, end: number): TopologySelect {
+  const { p } = reader;
+  p.expect('select');
+  const isJson = selectionWord(p, 'json');
+  const isDistinct = selectionWord(p, 'distinct');
+  const { markers } = p;
+  const selectors = p.accept('*') ? null : topologySelectors(reader);
+  // Their positions count over the whole text.
+  const bindsSelection = p.markers > markers;
+  p.expect('from');
+  p.table();
+  const behind = p.index;
+  const tail = p.sourceTextOf(behind, end);
+  const rows = bindsSelection ? null : read(p, behind, () => rest(reader, end));
+  p.rewind(behind);
+  return { isJson, isDistinct, selectors, bindsSelection, tail, groups: groups(p, end), rows };
+}
+
+function groups(p: Parser, end: number): boolean {
+  for (let i = p.index; i < end; i++) if (p.isAt(i, 'group') && p.isAt(i + 1, 'by')) return true;
+  return false;
+}
+
+function topologySelectors(reader: Reader): TopologySelector[] {
+  const { p } = reader;
+  const found: TopologySelector[] = [];
+  let next: number;
+  do {
+    reader.part();
+    const start = p.index;
+    const tokens: number[] = [];
+    next = p.again(
+      start,
+      (token) => tokens.push(token),
+      () => {
+        selector(p);
+        return p.index;
+      },
+    );
+    p.rewind(next);
+    const text = p.sourceTextOf(start, next);
+    const reads = tokens.map((token) => {
+      reader.part();
+      const from = p.sourceTextOf(start, token + 1).length;
+      const { length } = p.sourceTextAt(token);
+      return { name: p.nameAt(token), start: from - length, end: from };
+    });
+    const column = next === start + 1 && tokens[0] === start ? p.nameAt(start) : null;
+    const counts = countedBy(p, start, next);
+    const alias = p.accept('as') ? reader.name() : null;
+    found.push({ text, alias, column, counts, reads });
+  } while (p.accept(','));
+  return found;
+}
+
+/** `count(*)`, `count(1)` or `count(column)`, and nothing else. */
+function countedBy(p: Parser, start: number, end: number): string | null {
+  const isCall = end === start + 4 && p.isAt(start, 'count') && p.isAt(start + 1, '(');
+  if (!isCall) return null;
+  const what = start + 2;
+  return p.isNameAt(what) ? p.nameAt(what) : '*';
 }
 
 /** Up to the name of the table. */

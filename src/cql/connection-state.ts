@@ -105,13 +105,39 @@ export function wantedByText(
   return ofRequest ?? ofSession ?? NO_KEYSPACE;
 }
 
-/** For a PREPARE: a session that is in no keyspace gets no id that hides the keyspace of another's. */
+/**
+ * For a PREPARE. One that names everything needs no keyspace, so the session's is not asked for: that may be gone,
+ * which must not decide the answer. Where its id would depend on a keyspace all the same it is prepared in none, or
+ * the id would hide the keyspace of another session.
+ */
 export function wantedByPrepare(
   statement: Reading,
   ofSession: string | null,
   ofRequest: string | null,
 ): WantedKeyspace {
-  return idDependsOnKeyspace(statement) ? (ofRequest ?? ofSession ?? NO_KEYSPACE) : null;
+  if (statement.usesKeyspace) return ofRequest ?? ofSession ?? NO_KEYSPACE;
+  // A keyspace that the request names is in the id, wherever the connection is.
+  return idDependsOnKeyspace(statement) && ofRequest === null ? NO_KEYSPACE : null;
+}
+
+/**
+ * The keyspace that the id of a prepared statement is made with; null for none. `ofConnection` is where it was
+ * prepared, which counts unless the request named a keyspace.
+ */
+export function preparedIn(
+  statement: Reading,
+  ofConnection: string | null,
+  ofRequest: string | null,
+): string | null {
+  return idDependsOnKeyspace(statement) ? (ofRequest ?? ofConnection) : null;
+}
+
+/**
+ * Whether a statement that reads the keyspace of its connection is answered in no keyspace as in one that is gone:
+ * DESCRIBE of a name, which is a keyspace's before it is anything else, and DESCRIBE CLUSTER.
+ */
+export function meansTheSameInNone({ describe }: Pick<Statement, 'describe'>): boolean {
+  return describe?.form === 'either' || describe?.form === 'cluster';
 }
 
 /** For an EXECUTE: what was resolved when it was prepared stays so, the rest is read where it is carried out. */

@@ -10,9 +10,11 @@ import {
   type Denial,
   type Permit,
 } from '../policy/decide.ts';
+import { isStatement } from '../cql/analyse.ts';
+import { meansTheSameInNone, NO_KEYSPACE } from '../cql/connection-state.ts';
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
-import { UPSTREAM } from '../limits.ts';
+import { CQL, UPSTREAM } from '../limits.ts';
 import { absentSystemTable, addressRefusal } from '../topology/address-columns.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -204,6 +206,7 @@ async function forConnection(exchange: Exchange, route: Route): Promise<Later> {
     exchange.offered = await route.whenAvailable(want, exchange.isUse, exchange.session.turn);
   } catch (error) {
     const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
+    if (fault.code === 'keyspace' && needsNoKeyspace(exchange)) return exchange.goOn;
     recordOutcome(exchange, 'unsent');
     return reply(replyToFault(exchange, fault));
   }
@@ -227,6 +230,23 @@ function absent(exchange: Exchange): Outcome | null {
 
 function absentOrDenied(exchange: Exchange, denial: Denial): Outcome {
   return absent(exchange) ?? deny(exchange, denial);
+}
+
+/**
+ * The keyspace that it was to be carried out in is gone. True where it means the same in none: it is what a session
+ * without a keyspace would send from here on, and is decided as that.
+ */
+function needsNoKeyspace(exchange: Exchange): boolean {
+  const { request, session } = exchange;
+  const { statement, text, prepared } = request;
+  if (request.keyspace === NO_KEYSPACE || request.namedKeyspace !== null) return false;
+  if (text === null || !meansTheSameInNone(statement)) return false;
+  if (text.length > CQL.cachedTextLength) return false;
+  // What was prepared stays what it was: the registry has it for all who execute it.
+  const anew = prepared.length > 0 ? statement : session.gate.statements.get(text, null);
+  if (!isStatement(anew)) return false;
+  exchange.request = { ...request, statement: anew, keyspace: NO_KEYSPACE };
+  return true;
 }
 
 function deny(exchange: Exchange, denial: Denial): Outcome {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { LONG_AGO, msSince, NEVER } from '../clock.ts';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { UPSTREAM } from '../limits.ts';
-import { idDependsOnKeyspace, type WantedKeyspace } from '../cql/connection-state.ts';
+import { preparedIn, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -64,6 +64,8 @@ export interface Request {
   readonly consistency: number;
   /** The state that the upstream connection must be in, or null where any serves. */
   readonly keyspace: WantedKeyspace;
+  /** The keyspace that the request itself names, or null. */
+  readonly namedKeyspace: string | null;
   /** The registered statements it executes: one of EXECUTE, the prepared children of a BATCH. */
   readonly prepared: readonly PreparedStatement[];
   /** What is bound to the first of them; null where there is none. */
@@ -85,7 +87,7 @@ const NOWHERE: readonly never[] = [];
 
 export class Exchange implements ClientRequest, Want {
   readonly session: Session;
-  readonly request: Request;
+  request: Request;
   readonly clientStreamId: number;
   /** The trace that the client's custom payload named. */
   readonly caller: TraceContext | null;
@@ -460,8 +462,8 @@ export class Exchange implements ClientRequest, Want {
   }
 
   #learn(response: Frame, connection: Connection): Promise<Later> | null {
-    const { statement, text } = this.request;
-    const keyspace = idDependsOnKeyspace(statement) ? connection.keyspace : null;
+    const { statement, text, namedKeyspace } = this.request;
+    const keyspace = preparedIn(statement, connection.keyspace, namedKeyspace);
     const { gate, version, id } = this.session;
     const prepared = decodePrepared(response, version);
     if (keyspace !== null && statement.usesKeyspace && isOfText(prepared.id, text ?? '')) {

@@ -178,6 +178,7 @@ class BatchReading {
       text: null,
       consistency,
       keyspace: this.#keyspace,
+      namedKeyspace: keyspace,
       prepared: [...this.#prepared],
       bound: this.#bound,
       parts: { type, statements: this.#parts },

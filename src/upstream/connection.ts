@@ -11,7 +11,7 @@ import {
   NEVER,
   type MonotonicMs,
 } from '../clock.ts';
-import { ProtocolFault } from '../errors.ts';
+import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
 import { TURN, UPSTREAM } from '../limits.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
@@ -94,6 +94,13 @@ export interface ConnectionOptions {
 }
 
 type State = 'opening' | 'ready' | 'closed';
+
+/** Errors by which a node says that it does not do anything now. */
+const BUSY: ReadonlySet<number> = new Set([
+  CqlErrorCode.OVERLOADED,
+  CqlErrorCode.IS_BOOTSTRAPPING,
+  CqlErrorCode.SERVER_ERROR,
+]);
 
 /** Stands where a timed out request was, until its late response comes. */
 const QUARANTINED: InFlight = {
@@ -330,7 +337,11 @@ export class Connection implements Flushable {
     }
     this.settleKeyspace(response);
     const refusal = refusalOf(response);
-    if (refusal !== null) throw new UpstreamFault('keyspace', refusal.message);
+    if (refusal !== null) {
+      // A node that has no time for it says nothing of the keyspace.
+      const isBusy = BUSY.has(refusal.code);
+      throw new UpstreamFault(isBusy ? 'busy' : 'keyspace', refusal.message);
+    }
     if (this.keyspace !== keyspace) {
       throw new UpstreamFault('keyspace', 'the node did not confirm the keyspace');
     }

@@ -427,8 +427,9 @@ export class Route {
       () => this.#promise(idle, waiter),
       (error: unknown) => {
         const fault = asFault(error);
-        // Its connection is gone; another may serve before its deadline.
-        if (fault.code === 'keyspace' || this.#closed) waiter.reject(fault);
+        // Else its connection is gone; another may serve before its deadline.
+        const isAnswer = fault.code === 'keyspace' || fault.code === 'busy';
+        if (isAnswer || this.#closed) waiter.reject(fault);
         else if (!this.#waiters.add(waiter, waiter.turn)) refuse(waiter);
         this.#serveWaiters();
       },

@@ -7,6 +7,7 @@ import {
   isAboutConnection,
   isInState,
   NO_KEYSPACE,
+  preparedIn,
   wantedByExecute,
   wantedByPrepare,
   wantedByText,
@@ -43,10 +44,10 @@ describe.each(KINDS)('%s', (kind) => {
   });
 
   it('is prepared in the state that its id is of', () => {
-    expect(wantedByPrepare(unqualified, 'own', null)).toBe(
-      readsAtAll || reads.id === 'keyspace and text' ? 'own' : null,
-    );
-    expect(wantedByPrepare(unqualified, 'other', 'own')).toBe(
+    const inNone = reads.id === 'keyspace and text' ? NO_KEYSPACE : null;
+    expect(wantedByPrepare(unqualified, 'own', null)).toBe(readsAtAll ? 'own' : inNone);
+    expect(wantedByPrepare(unqualified, 'other', 'own')).toBe(readsAtAll ? 'own' : null);
+    expect(preparedIn(unqualified, 'other', 'own')).toBe(
       idDependsOnKeyspace(unqualified) ? 'own' : null,
     );
   });

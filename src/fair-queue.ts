@@ -65,6 +65,14 @@ export class FairLine<Item extends object> {
     return null;
   }
 
+  /** About how many have their turn before one that comes now. */
+  ahead({ key, owner }: Turn): number {
+    const owners = this.#keys.get(key);
+    const own = owners?.get(owner)?.size ?? 0;
+    const rounds = (own + 1) * Math.max(1, owners?.size ?? 0);
+    return Math.min(this.#turns.size, rounds * Math.max(1, this.#keys.size));
+  }
+
   /** All of them in the order of their turns. */
   inTurn(): Item[] {
     const ofKeys = [...this.#keys.values()].map((owners) => interleaved([...owners.values()]));

@@ -10,6 +10,8 @@
 //     are carried out: always the connection's own, whatever keyspace the request names.
 //   - PREPARE, whose id is a hash over keyspace and text unless it is of rows and all its names are written in full.
 //   - EXECUTE, which compares it with the keyspace of the PREPARE and says both in a warning, once a connection.
+// So most kinds need no connection in their keyspace: the request is made to name it (`isRequestEnough`), and only
+// what is left needs one that is set to it.
 // Beside answers, the rows of `system_views.clients` show the keyspace of every connection, to roles with a grant there.
 import type { Statement, StatementKind } from './statement.ts';
 
@@ -94,15 +96,32 @@ export const CONNECTION_READS: { readonly [Kind in StatementKind]: ConnectionRea
 
 type Reading = Pick<Statement, 'kind' | 'usesKeyspace'>;
 
-/** For a QUERY, and for a text in a BATCH. */
+/**
+ * For a QUERY, and for a text in a BATCH. Where `isRequestEnough`, any connection will do whose node takes the
+ * keyspace from the request.
+ */
 export function wantedByText(
-  { kind, usesKeyspace }: Reading,
+  { usesKeyspace }: Reading,
   ofSession: string | null,
   ofRequest: string | null,
 ): WantedKeyspace {
-  if (!usesKeyspace) return null;
-  if (CONNECTION_READS[kind].keyspace === 'parsed' && ofRequest !== null) return null;
-  return ofRequest ?? ofSession ?? NO_KEYSPACE;
+  return usesKeyspace ? (ofRequest ?? ofSession ?? NO_KEYSPACE) : null;
+}
+
+/**
+ * Whether a keyspace that the request names takes the place of the connection's. Never of a kind that is read where it
+ * is carried out; nor is there a way to name none.
+ */
+export function isRequestEnough(
+  { kind }: Pick<Statement, 'kind'>,
+  wanted: WantedKeyspace,
+): boolean {
+  return typeof wanted === 'string' && CONNECTION_READS[kind].keyspace === 'parsed';
+}
+
+/** Whether a release of Cassandra takes it from QUERY and BATCH, in v4 too: since 4.0 (CASSANDRA-10145). */
+export function takesRequestKeyspace(releaseVersion: string): boolean {
+  return /^(4\.[01]|5\.0)(\.\d+)?(-.*)?$/.test(releaseVersion);
 }
 
 /**

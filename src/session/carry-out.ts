@@ -1,7 +1,7 @@
 // From a decoded request to its outcome: decide, record, find a connection, forward. What has to
 // wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
-import { later, monotonicMs, NEVER } from '../clock.ts';
+import { later, monotonicMs, msBetween, NEVER } from '../clock.ts';
 import {
   decide,
   hangsOnSchema,
@@ -14,7 +14,7 @@ import { isStatement } from '../cql/analyse.ts';
 import { meansTheSameInNone, NO_KEYSPACE } from '../cql/connection-state.ts';
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
-import { CQL, UPSTREAM } from '../limits.ts';
+import { CQL } from '../limits.ts';
 import { absentSystemTable, addressRefusal } from '../topology/address-columns.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -111,6 +111,11 @@ function decideAndSend(exchange: Exchange): Outcome {
     sent.clearFlag(FrameFlag.TRACING);
     exchange.isUntraced = true;
   }
+  // Only now: the connection may be in its keyspace. Schema changes take too long to keep it there.
+  if (request.naming && request.namedKeyspace === null) {
+    const isSlow = request.statement.family === 'schema';
+    if (isSlow || !connection.carries(request.keyspace)) exchange.nameKeyspace();
+  }
   exchange.permit = decision;
   exchange.connection = connection;
   return exchange.forward;
@@ -196,14 +201,16 @@ async function forConnection(exchange: Exchange, route: Route): Promise<Later> {
   const { request } = exchange;
   const nowMs = monotonicMs();
   if (exchange.waitUntilMs === NEVER) {
-    exchange.waitUntilMs = later(nowMs, UPSTREAM.acquireTimeoutMs);
+    exchange.waitUntilMs = later(nowMs, exchange.timeLimitMs);
   }
   try {
     if (nowMs >= exchange.waitUntilMs) {
       throw new UpstreamFault('busy', 'no connection became free in time');
     }
     const want = exchange.isUse ? { ...ANYWHERE, keyspace: request.statement.keyspace } : exchange;
-    exchange.offered = await route.whenAvailable(want, exchange.isUse, exchange.session.turn);
+    const { isUse, session, waitUntilMs } = exchange;
+    const waitMs = msBetween(nowMs, waitUntilMs);
+    exchange.offered = await route.whenAvailable(want, isUse, session.turn, waitMs);
   } catch (error) {
     const fault = error instanceof UpstreamFault ? error : new UpstreamFault('busy', String(error));
     if (fault.code === 'keyspace' && needsNoKeyspace(exchange)) return exchange.goOn;

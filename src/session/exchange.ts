@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { LONG_AGO, msSince, NEVER } from '../clock.ts';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
-import { UPSTREAM } from '../limits.ts';
+import { TURN, UPSTREAM } from '../limits.ts';
 import { preparedIn, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';
@@ -19,6 +19,8 @@ import {
   setsKeyspace,
 } from '../protocol/messages/result.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
+import { withKeyspace } from '../protocol/request-keyspace.ts';
+import { turnWork } from '../turn.ts';
 import type { ClientRequest, Connection } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -55,6 +57,13 @@ export interface BatchPart {
   readonly preparedId: Buffer | null;
 }
 
+export interface BatchParts {
+  readonly type: string;
+  readonly statements: readonly BatchPart[];
+  /** Where the flags of the message lie, counted back from the end of its frame. */
+  readonly flagsFromEnd: number;
+}
+
 export interface Request {
   readonly opcode: number;
   readonly frame: Frame;
@@ -62,16 +71,18 @@ export interface Request {
   /** The text it stands for, as it was sent or prepared; null for a BATCH message. */
   readonly text: string | null;
   readonly consistency: number;
-  /** The state that the upstream connection must be in, or null where any serves. */
+  /** The state that it is carried out in, or null where that makes no difference. */
   readonly keyspace: WantedKeyspace;
-  /** The keyspace that the request itself names, or null. */
+  /** The keyspace that the frame itself names, or null. */
   readonly namedKeyspace: string | null;
+  /** Naming it there is enough, and can be done: no connection in that keyspace is needed. */
+  readonly naming: boolean;
   /** The registered statements it executes: one of EXECUTE, the prepared children of a BATCH. */
   readonly prepared: readonly PreparedStatement[];
   /** What is bound to the first of them; null where there is none. */
   readonly bound: BoundValues | null;
   /** The children of a BATCH message; null for all else. */
-  readonly parts: { readonly type: string; readonly statements: readonly BatchPart[] } | null;
+  readonly parts: BatchParts | null;
   /** v4 EXECUTE that leaves the result metadata out: rows are read by what PREPARE gave. */
   readonly skipsMetadata: boolean;
 }
@@ -84,6 +95,16 @@ const MOVES_ON: ReadonlyMap<number, string> = new Map([
 ]);
 
 const NOWHERE: readonly never[] = [];
+
+/** The limit that says how long a statement of each family may take. */
+const TIME_LIMITS = {
+  read: 'readTimeoutMs',
+  describe: 'readTimeoutMs',
+  session: 'readTimeoutMs',
+  write: 'writeTimeoutMs',
+  role: 'writeTimeoutMs',
+  schema: 'schemaTimeoutMs',
+} as const;
 
 export class Exchange implements ClientRequest, Want {
   readonly session: Session;
@@ -126,6 +147,8 @@ export class Exchange implements ClientRequest, Want {
   instead: Frame | null = null;
   /** The bytes of `frame` were handed to a socket: they are never patched again. */
   handedOver = false;
+  /** Its frame is a copy, made to name its keyspace. */
+  isReframed = false;
   /** What became of it is recorded, and the room that was kept for that given back. */
   isEnded = false;
   /** Its one answer was given, and what it held let go. */
@@ -196,6 +219,14 @@ export class Exchange implements ClientRequest, Want {
     return this.request.keyspace;
   }
 
+  get naming(): boolean {
+    return this.request.naming;
+  }
+
+  get namesKeyspace(): boolean {
+    return this.request.naming && this.request.namedKeyspace !== null;
+  }
+
   get givesWay(): boolean {
     return (
       this.session.hasMuchInFlight || this.request.frame.byteLength > UPSTREAM.largeRequestBytes
@@ -217,6 +248,29 @@ export class Exchange implements ClientRequest, Want {
       this.request.opcode !== Opcode.PREPARE &&
       (family === 'write' || family === 'schema' || family === 'role')
     );
+  }
+
+  /** How long it may take, and wait for a connection before. */
+  get timeLimitMs(): number {
+    return this.session.gate.limits[TIME_LIMITS[this.request.statement.family]];
+  }
+
+  /** The frame names the keyspace that it was decided in from here on: a copy, which means the same. */
+  nameKeyspace(): void {
+    const { frame, keyspace, bound, parts } = this.request;
+    if (typeof keyspace !== 'string') return;
+    turnWork.add(frame.byteLength / TURN.bytesPerUnit);
+    const named = withKeyspace(frame, keyspace, parts?.flagsFromEnd);
+    const moved = frame.bodyStart - named.bodyStart;
+    this.request = {
+      ...this.request,
+      frame: named,
+      namedKeyspace: keyspace,
+      bound: bound === null ? null : { ...bound, valuesStart: bound.valuesStart - moved },
+    };
+    this.handedOver = false;
+    this.isReframed = true;
+    this.session.reframed(this);
   }
 
   /**

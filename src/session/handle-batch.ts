@@ -19,7 +19,16 @@ import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
 import { foreignOf } from './carry-out.ts';
 import type { BatchPart } from './exchange.ts';
-import { later, refuse, start, statementOf, to, unknownId, unprepared } from './handle-request.ts';
+import {
+  later,
+  mayName,
+  refuse,
+  start,
+  statementOf,
+  to,
+  unknownId,
+  unprepared,
+} from './handle-request.ts';
 import { failedRequest } from './internal-fault.ts';
 import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';
@@ -153,7 +162,7 @@ class BatchReading {
     this.#children.add(part.statement);
   }
 
-  #whole({ type, consistency, keyspace }: BatchRequest): Outcome {
+  #whole({ type, consistency, keyspace, flagsFromEnd }: BatchRequest): Outcome {
     const session = this.#session;
     const frame = this.#frame;
     if (this.#longTexts.length > 0) {
@@ -179,9 +188,10 @@ class BatchReading {
       consistency,
       keyspace: this.#keyspace,
       namedKeyspace: keyspace,
+      naming: this.#keyspace !== null && mayName(session, frame, whole, keyspace),
       prepared: [...this.#prepared],
       bound: this.#bound,
-      parts: { type, statements: this.#parts },
+      parts: { type, statements: this.#parts, flagsFromEnd },
       skipsMetadata: false,
     });
   }

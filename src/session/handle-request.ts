@@ -2,7 +2,12 @@
 // handler decodes as little as the decision needs and hands over to carryOut.
 import { ProtocolFault } from '../errors.ts';
 import { isStatement } from '../cql/analyse.ts';
-import { wantedByExecute, wantedByPrepare, wantedByText } from '../cql/connection-state.ts';
+import {
+  isRequestEnough,
+  wantedByExecute,
+  wantedByPrepare,
+  wantedByText,
+} from '../cql/connection-state.ts';
 import type { RefusalRule, Statement, Unanalysable } from '../cql/statement.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
@@ -15,7 +20,8 @@ import { QueueFault } from '../fair-queue.ts';
 import { CQL, TURN } from '../limits.ts';
 import { turnWork } from '../turn.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { hasResultMetadataId } from '../protocol/versions.ts';
+import { namingBytes } from '../protocol/request-keyspace.ts';
+import { hasPrepareFlags, hasResultMetadataId } from '../protocol/versions.ts';
 import type { Analysed } from './analyst.ts';
 import { carryOut, foreignOf } from './carry-out.ts';
 import { Exchange, type Request } from './exchange.ts';
@@ -44,6 +50,7 @@ export function handleQuery(session: Session, frame: Frame): Outcome {
     consistency: parameters.consistency,
     keyspace: wantedByText(statement, session.keyspace, parameters.keyspace),
     namedKeyspace: parameters.keyspace,
+    naming: mayName(session, frame, statement, parameters.keyspace),
     prepared: NONE,
     bound: null,
     parts: null,
@@ -65,6 +72,7 @@ export function handlePrepare(session: Session, frame: Frame): Outcome {
     consistency: 0,
     keyspace: wantedByPrepare(statement, session.keyspace, keyspace),
     namedKeyspace: keyspace,
+    naming: hasPrepareFlags(session.version) && mayName(session, frame, statement, keyspace),
     prepared: NONE,
     bound: null,
     parts: null,
@@ -98,6 +106,7 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
     consistency: parameters.consistency,
     keyspace: wantedByExecute(prepared.statement, prepared.keyspace),
     namedKeyspace: null,
+    naming: false,
     prepared: [prepared],
     bound: parameters,
     parts: null,
@@ -132,6 +141,22 @@ function begin(exchange: Exchange): Outcome {
     if (error instanceof ProtocolFault) throw error;
     return exchange.fail(error);
   }
+}
+
+/**
+ * Whether the frame names the keyspace that its statement is carried out in, where that is enough, or can be made to.
+ * One that just fits would then be too large for a node.
+ */
+export function mayName(
+  session: Session,
+  frame: Frame,
+  statement: Pick<Statement, 'kind' | 'usesKeyspace'>,
+  named: string | null,
+): boolean {
+  const wanted = wantedByText(statement, session.keyspace, named);
+  if (wanted === null || !isRequestEnough(statement, wanted)) return false;
+  if (named !== null) return true;
+  return frame.byteLength + namingBytes(wanted as string) <= session.gate.limits.maxFrameBytes;
 }
 
 export function isLong(text: string): boolean {

@@ -102,15 +102,29 @@ export class InFlightRequests {
   hold(exchange: Exchange): void {
     if (exchange.charge !== null) return;
     const { buffer } = exchange.request.frame;
+    if (exchange.isReframed) exchange.charge = this.charge(buffer.length);
+    else exchange.charge = this.#chargeFor(buffer);
+    this.count++;
+    this.#role.inFlight++;
+    this.#budget.exchanges.add(MEMORY.exchangeBytes);
+  }
+
+  /** Frames of one read are views on one buffer, which is charged once. */
+  #chargeFor(buffer: Buffer): BufferCharge {
     if (this.#charge === null || this.#chargedBuffer !== buffer) {
       this.#charge = new BufferCharge(buffer.length, this.#account);
       this.#chargedBuffer = buffer;
     }
-    this.count++;
-    this.#role.inFlight++;
-    this.#budget.exchanges.add(MEMORY.exchangeBytes);
-    exchange.charge = this.#charge;
-    exchange.charge.take();
+    this.#charge.take();
+    return this.#charge;
+  }
+
+  /** Its frame is a copy now: that is what it pins. One that does not count as in flight yet is charged later. */
+  reframed(exchange: Exchange): void {
+    if (exchange.charge === null || exchange.isDone) return;
+    const charge = this.charge(exchange.request.frame.buffer.length);
+    exchange.charge.release();
+    exchange.charge = charge;
   }
 
   /** Lets go of what an exchange held. False when it held nothing, or was let go before. */

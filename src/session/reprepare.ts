@@ -2,12 +2,16 @@
 // once, but only if clients would notice nothing: same id, and metadata byte-equal to what they were
 // given. Otherwise the client gets UNPREPARED and prepares itself.
 import { later, monotonicMs } from '../clock.ts';
-import { wantedToPrepareAgain, type WantedKeyspace } from '../cql/connection-state.ts';
+import {
+  isRequestEnough,
+  wantedToPrepareAgain,
+  type WantedKeyspace,
+} from '../cql/connection-state.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
 import { decodePrepared, resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { hasResultMetadataId } from '../protocol/versions.ts';
+import { hasPrepareFlags, hasResultMetadataId } from '../protocol/versions.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Connection } from '../upstream/connection.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
@@ -43,12 +47,15 @@ async function prepareAgain(
   const at = { node: connection.node, version, hasId: hasResultMetadataId(version) };
   return registry.repair(prepared, at, async () => {
     session.gate.metrics.counter('reprepared_total').value++;
-    const wanted = wantedToPrepareAgain(prepared.statement, prepared.keyspace);
+    const { statement, keyspace, text } = prepared;
+    const wanted = wantedToPrepareAgain(statement, keyspace);
+    // A node that speaks a version with flags takes the keyspace from the request.
+    const isNamed = hasPrepareFlags(version) && isRequestEnough(statement, wanted);
     const response = await requestIn(
       exchange,
-      wanted,
+      isNamed ? null : wanted,
       connection,
-      encodePrepare(prepared.text, version),
+      encodePrepare(text, version, isNamed ? keyspace : null),
     );
     if (response.opcode !== Opcode.RESULT) return null;
     return resultKind(response) === ResultKind.PREPARED ? decodePrepared(response, version) : null;
@@ -81,7 +88,7 @@ async function requestIn(
     }
   }
   if (there === null) throw new UpstreamFault('busy', 'no connection became free in time');
-  return there.request(Opcode.PREPARE, prepare, UPSTREAM.controlTimeoutMs);
+  return there.request(Opcode.PREPARE, prepare, UPSTREAM.controlTimeoutMs, keyspace !== null);
 }
 
 function nodeOf({ session }: Exchange, { node }: Connection): ClusterNode | null {

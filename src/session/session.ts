@@ -216,6 +216,11 @@ export class Session implements AccountOwner {
     return this.#inFlight.charge(bytes);
   }
 
+  /** Its frame is another one than before. */
+  reframed(exchange: Exchange): void {
+    this.#inFlight.reframed(exchange);
+  }
+
   route(): Route {
     return this.#standing.route(this.version);
   }
@@ -494,12 +499,10 @@ export class Session implements AccountOwner {
   }
 
   #forward(exchange: Exchange): void {
-    const { gate } = this;
     this.#inFlight.hold(exchange);
     if (exchange.deadlineAtMs === NEVER) {
-      const timeoutMs = gate.limits[DEADLINES[exchange.request.statement.family]];
       exchange.startedAtMs = turnMonotonicMs();
-      exchange.deadlineAtMs = later(exchange.startedAtMs, timeoutMs);
+      exchange.deadlineAtMs = later(exchange.startedAtMs, exchange.timeLimitMs);
     }
     // What follows a USE is read in the keyspace that its answer sets.
     if (exchange.isUse) this.#blocked = true;
@@ -679,12 +682,3 @@ const MEMORY_TEXTS = {
 
 const SLOW_SENDER =
   'a request began and did not come at 16 KiB/s; send each as a whole, over a faster connection';
-
-const DEADLINES = {
-  read: 'readTimeoutMs',
-  describe: 'readTimeoutMs',
-  session: 'readTimeoutMs',
-  write: 'writeTimeoutMs',
-  role: 'writeTimeoutMs',
-  schema: 'schemaTimeoutMs',
-} as const;

@@ -70,6 +70,10 @@ export interface ClientRequest extends InFlight {
   readonly statement: Statement;
   /** The state that it was decided in. */
   readonly keyspace: WantedKeyspace;
+  /** It names that keyspace itself, which is enough where the node takes it. */
+  readonly namesKeyspace: boolean;
+  /** It is a USE. */
+  readonly isUse: boolean;
   /** Of the policy in force. */
   readonly policyVersion: string;
 }
@@ -89,8 +93,15 @@ export interface ConnectionOptions {
   readonly onEvent?: (event: Frame) => void;
   /** Called once, when the connection can't be used any more. */
   readonly onClosed: (connection: Connection, cause: UpstreamFault) => void;
-  /** Called when a request ended, so that those who wait for the connection can be looked at. */
+  /**
+   * Called when nothing is in flight on it any more, or nothing that reads its keyspace, so that those who wait can be
+   * looked at.
+   */
   readonly onIdle: (connection: Connection) => void;
+  /** The node takes a keyspace that a request names before that of the connection. */
+  readonly takesRequestKeyspace?: boolean;
+  /** Whether it may be kept in its keyspace by what reads that; left out: it may. */
+  readonly mayHold?: (connection: Connection) => boolean;
 }
 
 type State = 'opening' | 'ready' | 'closed';
@@ -122,6 +133,8 @@ export class Connection implements Flushable {
   readonly #slots: (InFlight | null)[] = new Array<InFlight | null>(
     UPSTREAM.streamsPerConnection,
   ).fill(null);
+  /** By stream id, 1 where what is in flight there reads the keyspace of the connection. */
+  readonly #readsKeyspace = new Uint8Array(UPSTREAM.streamsPerConnection);
   #decoder: FrameDecoder | SegmentDecoder;
   #state: State = 'opening';
   #closeCause: UpstreamFault | null = null;
@@ -141,8 +154,12 @@ export class Connection implements Flushable {
   keyspace: string | null = null;
   /** The keyspace it is being set to; frames that need a keyspace stay away until it is decided. */
   switchingTo: string | null = null;
-  /** Set aside to be re-keyed once nothing is in flight on it. */
+  /** Set aside to be set to this keyspace once nothing is in flight that reads the one it is in. */
   reservedFor: string | null = null;
+  /** Requests in flight that read its keyspace: nodes carry out requests side by side, so no USE goes beside them. */
+  readers = 0;
+  /** When the last of them ended. */
+  readAtMs = LONG_AGO;
   /** A waiter was let in and takes it in this turn (Pool). */
   promised = false;
   idleSinceMs = monotonicMs();
@@ -259,6 +276,22 @@ export class Connection implements Flushable {
     return this.switchingTo === null && isInState(this.keyspace, wanted);
   }
 
+  /** Whether a request may go as it is to be carried out in this keyspace; otherwise it is made to name it. */
+  carries(keyspace: WantedKeyspace): boolean {
+    if (!this.isIn(keyspace) || this.reservedFor !== null) return false;
+    return this.readers > 0 || (this.#options.mayHold?.(this) ?? true);
+  }
+
+  /** It is being set to another keyspace, or will be. */
+  get isChanging(): boolean {
+    return this.switchingTo !== null || this.reservedFor !== null;
+  }
+
+  /** Its state is read by what is in flight, or about to change. */
+  get isHeld(): boolean {
+    return this.readers > 0 || this.switchingTo !== null;
+  }
+
   /**
    * Sends a client's frame. The stream id is patched in place and the bytes go out as they are.
    * Returns false when no stream id is free or the connection is gone; nothing has left then. Throws PermitFault
@@ -268,7 +301,7 @@ export class Connection implements Flushable {
   forward(permit: Permit, request: ClientRequest, frame: Frame): boolean {
     this.#check(permit, request);
     if (this.#state !== 'ready') return false;
-    return this.#enqueue(request, frame);
+    return this.#enqueue(request, frame, this.#isRead(request));
   }
 
   /**
@@ -278,7 +311,7 @@ export class Connection implements Flushable {
   repeat(permit: Permit, request: ClientRequest, frame: Frame): boolean {
     this.#check(permit, request);
     if (this.#state !== 'ready') return false;
-    const id = this.#take();
+    const id = this.#take(this.#isRead(request));
     if (id === -1) return false;
     const header = Buffer.from(frame.buffer.subarray(frame.start, frame.bodyStart));
     header.writeInt16BE(id, 2);
@@ -296,8 +329,16 @@ export class Connection implements Flushable {
     return true;
   }
 
-  /** A request of the gate's own: control queries, re-prepares, keyspaces. Never a client's bytes. */
-  async request(opcode: number, body: Buffer | null, timeoutMs: number): Promise<Frame> {
+  /**
+   * A request of the gate's own: control queries, re-prepares, keyspaces. Never a client's bytes. `reads` says that
+   * it is carried out in the keyspace of the connection.
+   */
+  async request(
+    opcode: number,
+    body: Buffer | null,
+    timeoutMs: number,
+    reads = false,
+  ): Promise<Frame> {
     return new Promise((resolve, reject) => {
       const frame = ownFrame(this.version, opcode, body);
       const own: InFlight = {
@@ -313,7 +354,7 @@ export class Connection implements Flushable {
             new UpstreamFault('timeout', `${this.node} did not answer within ${timeoutMs} ms`),
           ),
       };
-      if (this.#state === 'closed' || !this.#enqueue(own, frame)) {
+      if (this.#state === 'closed' || !this.#enqueue(own, frame, reads)) {
         reject(this.#closeCause ?? new UpstreamFault('busy', `${this.node} has no free stream`));
       }
     });
@@ -330,6 +371,7 @@ export class Connection implements Flushable {
         Opcode.QUERY,
         encodeQuery({ query, consistency: Consistency.ONE, version }),
         UPSTREAM.useTimeoutMs,
+        true,
       );
     } catch (error) {
       this.abandonKeyspace();
@@ -451,19 +493,29 @@ export class Connection implements Flushable {
     if (permit.policyVersion !== request.policyVersion) {
       throw new PermitFault('the permit is of another policy than the one in force');
     }
-    if (!this.isIn(request.keyspace)) {
+    if (!this.isIn(request.keyspace) && !this.#isNamed(request)) {
       throw new PermitFault(
         'the connection is in another keyspace than the statement was decided in',
       );
     }
   }
 
+  #isNamed(request: ClientRequest): boolean {
+    return request.namesKeyspace && this.#options.takesRequestKeyspace === true;
+  }
+
+  /** Whether the keyspace of the connection must stay as it is until the answer. */
+  #isRead(request: ClientRequest): boolean {
+    if (request.keyspace === null) return request.isUse;
+    return !this.#isNamed(request);
+  }
+
   flushFailed(): void {
     this.destroy(new UpstreamFault('protocol', `${this.node}: an internal error of cqlgate`));
   }
 
-  #enqueue(request: InFlight, frame: Frame): boolean {
-    const id = this.#take();
+  #enqueue(request: InFlight, frame: Frame, reads: boolean): boolean {
+    const id = this.#take(reads);
     if (id === -1) return false;
     frame.setStreamId(id);
     this.#slots[id] = request;
@@ -473,9 +525,14 @@ export class Connection implements Flushable {
     return true;
   }
 
-  #take(): UpstreamStreamId | -1 {
+  #take(reads: boolean): UpstreamStreamId | -1 {
     if (this.#streams.taken === 0) this.#busySinceMs = turnMonotonicMs();
-    return this.#streams.take();
+    const id = this.#streams.take();
+    if (reads && id !== -1) {
+      this.#readsKeyspace[id] = 1;
+      this.readers++;
+    }
+    return id;
   }
 
   #scheduleFlush(): void {
@@ -537,6 +594,11 @@ export class Connection implements Flushable {
     // A response nobody asked for: what else this node mixes up can't be known.
     if (request === null) throw new ProtocolFault(`no request waits on stream ${id}`, id);
     this.#slots[id] = null;
+    const wasHeld = this.isHeld;
+    if (this.#readsKeyspace[id] === 1) {
+      this.#readsKeyspace[id] = 0;
+      if (--this.readers === 0) this.readAtMs = this.#lastReadAtMs;
+    }
     if (request === QUARANTINED) this.#streams.giveQuarantined(id as UpstreamStreamId);
     else {
       this.#streams.give(id as UpstreamStreamId);
@@ -547,7 +609,7 @@ export class Connection implements Flushable {
       // A heartbeat is no work: else nothing that is idle would ever be closed as that.
       if (!this.#heartbeatUnderWay) this.idleSinceMs = this.#lastReadAtMs;
       this.#options.onIdle(this);
-    }
+    } else if (wasHeld && !this.isHeld) this.#options.onIdle(this);
   }
 
   /** What goes wrong with one answer ends that request; the frames around it are whole. */

@@ -1,6 +1,8 @@
 // One node of the cluster: what its peers say of it, where the gate dials it, and whether it is reached.
-import { LONG_AGO } from '../clock.ts';
+import { later, latest, LONG_AGO, monotonicMs, msBetween } from '../clock.ts';
 import { endpointText } from '../protocol/inet.ts';
+import { takesRequestKeyspace } from '../cql/connection-state.ts';
+import { UPSTREAM } from '../limits.ts';
 
 export { inetText } from '../protocol/inet.ts';
 
@@ -39,6 +41,8 @@ export class ClusterNode {
   readonly datacenter: string;
   readonly rack: string;
   readonly releaseVersion: string;
+  /** A keyspace that a request names goes before the connection's, in v4 too. */
+  readonly takesRequestKeyspace: boolean;
   readonly tokens: readonly bigint[];
   /** Connections of all pools that stand now. */
   openConnections = 0;
@@ -46,6 +50,8 @@ export class ClusterNode {
   saidDown = false;
   /** When a connection of any pool last had waited too long for a word of it. */
   suspectedAtMs = LONG_AGO;
+  /** Until when the logins that it was asked for would take at the rate it is asked at. */
+  #loginsUntilMs = LONG_AGO;
 
   constructor(row: NodeRow, dialled: ContactPoint) {
     this.hostId = row.hostId;
@@ -57,12 +63,23 @@ export class ClusterNode {
     this.datacenter = row.datacenter;
     this.rack = row.rack;
     this.releaseVersion = row.releaseVersion;
+    this.takesRequestKeyspace = takesRequestKeyspace(row.releaseVersion);
     this.tokens = row.tokens;
   }
 
   /** The gate has a connection to it. */
   get isReachable(): boolean {
     return this.openConnections > 0;
+  }
+
+  /** Takes one of the logins that it may be asked for; false: not now. All routes share them. */
+  takeLogin(): boolean {
+    const nowMs = monotonicMs();
+    const eachMs = 1000 / UPSTREAM.loginsPerSecond;
+    const untilMs = later(latest(this.#loginsUntilMs, nowMs), eachMs);
+    if (msBetween(nowMs, untilMs) > UPSTREAM.loginsAtOnce * eachMs) return false;
+    this.#loginsUntilMs = untilMs;
+    return true;
   }
 
   /** Whether it is still the node of this row, dialled there. */

@@ -54,6 +54,31 @@ export class ConnectionBudget {
   get taken(): number {
     return this.#taken;
   }
+  get hasRoom(): boolean {
+    return this.#taken < this.#max;
+  }
+}
+
+/** It is in the keyspace and stays there for now. */
+function isReadyIn(one: Connection, keyspace: string): boolean {
+  return one.keyspace === keyspace && !one.isChanging;
+}
+
+/** The better one to send by. */
+function isBefore(one: Connection, other: Connection, keyspace: string | null): boolean {
+  if (keyspace !== null && !one.isSuspect && !other.isSuspect) {
+    const isThere = isReadyIn(one, keyspace);
+    if (isThere !== isReadyIn(other, keyspace)) return isThere;
+    if (one.isGathering !== other.isGathering) return one.isGathering;
+  }
+  return one.load < other.load;
+}
+
+/** The better one to be set to another keyspace: a node that says nothing would not answer the USE either. */
+export function isMovedBefore(one: Connection, other: Connection): boolean {
+  if (one.isSuspect !== other.isSuspect) return other.isSuspect;
+  if ((one.keyspace === null) !== (other.keyspace === null)) return one.keyspace === null;
+  return one.readAtMs < other.readAtMs;
 }
 
 export class Pool {
@@ -67,6 +92,8 @@ export class Pool {
   /** Stays in no keyspace, and serves only what needs that; not among `#connections`. */
   #bare: Connection | null = null;
   #bareIsOpening = false;
+  /** A connection is closed so that another kind can be opened. */
+  #makesRoom = false;
   #failures = 0;
   #nextOpenAtMs = LONG_AGO;
   #lastFault: string | null = null;
@@ -137,46 +164,47 @@ export class Pool {
 
   /** A connection was promised to somebody who takes it in this turn. */
   get hasPromised(): boolean {
-    return this.#connections.some((one) => one.promised && one.inFlight === 0);
+    return this.#connections.some((one) => one.promised && !one.isHeld);
   }
 
   /**
    * The connection with the least to do that serves now, or null. What leaves in one turn leaves by one
    * connection: frames that were read side by side go out as one view, in one write. What gives way leaves
    * the first connection to the others, and these avoid what it goes by: behind megabytes of one client's
-   * answers everybody else's would wait. Where there is no other connection, they share.
+   * answers everybody else's would wait. Where there is no other connection, they share. Where the request may name
+   * its keyspace (`naming`) one that is in it goes before the others, which do as well.
    */
-  pick(keyspace: string | null, givesWay = false): Connection | null {
+  pick(keyspace: string | null, givesWay = false, naming = false): Connection | null {
+    const isBound = keyspace !== null && !(naming && this.node.takesRequestKeyspace);
     let best: Connection | null = null;
     let shared: Connection | null = null;
     for (let i = 0; i < this.#connections.length; i++) {
       const one = this.#connections[i]!;
-      if (one.switchingTo !== null || one.reservedFor !== null) continue;
       if (!(givesWay ? one.hasMuchRoom : one.hasRoom)) continue;
-      if (keyspace !== null && one.keyspace !== keyspace) continue;
+      const isThere = keyspace === null || isReadyIn(one, keyspace);
+      if (isBound && !isThere) continue;
       if (givesWay ? i === 0 : one.isLaden) {
-        if (shared === null || one.load < shared.load) shared = one;
+        if (shared === null || isBefore(one, shared, keyspace)) shared = one;
         continue;
       }
-      if (one.isGathering) {
+      if (one.isGathering && isThere) {
         best = one;
         break;
       }
-      if (best === null || one.load < best.load) best = one;
+      if (best === null || isBefore(one, best, keyspace)) best = one;
     }
     best ??= shared;
     if (givesWay && best !== null) best.isLaden = true;
     return best;
   }
 
-  /** One with nothing in flight, which may be set to this keyspace; the one idle longest. */
-  idle(keyspace: string): Connection | null {
+  /** One whose keyspace nobody reads now, so that it may be set to this one; the one unread longest. */
+  movable(keyspace: string): Connection | null {
     let best: Connection | null = null;
     for (const one of this.#connections) {
-      if (one.inFlight > 0 || one.switchingTo !== null || one.promised || !one.isReady) continue;
+      if (one.isHeld || one.promised || !one.hasRoom) continue;
       if (one.reservedFor !== null && one.reservedFor !== keyspace) continue;
-      if (one.keyspace === null) return one;
-      if (best === null || one.idleSinceMs < best.idleSinceMs) best = one;
+      if (best === null || isMovedBefore(one, best)) best = one;
     }
     return best;
   }
@@ -188,18 +216,35 @@ export class Pool {
     for (let i = 0; i < missing; i++) this.#open();
   }
 
-  /** Somebody waits: more than the configured number only for another keyspace, logins are dear. */
-  grow(keyspace: string | null): void {
-    const wanted = this.#connections.length + this.#opening;
-    const most = keyspace === null ? this.#options.connections : UPSTREAM.connectionsPerPoolMax;
-    if (wanted < most && this.#open()) return;
-    // All are busy and no more can be opened: one is set aside, and re-keyed when it ran dry.
+  /** Somebody waits. More than the configured number only for a keyspace, `more`: logins are dear. */
+  grow(keyspace: string | null, more = false): void {
+    // All are in the keyspace of somebody at work: one takes nothing more that reads it, and is set to this one then.
     if (keyspace !== null) this.#reserve(keyspace);
+    const wanted = this.#connections.length + this.#opening;
+    const isForKeyspace = more && keyspace !== null;
+    const most = isForKeyspace ? UPSTREAM.connectionsPerPoolMax : this.#options.connections;
+    if (wanted < most) this.#open();
   }
 
-  /** Somebody needs a connection in no keyspace. False: none can be opened now. */
+  /** Who wanted it set aside was served. */
+  unreserve(keyspace: string): void {
+    for (const one of this.#connections) if (one.reservedFor === keyspace) one.reservedFor = null;
+  }
+
+  /**
+   * Somebody needs a connection in no keyspace. False: none can be opened, now or soon. Where no more may be open, one
+   * with nothing to do makes room for it.
+   */
   openBare(): boolean {
-    return this.hasBare || this.#open(true);
+    if (this.hasBare || this.#open(true)) return true;
+    if (this.#options.budget.hasRoom) return true;
+    const spare = this.#connections.find((one) => one.inFlight === 0 && !one.promised);
+    if (spare === undefined || this.#connections.length < 2) return false;
+    this.#makesRoom = true;
+    spare.destroy(new UpstreamFault('unreachable', 'closed for one in no keyspace'));
+    this.#makesRoom = false;
+    this.#open(true);
+    return true;
   }
 
   owns(connection: Connection): boolean {
@@ -262,10 +307,21 @@ export class Pool {
 
   #reserve(keyspace: string): void {
     if (this.#connections.some((one) => one.reservedFor === keyspace)) return;
-    const free = this.#connections.filter((one) => one.reservedFor === null);
-    // Never the last one: qualified work must go on.
-    if (free.length < 2) return;
-    free.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).reservedFor = keyspace;
+    // One that is being set to a keyspace is for who waits for that.
+    const free = this.#connections.filter(({ isChanging, promised }) => !isChanging && !promised);
+    if (free.length === 0) return;
+    free.reduce((a, b) => (b.readers < a.readers ? b : a)).reservedFor = keyspace;
+  }
+
+  /**
+   * Whether a connection may be kept in its keyspace for as long as a request takes. One that nobody holds is left,
+   * or can be had: a USE must not wait behind slow reads.
+   */
+  #mayHold(connection: Connection): boolean {
+    if (this.#connections.some((one) => one !== connection && !one.isHeld && one.isReady))
+      return true;
+    const has = this.#connections.length + this.#opening;
+    return has < UPSTREAM.connectionsPerPoolMax && this.#options.budget.hasRoom;
   }
 
   /** Whether an attempt was begun. */
@@ -277,6 +333,7 @@ export class Pool {
       return false;
     }
     const { dial, version, login, compression, budget, memory } = this.#options;
+    if (budget.hasRoom && !this.node.takeLogin()) return false;
     if (!budget.take()) {
       this.#settleFirst(new UpstreamFault('busy', 'limits.poolConnections is reached'));
       return false;
@@ -296,6 +353,8 @@ export class Pool {
       memory,
       onClosed: (connection) => this.#lost(connection),
       onIdle: () => this.#listener.available(),
+      takesRequestKeyspace: this.node.takesRequestKeyspace,
+      mayHold: (connection) => this.#mayHold(connection),
     }).then(
       (connection) => {
         isOpening(false);
@@ -347,7 +406,7 @@ export class Pool {
     }
     this.node.openConnections--;
     this.#options.budget.give();
-    if (!this.#closed) this.warm();
+    if (!this.#closed && !this.#makesRoom) this.warm();
   }
 
   #shrink(nowMs: MonotonicMs): void {

@@ -1,7 +1,7 @@
 // Where the requests of one Cassandra role and protocol version go: a pool for each node, the local
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
-import { later, monotonicMs, type MonotonicMs } from '../clock.ts';
+import { later, latest, LONG_AGO, monotonicMs, msBetween, msSince, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
@@ -11,12 +11,14 @@ import { hasEnded, type Login } from '../secrets/login.ts';
 import type { Connection } from './connection.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ClusterNode } from './node.ts';
-import { asFault, Pool, type PoolOptions } from './pool.ts';
+import { asFault, isMovedBefore, Pool, type PoolOptions } from './pool.ts';
 
 /** What a request asks of its connection. */
 export interface Want {
   /** The state that the connection must be in; null where the request means the same in each. */
   readonly keyspace: WantedKeyspace;
+  /** The request names that keyspace, or can be made to: a node that takes it needs no connection in it. */
+  readonly naming: boolean;
   /** Nodes that serve it best: the replicas of its row, or the node that its session reads system tables from. */
   readonly preferred: readonly ClusterNode[];
   /** The first of `preferred` that is reached, rather than the one with the least to do. */
@@ -34,6 +36,7 @@ export interface Want {
 
 export const ANYWHERE: Want = {
   keyspace: null,
+  naming: false,
   preferred: [],
   inOrder: false,
   only: false,
@@ -55,6 +58,7 @@ interface Waiter {
   /** Wants a connection on which it will itself send a USE. */
   readonly forUse: boolean;
   readonly turn: Turn;
+  readonly sinceMs: MonotonicMs;
   readonly deadlineAtMs: MonotonicMs;
   readonly resolve: (connection: Connection) => void;
   readonly reject: (fault: UpstreamFault) => void;
@@ -70,6 +74,11 @@ export class Route {
   #lastFault: UpstreamFault | null = null;
   /** A refused login asks for a fresh secret once, until it is let in again. */
   #freshSecret: 'not asked' | 'being asked' | 'asked' = 'not asked';
+  /** Since when no node is reached; null while one is. */
+  #unreachedAtMs: MonotonicMs | null = null;
+  /** When somebody in the line was last served, or the first of it came; and how long each took lately. */
+  #movedAtMs = LONG_AGO;
+  #eachMs = 0;
   #turn = 0;
   #retired = false;
   #closed = false;
@@ -172,26 +181,37 @@ export class Route {
     const want = { ...ANYWHERE, keyspace };
     const there = this.pick(want);
     if (there !== null) return there;
-    const idle = this.#isFree(offered) ? offered : this.#idle(want, keyspace);
-    if (idle !== null) {
-      idle.switchingTo = keyspace;
-      idle.reservedFor = null;
+    const movable = this.#isFree(offered) ? offered : this.#movable(want, keyspace);
+    if (movable !== null) {
+      movable.switchingTo = keyspace;
+      movable.reservedFor = null;
     }
-    return idle;
+    return movable;
   }
 
-  /** Waits for a connection; rejects when the wait gets too long or the login is refused. */
-  async whenAvailable(want: Want, forUse = false, turn: Turn = OWN_TURN): Promise<Connection> {
+  /**
+   * Waits for a connection, up to `waitMs`. Rejects when that has passed, at once where it would pass in vain, and
+   * when the login is refused.
+   */
+  async whenAvailable(
+    want: Want,
+    forUse = false,
+    turn: Turn = OWN_TURN,
+    waitMs: number = UPSTREAM.acquireTimeoutMs,
+  ): Promise<Connection> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(closedFault());
         return;
       }
-      const deadlineAtMs = later(monotonicMs(), UPSTREAM.acquireTimeoutMs);
-      const waiter = { want, forUse, turn, deadlineAtMs, resolve, reject };
-      if (!this.#waiters.add(waiter, turn)) refuse(waiter);
+      const sinceMs = monotonicMs();
+      if (this.#waiters.size === 0) this.#movedAtMs = sinceMs;
+      const deadlineAtMs = later(sinceMs, waitMs);
+      const waiter = { want, forUse, turn, sinceMs, deadlineAtMs, resolve, reject };
+      if (this.#isInVain(waiter)) reject(new UpstreamFault('busy', IN_VAIN));
+      else if (!this.#waiters.add(waiter, turn)) refuse(waiter);
       // The others were looked at when something last changed: what would serve them is not there.
-      else if (this.#serve(waiter)) this.#waiters.served(waiter);
+      else if (this.#serve(waiter)) this.#served(waiter);
     });
   }
 
@@ -232,12 +252,43 @@ export class Route {
       this.#leaving.delete(pool);
       pool.close(closedFault());
     }
-    const fault = this.#lastFault ?? new UpstreamFault('busy', 'no connection became free in time');
-    for (const waiter of this.#waiters.drop(({ deadlineAtMs }) => deadlineAtMs <= nowMs)) {
-      waiter.reject(fault);
-    }
+    this.#dropLate(nowMs);
     if (this.#waiters.size > 0) this.#serveWaiters();
     else if (!this.#retired && !hasEnded(this.login, nowMs)) this.warm();
+  }
+
+  /** While no node is reached the reason is that, and it is told sooner. */
+  #dropLate(nowMs: MonotonicMs): void {
+    this.#unreachedAtMs = this.ready > 0 ? null : (this.#unreachedAtMs ?? nowMs);
+    const unreachedAtMs = this.#unreachedAtMs;
+    const late = this.#waiters.drop(({ sinceMs, deadlineAtMs }) => {
+      if (deadlineAtMs <= nowMs) return true;
+      if (unreachedAtMs === null) return false;
+      return msBetween(latest(sinceMs, unreachedAtMs), nowMs) >= UPSTREAM.acquireTimeoutMs;
+    });
+    const busy = new UpstreamFault('busy', 'no connection became free in time');
+    const fault = unreachedAtMs === null ? busy : (this.#lastFault ?? busy);
+    for (const waiter of late) waiter.reject(fault);
+  }
+
+  /** The line before it needs longer than it may wait: as long as it stands already, and what each took lately. */
+  #isInVain({ turn, sinceMs, deadlineAtMs }: Waiter): boolean {
+    if (this.#waiters.size === 0 || this.ready === 0) return false;
+    const standsMs = msBetween(this.#movedAtMs, sinceMs);
+    const neededMs = standsMs + this.#waiters.ahead(turn) * this.#eachMs;
+    return neededMs > msBetween(sinceMs, deadlineAtMs);
+  }
+
+  #served(waiter: Waiter): void {
+    this.#waiters.served(waiter);
+    const nowMs = monotonicMs();
+    // A line that stood still for a while, as before a node that collects its garbage, is no slow line.
+    const tookMs = Math.min(msBetween(this.#movedAtMs, nowMs), UPSTREAM.tickMs);
+    this.#eachMs += (tookMs - this.#eachMs) / SERVED_TOGETHER;
+    this.#movedAtMs = nowMs;
+    const { keyspace } = waiter.want;
+    if (typeof keyspace !== 'string') return;
+    for (const pool of this.#byNode.values()) pool.unreserve(keyspace);
   }
 
   /** Another route takes its place, and those who wait here. */
@@ -288,38 +339,38 @@ export class Route {
   }
 
   #pick(want: Want, avoid: string | null): Connection | null {
-    const { preferred, inOrder, givesWay } = want;
+    const { preferred, inOrder, givesWay, naming } = want;
     const keyspace = want.keyspace as string | null;
     let best: Connection | null = null;
     const tier = this.#tierInUse();
     for (const node of preferred) {
       const pool = this.#byNode.get(node);
       if (pool === undefined || node.name === avoid || pool.tier !== tier) continue;
-      const one = pool.pick(keyspace, givesWay);
+      const one = pool.pick(keyspace, givesWay, naming);
       if (one === null || (best !== null && best.load <= one.load)) continue;
       best = one;
       if (inOrder && !one.isSuspect) break;
     }
-    return best ?? this.#leastLoaded(this.#poolsFor(want), keyspace, avoid, givesWay);
+    return best ?? this.#leastLoaded(this.#poolsFor(want), want, avoid);
   }
 
   /** From another start each time, and not all of a large cluster: some of it is as good as the best. */
   #leastLoaded(
     pools: readonly Pool[],
-    keyspace: string | null,
+    { keyspace: wanted, givesWay, naming }: Want,
     avoid: string | null,
-    givesWay: boolean,
   ): Connection | null {
+    const keyspace = wanted as string | null;
     let best: Connection | null = null;
     let seen = 0;
     const start = this.#turn++ % Math.max(1, pools.length);
     for (let i = 0; i < pools.length && seen < UPSTREAM.poolsCompared; i++) {
       const pool = pools[(start + i) % pools.length]!;
       if (pool.node.name === avoid) continue;
-      const one = pool.pick(keyspace, givesWay);
+      const one = pool.pick(keyspace, givesWay, naming);
       if (one === null) continue;
       seen++;
-      if (best === null || one.load < best.load) best = one;
+      if (best === null || isBetter(one, best, keyspace)) best = one;
     }
     return best;
   }
@@ -347,23 +398,19 @@ export class Route {
   }
 
   #isFree(offered: Connection | null): offered is Connection {
-    if (offered?.isReady !== true || offered.inFlight > 0 || offered.switchingTo !== null) {
-      return false;
-    }
+    if (offered?.hasRoom !== true || offered.isHeld) return false;
     return [...this.#byNode.values()].some((pool) => pool.owns(offered));
   }
 
-  #idle(want: Want, keyspace: string): Connection | null {
+  #movable(want: Want, keyspace: string): Connection | null {
     for (const node of want.preferred) {
-      const idle = this.#byNode.get(node)?.idle(keyspace) ?? null;
-      if (idle !== null) return idle;
+      const one = this.#byNode.get(node)?.movable(keyspace) ?? null;
+      if (one !== null) return one;
     }
     let best: Connection | null = null;
     for (const pool of this.#poolsFor(want)) {
-      const idle = pool.idle(keyspace);
-      if (idle === null) continue;
-      if (idle.keyspace === null) return idle;
-      if (best === null || idle.idleSinceMs < best.idleSinceMs) best = idle;
+      const one = pool.movable(keyspace);
+      if (one !== null && (best === null || isMovedBefore(one, best))) best = one;
     }
     return best;
   }
@@ -375,7 +422,7 @@ export class Route {
     for (const waiter of this.#waiters.inTurn()) {
       const sort = sortOf(waiter);
       if (inVain.has(sort)) continue;
-      if (this.#serve(waiter)) this.#waiters.served(waiter);
+      if (this.#serve(waiter)) this.#served(waiter);
       else inVain.add(sort);
     }
   }
@@ -384,20 +431,23 @@ export class Route {
     const { want, forUse } = waiter;
     const { keyspace } = want;
     if (keyspace === NO_KEYSPACE) return this.#serveBare(waiter);
-    const idle = keyspace === null ? null : this.#idle(want, keyspace);
-    const there = this.pick(want) ?? (forUse ? idle : null);
+    const there = this.pick(want);
     if (there !== null) {
       this.#promise(there, waiter);
       return true;
     }
-    if (idle !== null && keyspace !== null) {
-      this.#rekey(idle, keyspace, waiter);
+    const pools = this.#poolsFor(want);
+    const isTaken = want.naming && pools.some(({ node }) => node.takesRequestKeyspace);
+    const bound = isTaken ? null : keyspace;
+    const movable = bound === null ? null : this.#movable(want, bound);
+    if (movable !== null && bound !== null) {
+      if (forUse) this.#promise(movable, waiter);
+      else this.#rekey(movable, bound, waiter);
       return true;
     }
-    const pools = this.#poolsFor(want);
     // One that is idle but promised is looked at again at the end of this turn.
     if (pools.some((pool) => pool.hasPromised)) return false;
-    this.#grow(pools, keyspace);
+    this.#grow(pools, bound, msSince(waiter.sinceMs) >= UPSTREAM.growAfterMs);
     return false;
   }
 
@@ -416,16 +466,26 @@ export class Route {
       return node === preferred[0] ? -1 : inFlight;
     };
     const reached = pools.filter((pool) => pool.ready > 0).sort((a, b) => cost(a) - cost(b));
-    if (reached.length === 0) this.#grow(pools, null);
-    else reached.some((pool) => pool.openBare());
-    return false;
+    if (reached.length === 0) {
+      this.#grow(pools, null, false);
+      return false;
+    }
+    if (reached.some((pool) => pool.openBare())) return false;
+    waiter.reject(new UpstreamFault('busy', 'limits.poolConnections is reached'));
+    return true;
   }
 
-  #rekey(idle: Connection, keyspace: string, waiter: Waiter): void {
-    idle.reservedFor = null;
-    const used = idle.use(keyspace).then(
-      () => this.#promise(idle, waiter),
+  #rekey(movable: Connection, keyspace: string, waiter: Waiter): void {
+    movable.reservedFor = null;
+    // From now on: between the answer and its waiter nobody else may have it set to another keyspace.
+    movable.promised = true;
+    const used = movable.use(keyspace).then(
+      () => {
+        movable.promised = false;
+        this.#promise(movable, waiter);
+      },
       (error: unknown) => {
+        movable.promised = false;
         const fault = asFault(error);
         // Else its connection is gone; another may serve before its deadline.
         const isAnswer = fault.code === 'keyspace' || fault.code === 'busy';
@@ -438,10 +498,10 @@ export class Route {
   }
 
   /** The node with the least to do gets another connection; with none reached, all are tried. */
-  #grow(pools: readonly Pool[], keyspace: string | null): void {
+  #grow(pools: readonly Pool[], keyspace: string | null, more: boolean): void {
     const reached = pools.filter((pool) => pool.ready > 0);
     if (reached.length > 0) {
-      reached.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).grow(keyspace);
+      reached.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).grow(keyspace, more);
       return;
     }
     for (const tier of this.#tiers) {
@@ -494,11 +554,26 @@ const NO_POOLS: readonly Pool[] = [];
 
 /** Waiters of one sort are served by the same connections. The order of `preferred` is no matter to that. */
 function sortOf({ want, forUse }: Waiter): string {
-  const { keyspace, preferred, only, avoid, givesWay } = want;
+  const { keyspace, naming, preferred, only, avoid, givesWay } = want;
   const state = keyspace === NO_KEYSPACE ? ['bare'] : ['in', keyspace];
   const node = only ? (preferred[0]?.name ?? null) : null;
-  return compoundKey(...state, node, avoid, Number(givesWay), Number(forUse));
+  return compoundKey(...state, node, avoid, Number(givesWay), Number(forUse), Number(naming));
 }
+
+/** In its keyspace before those that are not; then the one with the least to do. */
+function isBetter(one: Connection, other: Connection, keyspace: string | null): boolean {
+  if (keyspace !== null && !one.isSuspect && !other.isSuspect) {
+    const isThere = one.keyspace === keyspace;
+    if (isThere !== (other.keyspace === keyspace)) return isThere;
+  }
+  return one.load < other.load;
+}
+
+/** How many of the last waiters the time for each is averaged over. */
+const SERVED_TOGETHER = 10;
+
+const IN_VAIN =
+  'those who wait for a connection already need longer than this request may wait; send fewer at once';
 
 /** Of what the gate itself asks for. */
 const OWN_TURN: Turn = { key: '', owner: null };

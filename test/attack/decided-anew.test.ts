@@ -90,8 +90,9 @@ describe('a change that waits for its connection when the policy changes', () =>
     [client, busy] = await Promise.all([gate.login('job'), gate.login('job')]);
     expect(errorOf(await client.query('USE shop'))).toBeNull();
     expect(errorOf(await busy.query('USE other'))).toBeNull();
+    // A PREPARE reads the keyspace of its connection, which is not set to another one beside it.
     holds = (text) => text === 'SELECT v FROM slow';
-    const slow = busy.query('SELECT v FROM slow');
+    const slow = busy.prepare('SELECT v FROM slow');
     await expect.poll(() => held.length).toBe(1);
     const granted = client.query(GRANT);
     answer = Promise.all([granted, slow]).then(([one]) => one);

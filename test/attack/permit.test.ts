@@ -16,14 +16,18 @@ let gate: TestGate;
 let held: ScriptedRequest[];
 
 const roles = (cassandraRole: string) => ({
-  job: { grants: ['SELECT ON KEYSPACE shop'], cassandraRole },
+  job: {
+    grants: ['SELECT ON KEYSPACE shop', 'AUTHORIZE ON KEYSPACE shop', 'SELECT ON KEYSPACE other'],
+    cassandraRole,
+  },
 });
 
 beforeAll(async () => {
   held = [];
   node = await ScriptedNode.start();
   node.script = (request) => {
-    if (request.text.includes('shop.slow')) return held.push(request) > 0;
+    // A GRANT reads the keyspace of its connection, so no USE goes beside it.
+    if (request.text.startsWith('GRANT')) return held.push(request) > 0;
     return answerAsCluster(request);
   };
   const contactPoint = `127.0.0.1:${node.port}`;
@@ -49,23 +53,25 @@ it('sends a USE that waited while the policy changed the login by the login of t
   const [busy, waiting] = await Promise.all(
     [1, 2].map(async () => RawClient.login(gate.port, 'job', gate.issuer.mint())),
   );
-  const slow = busy!.query('SELECT v FROM shop.slow');
+  expect(errorOf(await busy!.query('USE other'))).toBeNull();
+  expect(errorOf(await busy!.query('USE shop'))).toBeNull();
+  const slow = busy!.query('GRANT SELECT ON slow TO guest');
   await expect.poll(() => held.length).toBe(1);
   expect(held[0]!.connection.username).toBe('before');
 
-  const use = waiting!.query('USE shop');
+  const use = waiting!.query('USE other');
   await gate.writePolicy(roles('after'));
   await gate.logged(/policy taken/);
   held[0]!.answer(Opcode.RESULT, VOID);
   expect(errorOf(await slow)).toBeNull();
   expect(errorOf(await use)).toBeNull();
 
-  const uses = node.requests.filter(({ text }) => /^USE "?shop"?$/.test(text));
+  const uses = node.requests.filter(({ text }) => /^USE "?other"?$/.test(text));
   expect(uses.at(-1)?.connection.username).toBe('after');
   // What follows it goes by the same login, and nothing went wrong on the way.
   const next = waiting!.query('SELECT v FROM slow');
   await expect.poll(() => node.requests.at(-1)?.text).toBe('SELECT v FROM slow');
-  expect(node.requests.at(-1)?.connection).toMatchObject({ username: 'after', keyspace: 'shop' });
+  expect(node.requests.at(-1)?.connection).toMatchObject({ username: 'after', keyspace: 'other' });
   expect(errorOf(await next)).toBeNull();
   expect(gate.output.filter((line) => line.includes('internal error'))).toEqual([]);
   busy!.close();

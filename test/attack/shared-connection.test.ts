@@ -139,8 +139,8 @@ it('carries out a BATCH that is read over several turns in the keyspace of its s
   expect(errorOf(await b.query('USE tenant_b'))).toBeNull();
   expect(errorOf(await a.query('USE tenant_a'))).toBeNull();
   const where: (string | null)[] = [];
-  onRequest = ({ opcode, connection }) => {
-    if (opcode === Opcode.BATCH) where.push(connection.keyspace);
+  onRequest = ({ opcode, connection, namedKeyspace }) => {
+    if (opcode === Opcode.BATCH) where.push(namedKeyspace ?? connection.keyspace);
     return false;
   };
   const child = 'UPDATE t SET v = 1 WHERE k = 1';

@@ -6,6 +6,7 @@ import {
   idDependsOnKeyspace,
   isAboutConnection,
   isInState,
+  isRequestEnough,
   NO_KEYSPACE,
   preparedIn,
   wantedByExecute,
@@ -38,9 +39,12 @@ describe.each(KINDS)('%s', (kind) => {
     expect(wantedByText(unqualified, 'own', null)).toBe(readsAtAll ? 'own' : null);
   });
 
-  it('goes to one in the keyspace of the request, if it reads it while it is carried out', () => {
+  it("is carried out in the request's keyspace, which is enough unless it is read there", () => {
     const wanted = wantedByText(unqualified, 'other', 'own');
-    expect(wanted).toBe(reads.keyspace === 'executed' ? 'own' : null);
+    expect(wanted).toBe(readsAtAll ? 'own' : null);
+    expect(isRequestEnough(unqualified, wanted)).toBe(reads.keyspace === 'parsed');
+    expect(isRequestEnough(unqualified, NO_KEYSPACE)).toBe(false);
+    expect(isRequestEnough(unqualified, null)).toBe(false);
   });
 
   it('is prepared in the state that its id is of', () => {

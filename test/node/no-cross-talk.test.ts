@@ -34,7 +34,7 @@ describe(`a node that misbehaves (SEED=${SEED})`, () => {
   let unruly = false;
 
   const script = (request: ScriptedRequest): boolean => {
-    const { text, connection, answer } = request;
+    const { text, connection, namedKeyspace, answer } = request;
     if (answerAsCluster(request)) return true;
     const isUse = text.startsWith('USE');
     if (!text.includes('k = ') && !isUse) return false;
@@ -46,7 +46,8 @@ describe(`a node that misbehaves (SEED=${SEED})`, () => {
     if (unruly && chance(0.002)) return true;
     const delayMs = unruly && chance(0.01) ? 900 : next() * 25;
     setTimeout(() => {
-      const keyspace = isUse ? /"?(\w+)"?$/.exec(text)![1]! : connection.keyspace;
+      const own = namedKeyspace ?? connection.keyspace;
+      const keyspace = isUse ? /"?(\w+)"?$/.exec(text)![1]! : own;
       if (isUse) {
         connection.keyspace = keyspace;
         answer(Opcode.RESULT, setKeyspace(keyspace!));

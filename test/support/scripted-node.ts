@@ -7,6 +7,7 @@ import {
   encodeAuthenticate,
   encodeToken,
 } from '../../src/protocol/messages/auth.ts';
+import { decodeBatch } from '../../src/protocol/messages/batch.ts';
 import { decodePrepare } from '../../src/protocol/messages/prepare.ts';
 import { decodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
@@ -17,6 +18,8 @@ export interface ScriptedRequest {
   /** Of a QUERY or a PREPARE. */
   readonly text: string;
   readonly streamId: number;
+  /** The keyspace that a QUERY or BATCH names itself, or null. */
+  readonly namedKeyspace: string | null;
   /** One object for all requests of a connection. */
   readonly connection: { keyspace: string | null; username: string };
   /** Answers now or later, once or more often. */
@@ -34,6 +37,11 @@ const ANSWERS: ReadonlyMap<number, number> = new Map([
 function textOf(frame: Frame): string {
   if (frame.opcode === Opcode.QUERY) return decodeQuery(frame, 4).query;
   return frame.opcode === Opcode.PREPARE ? decodePrepare(frame, 4).query : '';
+}
+
+function namedKeyspaceOf(frame: Frame): string | null {
+  if (frame.opcode === Opcode.QUERY) return decodeQuery(frame, 4).parameters.keyspace;
+  return frame.opcode === Opcode.BATCH ? decodeBatch(frame, 4).keyspace : null;
 }
 
 const VOID = new Writer().writeInt(1).toBuffer();
@@ -102,6 +110,7 @@ export class ScriptedNode {
       opcode,
       text: textOf(frame),
       streamId,
+      namedKeyspace: namedKeyspaceOf(frame),
       connection,
       answer: (code, body, stream = streamId) =>
         socket.write(encodeFrame({ version: 4, opcode: code, streamId: stream, body })),

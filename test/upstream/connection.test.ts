@@ -46,6 +46,8 @@ const open = async () => {
 
 /** A request whose end is a text: its answer, `timeout`, or `lost`. */
 class Request implements ClientRequest {
+  readonly namesKeyspace: boolean = false;
+  readonly isUse: boolean = false;
   readonly statement = PERMITTED.statement;
   readonly policyVersion = PERMITTED.policyVersion;
   keyspace: WantedKeyspace = null;

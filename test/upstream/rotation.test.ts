@@ -98,6 +98,8 @@ async function send(text: string): Promise<string[]> {
   const request: ClientRequest = {
     ...decided,
     keyspace: null,
+    namesKeyspace: false,
+    isUse: false,
     deadlineAtMs: later(monotonicMs(), 60_000),
     takesParts: false,
     answered: () => ends.push('answered'),

@@ -35,14 +35,18 @@ afterEach(async () => {
   await Promise.all(nodes.map(async (node) => node.close()));
 });
 
-function clusterNode({ port }: ScriptedNode, datacenter = 'dc1'): ClusterNode {
+function clusterNode(
+  { port }: ScriptedNode,
+  datacenter = 'dc1',
+  releaseVersion = '5.0.9',
+): ClusterNode {
   const row = {
     hostId: String(port),
     native: { host: '127.0.0.1', port },
     addresses: [],
     datacenter,
     rack: 'r1',
-    releaseVersion: '5.0.9',
+    releaseVersion,
     tokens: [],
   };
   return new ClusterNode(row, row.native);
@@ -78,13 +82,15 @@ async function overAll(): Promise<{ route: Route; known: ClusterNode[] }> {
   return { route, known };
 }
 
-/** A request that the node never answers. */
-function load(connection: Connection): void {
-  const body = encodeQuery({ query: 'slow', consistency: 1, version: 4 });
+/** A request that the node never answers, if it is scripted so; one that reads its keyspace says which. */
+function load(connection: Connection, keyspace: string | null = null, query = 'slow'): void {
+  const body = encodeQuery({ query, consistency: 1, version: 4 });
   const bytes = encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: 1, body });
   const request = {
     ...PERMITTED,
-    keyspace: null,
+    keyspace,
+    namesKeyspace: false,
+    isUse: false,
     deadlineAtMs: NEVER,
     takesParts: false,
     answered: () => undefined,
@@ -351,39 +357,204 @@ describe('who waits for a connection', () => {
     expect(next.keyspace).toBe('a');
   });
 
-  it('gets one that is set aside where no more may be opened, however much others send', async () => {
-    const held: (() => void)[] = [];
+  it('gets one beside slow work that does not read its keyspace, without another login', async () => {
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    for (let i = 0; i < 8; i++) await loadNext(route);
+    for (const keyspace of ['a', 'b', 'c', 'd']) {
+      expect((await route.whenAvailable(inKeyspace(keyspace))).keyspace).toBe(keyspace);
+      await nextTurn();
+      const forUse = route.pickForUse(`own_${keyspace}`);
+      expect(forUse?.switchingTo).toBe(`own_${keyspace}`);
+      forUse!.switchingTo = null;
+    }
+    expect(route.inFlight).toBe(8);
+    expect(nodes[0]!.logins).toBe(2);
+  });
+
+  /** Two connections, in keyspaces x and y, each with a slow request that reads it; no more may be opened. */
+  async function allHeld(): Promise<{ route: Route; held: Connection[]; answer: () => void }> {
+    const answers: (() => void)[] = [];
     nodes[0]!.script = ({ text, answer }) =>
-      text === 'slow' && held.push(() => answer(Opcode.RESULT, Buffer.from([0, 0, 0, 1]))) > 0;
+      text === 'reads' && answers.push(() => answer(Opcode.RESULT, VOID)) > 0;
     budget = new ConnectionBudget(2);
     const route = single(2);
     await expect.poll(() => route.ready).toBe(2);
-    for (let i = 0; i < 2; i++) await loadNext(route);
-    await expect.poll(() => held.length).toBe(2);
+    const held: Connection[] = [];
+    for (const keyspace of ['x', 'y']) {
+      const one = await route.whenAvailable(inKeyspace(keyspace));
+      load(one, keyspace, 'reads');
+      held.push(one);
+      await nextTurn();
+    }
+    expect(new Set(held).size).toBe(2);
+    await expect.poll(() => answers.length).toBe(2);
+    return { route, held, answer: () => answers.shift()!() };
+  }
+
+  it('gets one that is set aside where no more may be opened, however much others send', async () => {
+    const { route, held, answer } = await allHeld();
     const waiting = route.whenAvailable(inKeyspace('a'));
-    // What others send goes by one of them; the other runs dry.
-    for (let i = 0; i < 4; i++) await loadNext(route);
-    await expect.poll(() => held.length).toBe(6);
-    for (const answer of held.splice(0, 2)) answer();
+    const aside = held.find(({ reservedFor }) => reservedFor === 'a')!;
+    const wantsAside = inKeyspace(aside.keyspace!);
+    // Nothing more that reads its keyspace goes there; what does not read it may.
+    expect(route.pick(wantsAside)).toBeNull();
+    expect(aside.carries(aside.keyspace)).toBe(false);
+    expect(route.pick({ ...wantsAside, naming: true })).not.toBeNull();
+    expect(nodes[0]!.requests.filter(({ text }) => text.startsWith('USE'))).toHaveLength(2);
+    answer();
+    answer();
     expect((await waiting).keyspace).toBe('a');
     expect(nodes[0]!.logins).toBe(2);
   });
 
-  it('leaves no connection set aside for a keyspace that nobody waits for any more', async () => {
-    nodes[0]!.script = ({ text }) => text === 'slow';
-    const route = single(UPSTREAM.connectionsPerPoolMax);
-    await expect.poll(() => route.ready).toBe(UPSTREAM.connectionsPerPoolMax);
-    for (let i = 0; i < UPSTREAM.connectionsPerPoolMax; i++) await loadNext(route);
+  it('never has a keyspace set while something in flight reads the one before', async () => {
+    const { route, held, answer } = await allHeld();
     const waiting = route.whenAvailable(inKeyspace('a'));
-    const rejected = expect(waiting).rejects.toMatchObject({ code: 'busy' });
-    // All but the one set aside get another request.
-    for (let i = 1; i < UPSTREAM.connectionsPerPoolMax; i++) await loadNext(route);
-    expect(route.pick(ANYWHERE)?.inFlight).toBe(2);
+    for (let i = 0; i < 4; i++) await nextTurn();
+    route.tick(monotonicMs());
+    expect(held.map(({ keyspace }) => keyspace)).toEqual(['x', 'y']);
+    expect(route.pickForUse('b')).toBeNull();
+    // One that ran out of time may be carried out yet: it counts until its late answer.
+    for (const one of held) one.tick(later(monotonicMs(), 1e9));
+    route.tick(monotonicMs());
+    expect(route.pickForUse('b')).toBeNull();
+    answer();
+    answer();
+    expect((await waiting).keyspace).toBe('a');
+  });
+
+  it('leaves no connection set aside for a keyspace that nobody waits for any more', async () => {
+    const { route, held } = await allHeld();
+    const rejected = expect(route.whenAvailable(inKeyspace('a'))).rejects.toMatchObject({
+      code: 'busy',
+    });
+    expect(held.map(({ reservedFor }) => reservedFor)).toContain('a');
     route.tick(later(monotonicMs(), UPSTREAM.acquireTimeoutMs + 1));
     await rejected;
     route.tick(monotonicMs());
-    await expect.poll(() => route.pick(ANYWHERE)?.inFlight).toBe(1);
+    expect(held.map(({ reservedFor }) => reservedFor)).toEqual([null, null]);
   });
+
+  it('is told at once where the line stands for longer than it may wait', async () => {
+    const { route } = await allHeld();
+    const first = expect(
+      route.whenAvailable(inKeyspace('a'), false, { key: 'r', owner: 1 }, 1e6),
+    ).rejects.toMatchObject({ code: 'unreachable' });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const turn = { key: 'r', owner: 2 };
+    await expect(route.whenAvailable(inKeyspace('b'), false, turn, 20)).rejects.toMatchObject({
+      code: 'busy',
+      message: expect.stringContaining('already need longer') as string,
+    });
+    route.close();
+    await first;
+  });
+
+  it('is told sooner that no node is reached than that one is busy', async () => {
+    const route = single();
+    await expect.poll(() => route.ready).toBe(1);
+    await nodes[0]!.close();
+    await expect.poll(() => route.ready).toBe(0);
+    const waiting = route.whenAvailable(ANYWHERE, false, { key: 'r', owner: 1 }, 1e9);
+    const rejected = expect(waiting).rejects.toMatchObject({ code: 'unreachable' });
+    route.tick(monotonicMs());
+    route.tick(later(monotonicMs(), UPSTREAM.acquireTimeoutMs + 1));
+    await rejected;
+    nodes[0] = await ScriptedNode.start();
+  });
+
+  it('has more connections opened only after a while, and as many as a pool may have', async () => {
+    nodes[0]!.script = ({ text }) => text === 'reads';
+    const route = single();
+    await expect.poll(() => route.ready).toBe(1);
+    load(await route.whenAvailable(inKeyspace('k')), 'k', 'reads');
+    await nextTurn();
+    const waiting = Array.from({ length: 40 }, async (_unused, i) =>
+      route.whenAvailable(inKeyspace(`k${i}`), true, { key: 'r', owner: i }, 1e6),
+    );
+    for (const one of waiting) one.catch(() => undefined);
+    expect(nodes[0]!.logins).toBe(1);
+    const timer = setInterval(() => route.tick(monotonicMs()), 20);
+    const first = await Promise.any(waiting);
+    clearInterval(timer);
+    expect(first.isReady).toBe(true);
+    expect(route.open).toBeLessThanOrEqual(UPSTREAM.connectionsPerPoolMax);
+  });
+});
+
+const VOID = Buffer.from([0, 0, 0, 1]);
+
+describe('a request that can name its keyspace', () => {
+  const naming = (keyspace: string): Want => ({ ...inKeyspace(keyspace), naming: true });
+
+  it('goes by one that is in it, and else by any', async () => {
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    const there = await route.whenAvailable(inKeyspace('a'));
+    await nextTurn();
+    for (let i = 0; i < 3; i++) {
+      load(there);
+      await nextTurn();
+    }
+    expect(route.pick(naming('a'))).toBe(there);
+    const other = route.pick(naming('b'));
+    expect(other).not.toBe(there);
+    expect(other?.isIn('b')).toBe(false);
+    expect(route.waiting).toBe(0);
+  });
+
+  it.each(['3.11.19', '3.0.8', '4.0.0.6856', '', 'trunk'])(
+    'needs one in its keyspace at a node of release %s, which may not read the name',
+    async (release) => {
+      const route = newRoute();
+      route.setNodes([[clusterNode(nodes[0]!, 'dc1', release)]]);
+      await expect.poll(() => route.ready).toBe(1);
+      expect(route.pick(naming('a'))).toBeNull();
+      const there = await route.whenAvailable(naming('a'));
+      expect(there.keyspace).toBe('a');
+      expect(route.pick(naming('b'))).toBeNull();
+    },
+  );
+
+  it.each(['4.0.17', '4.1.0', '4.1-beta1', '5.0.9', '5.0.9-SNAPSHOT'])(
+    'needs none at a node of release %s',
+    async (release) => {
+      const route = newRoute();
+      route.setNodes([[clusterNode(nodes[0]!, 'dc1', release)]]);
+      await expect.poll(() => route.ready).toBe(1);
+      expect(route.pick(naming('a'))).not.toBeNull();
+    },
+  );
+
+  it('holds a connection in its keyspace only while another is left that can be set to one', async () => {
+    nodes[0]!.script = ({ text }) => text === 'reads';
+    budget = new ConnectionBudget(2);
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    const first = await route.whenAvailable(inKeyspace('a'));
+    expect(first.carries('a')).toBe(true);
+    load(first, 'a', 'reads');
+    await nextTurn();
+    const second = await route.whenAvailable(inKeyspace('b'));
+    expect(second).not.toBe(first);
+    expect(second.carries('b')).toBe(false);
+    expect(first.carries('a')).toBe(true);
+  });
+});
+
+it('asks a node for a bounded number of logins in a second, all routes together', async () => {
+  const node = clusterNode(nodes[0]!);
+  let taken = 0;
+  while (node.takeLogin()) taken++;
+  expect(taken).toBeGreaterThanOrEqual(UPSTREAM.loginsAtOnce);
+  expect(taken).toBeLessThanOrEqual(UPSTREAM.loginsAtOnce + UPSTREAM.loginsPerSecond);
+  const route = newRoute(4);
+  route.setNodes([[node]]);
+  await nextTurn();
+  expect(nodes[0]!.logins).toBeLessThanOrEqual(1);
 });
 
 describe('who needs a connection in no keyspace', () => {

@@ -24,6 +24,8 @@ export interface BatchRequest {
   readonly children: readonly BatchChild[];
   readonly consistency: number;
   readonly keyspace: string | null;
+  /** Where its flags lie, counted back from the end of the frame. */
+  readonly flagsFromEnd: number;
 }
 
 const KIND_QUERY = 0;
@@ -59,9 +61,11 @@ export class BatchDecoder {
       children.push(child);
       left -= 1 + child.valueCount / VALUES_PER_STEP;
     }
+    const flagsAt = reader.offset + 2;
     const { consistency, keyspace } = readBatchParameters(reader, this.#version);
     reader.expectEnd('BATCH');
-    return { type: this.type, children, consistency, keyspace };
+    const flagsFromEnd = reader.offset - flagsAt;
+    return { type: this.type, children, consistency, keyspace, flagsFromEnd };
   }
 }
 

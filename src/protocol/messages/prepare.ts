@@ -4,7 +4,7 @@ import type { Frame } from '../frame.ts';
 import { hasPrepareFlags } from '../versions.ts';
 import { Writer } from '../writer.ts';
 
-const KEYSPACE_FLAG = 0x01;
+export const KEYSPACE_FLAG = 0x01;
 
 export interface PrepareRequest {
   readonly query: string;
@@ -27,7 +27,14 @@ export function decodePrepare(frame: Frame, version: number): PrepareRequest {
   return { query, keyspace };
 }
 
-export function encodePrepare(query: string, version: number): Buffer {
+/** `keyspace` is for versions that have it. */
+export function encodePrepare(
+  query: string,
+  version: number,
+  keyspace: string | null = null,
+): Buffer {
   const writer = new Writer().writeLongString(query);
-  return (hasPrepareFlags(version) ? writer.writeInt(0) : writer).toBuffer();
+  if (!hasPrepareFlags(version)) return writer.toBuffer();
+  writer.writeInt(keyspace === null ? 0 : KEYSPACE_FLAG);
+  return (keyspace === null ? writer : writer.writeString(keyspace)).toBuffer();
 }

@@ -450,11 +450,17 @@ export class Exchange implements ClientRequest, Want {
       return wait(reprepare(this, connection), this);
     }
     if (!this.#mayMoveOn(code) || !this.session.route().hasOther(connection.node)) return null;
-    this.movedOn = true;
-    this.#countRepeat(MOVES_ON.get(code) ?? '');
-    this.avoid = connection.node;
-    this.repreparedAt = null;
+    this.moveOn(connection.node, MOVES_ON.get(code) ?? '');
     return this.again();
+  }
+
+  /** A node did nothing of it: another is asked, once. */
+  moveOn(from: string, reason: string): void {
+    this.movedOn = true;
+    this.#countRepeat(reason);
+    this.avoid = from;
+    this.repreparedAt = null;
+    this.connection = null;
   }
 
   /**

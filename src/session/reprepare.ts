@@ -1,6 +1,8 @@
-// UNPREPARED from a node: what the gate registered is prepared there again, and the request repeated
-// once, but only if clients would notice nothing: same id, and metadata byte-equal to what they were
-// given. Otherwise the client gets UNPREPARED and prepares itself.
+// UNPREPARED from a node: what the gate registered is prepared there again, and the request repeated once, but only
+// if its client would notice nothing. Same id and bind metadata; in v4 the same result metadata as clients were given;
+// in v5 the one whose id stands in the client's own EXECUTE, or its driver would read by the old one for ever.
+// Otherwise the client gets UNPREPARED and prepares itself: then the node has all of them, so that this ends, also
+// where nodes do not agree on the schema.
 import { later, monotonicMs } from '../clock.ts';
 import {
   isRequestEnough,
@@ -9,38 +11,86 @@ import {
 } from '../cql/connection-state.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
-import { decodePrepared, resultKind, ResultKind } from '../protocol/messages/result.ts';
+import { encodeError, isPlainErrorCode } from '../protocol/messages/error.ts';
+import { resultMetadataIdOf } from '../protocol/messages/execute.ts';
+import { decodePrepared, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasPrepareFlags, hasResultMetadataId } from '../protocol/versions.ts';
 import { UPSTREAM } from '../limits.ts';
 import type { Connection } from '../upstream/connection.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
-import type { PreparedStatement } from '../upstream/prepared.ts';
+import { expectResult, refusalOf, type Refusal } from '../upstream/own-query.ts';
+import type { PreparedStatement, Repaired } from '../upstream/prepared.ts';
 import { ANYWHERE, type Want } from '../upstream/route.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Later } from './outcome.ts';
 import { recordGivenUp } from './recording.ts';
 import { replies } from './replies.ts';
+import { scrubbedText } from './scrub.ts';
 
 export async function reprepare(exchange: Exchange, connection: Connection): Promise<Later> {
+  let changed: PreparedStatement | null = null;
   for (const prepared of new Set(exchange.request.prepared)) {
-    if (!(await prepareAgain(exchange, prepared, connection).catch(() => false))) {
-      recordGivenUp(exchange);
-      return reply(replies.unprepared(exchange.to, prepared.id));
+    const repaired = await prepareAgain(exchange, prepared, connection).catch(() => null);
+    if (repaired !== null && 'refused' in repaired) {
+      return refused(exchange, prepared, connection, repaired.refused);
     }
+    // The others too: with one of them missing, the node would say so again after its client prepared.
+    if (!isAsBefore(exchange, prepared, repaired)) changed ??= prepared;
   }
+  if (changed !== null) return notPrepared(exchange, changed);
   exchange.connection = null;
   exchange.repreparedAt = nodeOf(exchange, connection);
   return exchange.goOn;
 }
 
-/** True when the node now has the statement exactly as the client knows it. */
+/** Whether the node now has the statement exactly as the client knows it. */
+function isAsBefore(
+  { session, request }: Exchange,
+  prepared: PreparedStatement,
+  repaired: Exclude<Repaired, { refused: unknown }> | null,
+): boolean {
+  if (repaired?.isSame !== true) return false;
+  if (!session.gate.cluster.prepared.knowsMarkers(prepared, session)) return false;
+  // A BATCH gives no rows by metadata that its client has.
+  if (request.opcode !== Opcode.EXECUTE || repaired.resultMetadataId === null) return true;
+  const own = resultMetadataIdOf(request.frame, session.version);
+  return own?.equals(repaired.resultMetadataId) === true;
+}
+
+function notPrepared(exchange: Exchange, prepared: PreparedStatement): Later {
+  recordGivenUp(exchange);
+  return reply(replies.unprepared(exchange.to, prepared.id));
+}
+
+/**
+ * The node does not take what another one took: it may not have a change of the schema yet. Another node is asked,
+ * once. A client that were told to prepare might be served by the other node again and again, so it is told what the
+ * node says, as if it had prepared there itself.
+ */
+function refused(
+  exchange: Exchange,
+  prepared: PreparedStatement,
+  { node }: Connection,
+  { code, message }: Refusal,
+): Later {
+  const { session } = exchange;
+  if (!session.route().hasOther(node)) return notPrepared(exchange, prepared);
+  if (!exchange.movedOn) {
+    exchange.moveOn(node, 'unprepared');
+    return exchange.goOn;
+  }
+  if (!isPlainErrorCode(code)) return notPrepared(exchange, prepared);
+  recordGivenUp(exchange);
+  return reply(encodeError(exchange.to, scrubbedText(session, message), { code }));
+}
+
 async function prepareAgain(
   exchange: Exchange,
   prepared: PreparedStatement,
   connection: Connection,
-): Promise<boolean> {
+): Promise<Repaired> {
   const { session } = exchange;
   const { version } = session;
   const registry = session.gate.cluster.prepared;
@@ -57,8 +107,10 @@ async function prepareAgain(
       connection,
       encodePrepare(text, version, isNamed ? keyspace : null),
     );
-    if (response.opcode !== Opcode.RESULT) return null;
-    return resultKind(response) === ResultKind.PREPARED ? decodePrepared(response, version) : null;
+    const refusal = refusalOf(response);
+    if (refusal !== null) return refusal;
+    expectResult(response, ResultKind.PREPARED);
+    return decodePrepared(response, version);
   });
 }
 

@@ -8,6 +8,7 @@ import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.t
 import { TURN } from '../limits.ts';
 import type { Prepared } from '../protocol/messages/result.ts';
 import { turnWork } from '../turn.ts';
+import type { Refusal } from './own-query.ts';
 
 /** What a PREPARED result told the client, in one protocol version; compared byte by byte. */
 interface PreparedShape {
@@ -42,8 +43,10 @@ interface Entry extends PreparedStatement {
   givenTo: WeakSet<object>;
   /** Clients that prepared it themselves: they know what it says. */
   readonly preparedBy: WeakSet<object>;
+  /** Clients that were given the present bind metadata; null while it never was another one. */
+  markersKnownTo: WeakSet<object> | null;
   /** The re-prepares under way, by node and version, so that a herd of UNPREPARED causes one. */
-  readonly repairs: Map<string, Promise<boolean>>;
+  readonly repairs: Map<string, Promise<Repaired>>;
   /** Set while there are any. */
   suspension: Suspension | null;
   bytes: number;
@@ -59,6 +62,15 @@ interface Suspension {
   /** All that ended found what clients know. */
   isSame: boolean;
 }
+
+/** What came of preparing a statement again: the node's refusal, or how it differs from what clients know. */
+export type Repaired =
+  | { readonly refused: Refusal }
+  | {
+      /** Same id and bind metadata; where the version has no id for the result metadata, that too. */
+      readonly isSame: boolean;
+      readonly resultMetadataId: Buffer | null;
+    };
 
 /** Where a statement is prepared again. */
 export interface RepairPlace {
@@ -135,6 +147,7 @@ export class PreparedRegistry {
         used: false,
         givenTo: new WeakSet(),
         preparedBy: new WeakSet(),
+        markersKnownTo: null,
         repairs: new Map(),
         suspension: null,
         bytes: 0,
@@ -147,12 +160,16 @@ export class PreparedRegistry {
     } else {
       // Same id, other columns (ALTER TABLE adds one to `SELECT *`): a new entry in effect.
       const known = entry.shapes.get(version);
-      if (known !== undefined && !sameShape(known, shape)) entry = this.#reshape(entry, prepared);
+      if (known !== undefined && !sameShape(known, shape)) {
+        const isSameBind = known.bindMetadata.equals(shape.bindMetadata);
+        entry = this.#reshape(entry, prepared, isSameBind);
+      }
       entry.used = true;
     }
     entry.shapes.set(version, shape);
     entry.givenTo.add(client);
     entry.preparedBy.add(client);
+    entry.markersKnownTo?.add(client);
     this.#account(entry);
     this.#evict(this.#maxBytes);
     return true;
@@ -172,15 +189,21 @@ export class PreparedRegistry {
     return (prepared as Entry).preparedBy.has(client);
   }
 
+  /** Whether the values that `client` binds are of the types that the present bind metadata says. */
+  knowsMarkers(prepared: PreparedStatement, client: object): boolean {
+    const { markersKnownTo } = prepared as Entry;
+    return markersKnownTo === null || markersKnownTo.has(client);
+  }
+
   /** Whether `client` was given the metadata that a node would now decode the rows by. */
   wasGiven(prepared: PreparedStatement, client: object): boolean {
     return (prepared as Entry).givenTo.has(client);
   }
 
   /**
-   * Prepares a statement on a node again, behind its clients' back, and resolves to whether they
-   * would notice nothing: the same id, and metadata byte-equal to what they were given. In v5 the
-   * result metadata is covered by its own id in EXECUTE.
+   * Prepares a statement on a node again, behind its clients' back, and resolves to what they would notice. In v5
+   * each client's EXECUTE says which result metadata it has, so whoever waits for this compares that himself: what is
+   * known here another client may have renewed.
    *
    * From the PREPARE on a node may answer by new metadata, so nobody counts as given until it is
    * known to be the old one: rows that arrive in between are not believed.
@@ -188,8 +211,8 @@ export class PreparedRegistry {
   async repair(
     prepared: PreparedStatement,
     place: RepairPlace,
-    prepare: () => Promise<Prepared | null>,
-  ): Promise<boolean> {
+    prepare: () => Promise<Prepared | Refusal>,
+  ): Promise<Repaired> {
     const { repairs } = prepared as Entry;
     const key = compoundKey(place.node, place.version);
     let repair = repairs.get(key);
@@ -203,8 +226,8 @@ export class PreparedRegistry {
   async #repair(
     entry: Entry,
     { version, hasId }: RepairPlace,
-    prepare: () => Promise<Prepared | null>,
-  ): Promise<boolean> {
+    prepare: () => Promise<Prepared | Refusal>,
+  ): Promise<Repaired> {
     if (entry.suspension === null) {
       const meanwhile = new WeakSet();
       entry.suspension = { given: entry.givenTo, meanwhile, underWay: 0, isSame: true };
@@ -215,14 +238,14 @@ export class PreparedRegistry {
     let isSame = false;
     try {
       const again = await prepare();
+      if ('code' in again) return { refused: again };
       const known = entry.shapes.get(version);
       isSame =
-        again !== null &&
         known !== undefined &&
         entry.id.equals(again.id) &&
         known.bindMetadata.equals(again.bindMetadata) &&
         (hasId || known.resultMetadata.equals(again.resultMetadata));
-      return isSame;
+      return { isSame, resultMetadataId: again.resultMetadataId };
     } finally {
       suspension.isSame &&= isSame;
       if (--suspension.underWay === 0) {
@@ -250,7 +273,7 @@ export class PreparedRegistry {
     for (const entry of this.#entries.values()) entry.givenTo = new WeakSet();
   }
 
-  #reshape(old: Entry, prepared: Prepared): Entry {
+  #reshape(old: Entry, prepared: Prepared, isSameBind: boolean): Entry {
     const entry: Entry = {
       ...old,
       bindNames: prepared.bindColumns.map((column) => column.name),
@@ -258,6 +281,7 @@ export class PreparedRegistry {
       returnsRows: prepared.resultColumnCount > 0,
       shapes: new Map(),
       givenTo: new WeakSet(),
+      markersKnownTo: isSameBind ? old.markersKnownTo : new WeakSet(),
       repairs: new Map(),
       suspension: null,
     };

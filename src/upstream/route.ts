@@ -1,7 +1,15 @@
 // Where the requests of one Cassandra role and protocol version go: a pool for each node, the local
 // datacenter's first, others only while it has no connection at all. Here a connection is chosen, and
 // here those wait who found none.
-import { later, latest, LONG_AGO, monotonicMs, msBetween, msSince, type MonotonicMs } from '../clock.ts';
+import {
+  later,
+  latest,
+  LONG_AGO,
+  monotonicMs,
+  msBetween,
+  msSince,
+  type MonotonicMs,
+} from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';

@@ -18,6 +18,8 @@ export interface ScriptedRequest {
   /** Of a QUERY or a PREPARE. */
   readonly text: string;
   readonly streamId: number;
+  /** Header and body as they came. */
+  readonly bytes: Buffer;
   /** The keyspace that a QUERY or BATCH names itself, or null. */
   readonly namedKeyspace: string | null;
   /** One object for all requests of a connection. */
@@ -110,6 +112,7 @@ export class ScriptedNode {
       opcode,
       text: textOf(frame),
       streamId,
+      bytes: frame.bytes(),
       namedKeyspace: namedKeyspaceOf(frame),
       connection,
       answer: (code, body, stream = streamId) =>

@@ -12,6 +12,7 @@ const id = (n: number) => Buffer.alloc(16, n);
 function shape(n: number, columns = 'k,v'): Prepared {
   return {
     id: id(n),
+    resultMetadataId: null,
     bindMetadata: Buffer.from('bind'),
     resultMetadata: Buffer.from(columns),
     bindColumns: [],
@@ -33,6 +34,8 @@ const source = (text = 'SELECT * FROM ks.t') => ({
 });
 const find = (registry: PreparedRegistry, n: number) => registry.find(id(n), 0, 16);
 
+const SAME = { isSame: true, resultMetadataId: null };
+const REFUSAL = { code: 0x2200, message: 'no such table' };
 const V4 = { node: 'one', version: 4, hasId: false };
 const V5 = { node: 'one', version: 5, hasId: true };
 
@@ -157,7 +160,7 @@ describe('the registry', () => {
     const repairs = [1, 2, 3].map(async () => registry.repair(prepared, V4, prepare));
     expect(registry.wasGiven(prepared, client)).toBe(false);
     answer(shape(1));
-    expect(await Promise.all(repairs)).toEqual([true, true, true]);
+    expect(await Promise.all(repairs)).toEqual([SAME, SAME, SAME]);
     expect(asked).toBe(1);
     expect(registry.wasGiven(prepared, client)).toBe(true);
   });
@@ -167,9 +170,9 @@ describe('the registry', () => {
     const client = {};
     registry.learn(shape(1), 4, source(), client);
     const prepared = find(registry, 1)!;
-    const answers: ((again: Prepared | null) => void)[] = [];
+    const answers: ((again: Prepared) => void)[] = [];
     const prepare = async () =>
-      new Promise<Prepared | null>((resolve) => {
+      new Promise<Prepared>((resolve) => {
         answers.push(resolve);
       });
     const repair = async (node: string) => registry.repair(prepared, { ...V4, node }, prepare);
@@ -179,13 +182,13 @@ describe('the registry', () => {
     await pair[1];
     expect(registry.wasGiven(prepared, client)).toBe(false);
     answers[0]!(shape(1));
-    expect(await Promise.all(pair)).toEqual([true, true]);
+    expect(await Promise.all(pair)).toEqual([SAME, SAME]);
     expect(registry.wasGiven(prepared, client)).toBe(true);
     // One node has other columns: whoever decodes by the old ones must not.
     pair = [repair('one'), repair('two')];
     answers[2]!(shape(1, 'a,k,v'));
     answers[3]!(shape(1));
-    expect(await Promise.all(pair)).toEqual([false, true]);
+    expect(await Promise.all(pair)).toEqual([{ ...SAME, isSame: false }, SAME]);
     expect(registry.wasGiven(prepared, client)).toBe(false);
   });
 
@@ -205,17 +208,52 @@ describe('the registry', () => {
     ['another id', { ...shape(1), id: id(9) }, false],
     ['other bind metadata', { ...shape(1), bindMetadata: Buffer.from('x') }, false],
     ['other result metadata', shape(1, 'a,k,v'), false],
-    ['no answer', null, false],
     ['the same', shape(1), true],
-  ])('takes a repair with %s for %s', async (_name, again, same) => {
+  ])('takes a repair with %s for %s', async (_name, again, isSame) => {
     const registry = new PreparedRegistry({ maxBytes: 1e6 });
     const client = {};
     registry.learn(shape(1), 4, source(), client);
     const prepared = find(registry, 1)!;
-    expect(await registry.repair(prepared, V4, async () => Promise.resolve(again))).toBe(same);
-    expect(registry.wasGiven(prepared, client)).toBe(same);
-    // v5 covers result metadata by its own id.
-    expect(await registry.repair(prepared, V5, async () => Promise.resolve(again))).toBe(false);
+    const repaired = await registry.repair(prepared, V4, async () => Promise.resolve(again));
+    expect(repaired).toEqual({ isSame, resultMetadataId: null });
+    expect(registry.wasGiven(prepared, client)).toBe(isSame);
+    // What a version was never told is not as before.
+    expect(await registry.repair(prepared, V5, async () => Promise.resolve(again))).toMatchObject({
+      isSame: false,
+    });
+  });
+
+  it('tells by which result metadata a node reads in v5, and leaves it to each client to compare', async () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    registry.learn({ ...shape(1), resultMetadataId: id(5) }, 5, source(), {});
+    const again = { ...shape(1, 'a,k,v'), resultMetadataId: id(6) };
+    const repaired = await registry.repair(find(registry, 1)!, V5, async () =>
+      Promise.resolve(again),
+    );
+    expect(repaired).toEqual({ isSame: true, resultMetadataId: id(6) });
+  });
+
+  it('tells what a node says that refuses, and counts nobody as given then', async () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const client = {};
+    registry.learn(shape(1), 4, source(), client);
+    const prepared = find(registry, 1)!;
+    const repaired = await registry.repair(prepared, V4, async () => Promise.resolve(REFUSAL));
+    expect(repaired).toEqual({ refused: REFUSAL });
+    expect(registry.wasGiven(prepared, client)).toBe(false);
+  });
+
+  it('knows whose values are of types that another client was told since', () => {
+    const registry = new PreparedRegistry({ maxBytes: 1e6 });
+    const [one, other, late] = [{}, {}, {}];
+    const known = (client: object) => registry.knowsMarkers(find(registry, 1)!, client);
+    registry.learn(shape(1), 5, source(), one);
+    registry.learn(shape(1, 'a,k,v'), 5, source(), other);
+    expect([one, other, late].map(known)).toEqual([true, true, true]);
+    registry.learn({ ...shape(1), bindMetadata: Buffer.from('other') }, 5, source(), other);
+    expect([one, other, late].map(known)).toEqual([false, true, false]);
+    registry.learn({ ...shape(1), bindMetadata: Buffer.from('other') }, 5, source(), one);
+    expect([one, other, late].map(known)).toEqual([true, true, false]);
   });
 
   it('is bounded in bytes, and keeps what is used', () => {

@@ -48,6 +48,23 @@ export type PlainErrorCode = Exclude<
   | typeof CqlErrorCode.ALREADY_EXISTS
 >;
 
+const WITH_FIELDS: ReadonlySet<number> = new Set([
+  CqlErrorCode.UNAVAILABLE,
+  CqlErrorCode.WRITE_TIMEOUT,
+  CqlErrorCode.READ_TIMEOUT,
+  CqlErrorCode.UNPREPARED,
+  CqlErrorCode.READ_FAILURE,
+  CqlErrorCode.WRITE_FAILURE,
+  CqlErrorCode.FUNCTION_FAILURE,
+  CqlErrorCode.CAS_WRITE_UNKNOWN,
+  CqlErrorCode.ALREADY_EXISTS,
+]);
+const KNOWN: ReadonlySet<number> = new Set(Object.values(CqlErrorCode));
+
+export function isPlainErrorCode(code: number): code is PlainErrorCode {
+  return KNOWN.has(code) && !WITH_FIELDS.has(code);
+}
+
 /** A whole ERROR frame. */
 export function encodeError(
   to: { readonly version: number; readonly streamId: number },

@@ -24,3 +24,11 @@ export function decodeExecute(frame: Frame, version: number): ExecuteRequest {
   reader.expectEnd('EXECUTE');
   return { idStart, idEnd, parameters };
 }
+
+/** By which result metadata its client reads the rows; null where its version does not say. */
+export function resultMetadataIdOf(frame: Frame, version: number): Buffer | null {
+  if (!hasResultMetadataId(version)) return null;
+  const reader = requestReader(frame);
+  reader.skip(reader.readShort('prepared id'), 'prepared id');
+  return reader.readShortBytes('result metadata id');
+}

@@ -50,6 +50,8 @@ export interface Rows {
 
 export interface Prepared {
   readonly id: Buffer;
+  /** By which EXECUTE says what result metadata its client has; null in versions without it. */
+  readonly resultMetadataId: Buffer | null;
   /** Raw bytes as views, for comparison: they hold all that a driver decodes by. */
   readonly bindMetadata: Buffer;
   readonly resultMetadata: Buffer;
@@ -82,7 +84,9 @@ export function decodeSchemaChange(frame: Frame): SchemaChange {
 export function decodePrepared(frame: Frame, version: number): Prepared {
   const reader = kindReader(frame);
   const id = reader.readShortBytes('prepared id');
-  if (hasResultMetadataId(version)) reader.readShortBytes('result metadata id');
+  const resultMetadataId = hasResultMetadataId(version)
+    ? reader.readShortBytes('result metadata id')
+    : null;
   const bindStart = reader.offset;
   const bindFlags = reader.readInt('bind metadata flags');
   const bindCount = reader.readInt('bind column count');
@@ -98,6 +102,7 @@ export function decodePrepared(frame: Frame, version: number): Prepared {
   const count = reader.readInt('column count');
   return {
     id,
+    resultMetadataId,
     bindMetadata: reader.buffer.subarray(bindStart, resultStart),
     resultMetadata: reader.buffer.subarray(resultStart, reader.end),
     bindColumns,

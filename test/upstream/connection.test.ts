@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { later, monotonicMs, type MonotonicMs } from '../../src/clock.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../../src/cql/connection-state.ts';
-import { UPSTREAM } from '../../src/limits.ts';
+import { TURN, UPSTREAM } from '../../src/limits.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
@@ -10,6 +10,7 @@ import { Writer } from '../../src/protocol/writer.ts';
 import { Connection, type ClientRequest } from '../../src/upstream/connection.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import { PermitFault, type UpstreamFault } from '../../src/upstream/faults.ts';
+import { turnWork } from '../../src/turn.ts';
 import { permitted } from '../support/policy.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
 
@@ -91,6 +92,32 @@ describe('a connection', () => {
     await expect.poll(() => node.requests.length).toBe(3);
     for (const { text, answer } of [...node.requests].reverse()) answer(Opcode.RESULT, row(text));
     await expect.poll(() => requests.map(({ ends }) => ends)).toEqual([['a'], ['b'], ['c']]);
+    expect(connection.inFlight).toBe(0);
+  });
+
+  it('hands out answers that make work over turns, in order', async () => {
+    node.script = () => true;
+    const connection = await open();
+    const byTurn = new Map<number, string[]>();
+    class Costly extends Request {
+      override answered(response: Frame): void {
+        turnWork.add(TURN.workPerSession / 4);
+        super.answered(response);
+        const { turn } = turnWork;
+        byTurn.set(turn, [...(byTurn.get(turn) ?? []), this.ends[0]!]);
+      }
+    }
+    const texts = Array.from({ length: 40 }, (_unused, i) => `answer ${i}`);
+    const requests = texts.map((text) => {
+      const request = new Costly();
+      send(connection, text, request);
+      return request;
+    });
+    await expect.poll(() => node.requests.length).toBe(40);
+    for (const { text, answer } of node.requests) answer(Opcode.RESULT, row(text));
+    await expect.poll(() => requests.every(({ ends }) => ends.length === 1)).toBe(true);
+    expect([...byTurn.values()].flat()).toEqual(texts);
+    expect(Math.max(...[...byTurn.values()].map((one) => one.length))).toBeLessThanOrEqual(8);
     expect(connection.inFlight).toBe(0);
   });
 

@@ -14,6 +14,7 @@ export interface TestRole {
   readonly grants: readonly string[];
   readonly deny?: readonly string[];
   readonly capabilities?: readonly string[];
+  readonly asCassandra?: readonly string[];
   readonly cassandraRole?: string;
   readonly commit?: string;
   readonly session?: Readonly<Record<string, string>>;
@@ -179,6 +180,7 @@ export class TestGate {
             grants: role.grants,
             ...(role.deny === undefined ? {} : { deny: role.deny }),
             ...(role.capabilities === undefined ? {} : { capabilities: role.capabilities }),
+            ...(role.asCassandra === undefined ? {} : { asCassandra: role.asCassandra }),
             ...(role.commit === undefined ? {} : { commit: role.commit }),
             ...(role.session === undefined ? {} : { session: role.session }),
           },

@@ -141,7 +141,10 @@ async function guardedLater(exchange: Exchange, later: () => Promise<Later>): Pr
   } catch (error) {
     if (!(error instanceof UpstreamFault)) throw error;
     recordEnd(exchange);
-    return reply(replyToFault(exchange, error));
+    if (error.code !== 'protocol') return reply(replyToFault(exchange, error));
+    // What a node says of an error of its own, which no other node and no later time mends.
+    const text = scrubbedText(exchange.session, error.message);
+    return reply(replies.serverError(exchange.to, text));
   }
 }
 

@@ -15,8 +15,8 @@ const REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
 const ROLES = {
   migrator: {
     grants: [
-      `CREATE, ALTER, DROP, SELECT, MODIFY, DESCRIBE ON KEYSPACE ${GONE}`,
-      `CREATE, ALTER, DROP, SELECT, MODIFY, DESCRIBE, AUTHORIZE ON KEYSPACE ${STAYS}`,
+      `CREATE, ALTER, DROP, SELECT, MODIFY ON KEYSPACE ${GONE}`,
+      `CREATE, ALTER, DROP, SELECT, MODIFY, AUTHORIZE ON KEYSPACE ${STAYS}`,
       'CREATE ON KEYSPACE made_*',
       'ALTER, DESCRIBE ON ALL ROLES',
     ],
@@ -39,7 +39,8 @@ describe.skipIf(noNode).each([4, 5])(
         await superuser.execute(`CREATE TABLE IF NOT EXISTS ${ks}.t (k int PRIMARY KEY, v text)`);
       }
       await superuser.execute('CREATE ROLE IF NOT EXISTS gone_guest');
-      gate = await TestGate.start({ contactPoint, roles: ROLES });
+      const cluster = { contactPoints: [contactPoint], connectionsPerPool: 1 };
+      gate = await TestGate.start({ contactPoint, roles: ROLES, config: { cluster } });
       client = await RawClient.login(gate.port, 'migrator', gate.issuer.mint(), version);
       expect(errorOf(await client.query(`USE ${GONE}`))).toBeNull();
       await superuser.execute(`DROP KEYSPACE ${GONE}`);

@@ -45,7 +45,7 @@ export const PUBLIC_SUITES: readonly PublicSuite[] = [
     env: {
       USE_CASS_EXTERNAL: '1',
       CASSANDRA_VERSION,
-      EVENT_LOOP_MANAGER: 'asyncio',
+      EVENT_LOOP_MANAGER: 'asyncore',
     },
   },
   {

@@ -7,7 +7,6 @@
 import { ProtocolFault } from '../errors.ts';
 import { COMPRESSION } from '../limits.ts';
 import { turnWork } from '../turn.ts';
-import { DecompressionThread } from './decompression-thread.ts';
 import { Frame, FrameFlag, HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';
 import { hasBodyCompression } from './versions.ts';
@@ -21,32 +20,18 @@ export interface BodyCompression {
   uncompressedBytes(body: Buffer): number;
   /** Fills `output`, which has that length; false where the body is malformed. */
   decompress(body: Buffer, output: Buffer): boolean;
-  /** What takes too long for a turn of the event loop is to be decompressed on a thread; null: nothing does. */
-  readonly threaded: {
-    readonly aboveBytes: number;
-    /** On a thread: room of `headBytes` and then the body; null where that is malformed. */
-    decompress(body: Buffer, headBytes: number, bodyBytes: number): Promise<Buffer | null>;
-  } | null;
+  /** Bodies that become larger take too long for a turn of the event loop: a thread decompresses them. */
+  readonly threadAboveBytes: number;
   /** Of what comes out, for a unit of work. */
   readonly bytesPerUnit: number;
 }
 
 const LENGTH_BYTES = 4;
 
-const thread = new DecompressionThread();
-
-function onThread(name: string, aboveBytes: number): BodyCompression['threaded'] {
-  return {
-    aboveBytes,
-    decompress: async (body, headBytes, bodyBytes) =>
-      thread.decompress({ name, body, headBytes, bodyBytes }),
-  };
-}
-
 const lz4Body: BodyCompression = {
   name: 'lz4',
   implementation: lz4.implementation,
-  threaded: lz4.implementation === 'native' ? onThread('lz4', COMPRESSION.lz4InlineBytes) : null,
+  threadAboveBytes: lz4.implementation === 'native' ? COMPRESSION.lz4InlineBytes : Infinity,
   bytesPerUnit:
     lz4.implementation === 'native'
       ? COMPRESSION.bytesPerUnit.lz4
@@ -79,7 +64,7 @@ async function snappyBody(): Promise<BodyCompression | null> {
       name: 'snappy',
       implementation: 'native',
       bytesPerUnit: COMPRESSION.bytesPerUnit.snappy,
-      threaded: onThread('snappy', COMPRESSION.snappyInlineBytes),
+      threadAboveBytes: COMPRESSION.snappyInlineBytes,
       compress: (body) => {
         const block = snappy.compressSync(body, OWNED);
         return block.length < body.length ? block : null;
@@ -134,36 +119,24 @@ export function decompressed(frame: Frame, compression: BodyCompression): Frame 
   return plainFrame(frame, bytes);
 }
 
-/** The same on a thread: for a frame that `isForThread`. */
-export async function decompressedOnThread(
-  frame: Frame,
-  compression: BodyCompression,
-): Promise<Frame> {
-  const body = bodyOf(frame);
-  const bodyBytes = compression.uncompressedBytes(body);
-  const bytes = await compression.threaded!.decompress(body, HEADER_BYTES, bodyBytes);
-  if (bytes === null) throw malformed(frame, compression);
-  return plainFrame(frame, bytes);
-}
-
 /** Whether a body of that length, as it states, is too much for a turn of the event loop. */
-export function isForThread({ threaded }: BodyCompression, bodyBytes: number): boolean {
-  return threaded !== null && bodyBytes > threaded.aboveBytes;
+export function isForThread({ threadAboveBytes }: BodyCompression, bodyBytes: number): boolean {
+  return bodyBytes > threadAboveBytes;
 }
 
-function bodyOf(frame: Frame): Buffer {
+export function bodyOf(frame: Frame): Buffer {
   return frame.buffer.subarray(frame.bodyStart, frame.end);
 }
 
 /** `bytes` has its body, behind room for the header. */
-function plainFrame(frame: Frame, bytes: Buffer): Frame {
+export function plainFrame(frame: Frame, bytes: Buffer): Frame {
   frame.buffer.copy(bytes, 0, frame.start, frame.bodyStart);
   bytes[1]! &= ~FrameFlag.COMPRESSED;
   bytes.writeUInt32BE(bytes.length - HEADER_BYTES, 5);
   return new Frame(bytes, 0, bytes.length);
 }
 
-function malformed({ streamId }: Frame, { name }: BodyCompression): ProtocolFault {
+export function malformed({ streamId }: Frame, { name }: BodyCompression): ProtocolFault {
   return new ProtocolFault(`the body is no ${name} block of its stated length`, streamId);
 }
 

@@ -3,9 +3,10 @@
 // by role. What the body states as its length was compared with the bound before.
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { COMPRESSION, TURN } from '../limits.ts';
-import { decompressedOnThread } from '../protocol/compression.ts';
+import { bodyOf, malformed, plainFrame } from '../protocol/compression.ts';
 import { HEADER_BYTES, type Frame } from '../protocol/frame.ts';
 import { turnWork } from '../turn.ts';
+import { DecompressionThread } from './decompression-thread.ts';
 import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
 import { replies } from './replies.ts';
 import type { Session } from './session.ts';
@@ -49,14 +50,19 @@ async function onThread(
   }
 }
 
+const thread = new DecompressionThread();
+
 async function plainOf(session: Session, frame: Frame): Promise<Frame> {
   const compression = session.compression!;
-  const body = frame.buffer.subarray(frame.bodyStart, frame.end);
-  const charge = session.chargeBytes(HEADER_BYTES + compression.uncompressedBytes(body));
+  const body = bodyOf(frame);
+  const bodyBytes = compression.uncompressedBytes(body);
+  const charge = session.chargeBytes(HEADER_BYTES + bodyBytes);
   try {
-    const plain = await decompressedOnThread(frame, compression);
-    turnWork.add(plain.byteLength / TURN.bytesPerUnit);
-    return plain;
+    const { name } = compression;
+    const bytes = await thread.decompress({ name, body, headBytes: HEADER_BYTES, bodyBytes });
+    if (bytes === null) throw malformed(frame, compression);
+    turnWork.add(bytes.length / TURN.bytesPerUnit);
+    return plainFrame(frame, bytes);
   } finally {
     charge.release();
   }

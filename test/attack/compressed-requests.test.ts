@@ -6,6 +6,7 @@ import { COMPRESSIONS, type BodyCompression } from '../../src/protocol/compressi
 import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
 import { OversizedFrame } from '../../src/protocol/frame-decoder.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
+import { DecompressionThread } from '../../src/session/decompression-thread.ts';
 import { Inbox } from '../../src/session/inbox.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';
@@ -47,7 +48,7 @@ describe('a large compressed body of a request', () => {
   it('is decompressed on a thread, and keeps the order of its session', async () => {
     const here = vi.spyOn(snappy, 'decompress');
     const client = await gate.login('job', 4, SNAPPY);
-    const onThread = vi.spyOn(snappy.threaded!, 'decompress');
+    const onThread = vi.spyOn(DecompressionThread.prototype, 'decompress');
     insert(client, 500, 15 * MIB);
     const small = client.query('SELECT k FROM shop.t');
     // The first answer is the large one's, whoever waits for it.
@@ -62,10 +63,10 @@ describe('a large compressed body of a request', () => {
 
   it('is that of LZ4 too where it is larger than what a turn has time for', async () => {
     const lz4 = COMPRESSIONS.get('lz4')!;
-    if (lz4.threaded === null) return;
+    if (lz4.implementation !== 'native') return;
     const client = await gate.login('job', 4, { COMPRESSION: 'lz4' });
     const here = vi.spyOn(lz4, 'decompress');
-    const onThread = vi.spyOn(lz4.threaded, 'decompress');
+    const onThread = vi.spyOn(DecompressionThread.prototype, 'decompress');
     insert(client, 500, 15 * MIB, lz4);
     const small = client.query('SELECT k FROM shop.t');
     const answers = [await small, await client.next()];
@@ -78,14 +79,17 @@ describe('a large compressed body of a request', () => {
   });
 
   it('waits while as many are under way as may be, one of each role', async () => {
-    const { threaded } = snappy;
-    const real = threaded!.decompress.bind(threaded);
+    const { prototype } = DecompressionThread;
+    const real = prototype.decompress;
     let atWork = 0;
     let most = 0;
-    vi.spyOn(threaded!, 'decompress').mockImplementation(async (...args) => {
+    vi.spyOn(prototype, 'decompress').mockImplementation(async function watched(
+      this: DecompressionThread,
+      ...args
+    ) {
       most = Math.max(most, ++atWork);
       try {
-        return await real(...args);
+        return await real.apply(this, args);
       } finally {
         atWork--;
       }
@@ -121,7 +125,7 @@ describe('a large compressed body of a request', () => {
   });
 
   it('whose stated length is above the bound is refused before there is room for it', async () => {
-    const on = vi.spyOn(snappy.threaded!, 'decompress');
+    const on = vi.spyOn(DecompressionThread.prototype, 'decompress');
     const client = await gate.login('job', 4, SNAPPY);
     const body = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0x7f]), Buffer.alloc(100)]);
     const flags = FrameFlag.COMPRESSED;

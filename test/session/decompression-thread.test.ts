@@ -2,10 +2,10 @@
 // ends the thread.
 import { describe, expect, it } from 'vitest';
 import { COMPRESSIONS } from '../../src/protocol/compression.ts';
-import { DecompressionThread } from '../../src/protocol/decompression-thread.ts';
+import { DecompressionThread } from '../../src/session/decompression-thread.ts';
 
 const PLAIN = Buffer.from('a row of a table, '.repeat(100_000));
-const threaded = [...COMPRESSIONS.values()].filter((one) => one.threaded !== null);
+const threaded = [...COMPRESSIONS.values()].filter((one) => one.threadAboveBytes < Infinity);
 
 describe('a thread that decompresses', () => {
   it.each(threaded)('gives the body behind room for a header ($name)', async (compression) => {

@@ -79,17 +79,14 @@ describe('a large compressed body of a request', () => {
   });
 
   it('waits while as many are under way as may be, one of each role', async () => {
-    const { prototype } = DecompressionThread;
-    const real = prototype.decompress;
+    const thread = new DecompressionThread();
+    const real = thread.decompress.bind(thread);
     let atWork = 0;
     let most = 0;
-    vi.spyOn(prototype, 'decompress').mockImplementation(async function watched(
-      this: DecompressionThread,
-      ...args
-    ) {
+    vi.spyOn(DecompressionThread.prototype, 'decompress').mockImplementation(async (job) => {
       most = Math.max(most, ++atWork);
       try {
-        return await real.apply(this, args);
+        return await real(job);
       } finally {
         atWork--;
       }

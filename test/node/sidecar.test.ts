@@ -185,7 +185,7 @@ describe.skipIf(noNode)('a sidecar', () => {
   it.each([
     [['--listen', '0.0.0.0:9042'], 'on this machine only'],
     [['--gate', 'gate.example.com:9042', '--plaintext'], 'would send the token over a network'],
-    [['--gate', 'nowhere'], 'is no host:port'],
+    [['--gate', 'nowhere'], 'write it as host:port'],
   ])('refuses %j', async (more, why) => {
     const run = promisify(execFile)(process.execPath, [MAIN, 'sidecar', ...args, ...more]);
     await expect(run).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(why) });

@@ -255,12 +255,16 @@ export class Exchange implements ClientRequest, Want {
     return this.session.gate.limits[TIME_LIMITS[this.request.statement.family]];
   }
 
-  /** The frame names the keyspace that it was decided in from here on: a copy, which means the same. */
+  /**
+   * What is sent names the keyspace that it was decided in from here on: a copy, which means the same. Its frame does,
+   * and so does the one in its place: that was made of the frame, and says of the keyspace what the frame says.
+   */
   nameKeyspace(): void {
     const { frame, keyspace, bound, parts } = this.request;
     if (typeof keyspace !== 'string') return;
     turnWork.add(frame.byteLength / TURN.bytesPerUnit);
     const named = withKeyspace(frame, keyspace, parts?.flagsFromEnd);
+    if (this.instead !== null) this.instead = withKeyspace(this.instead, keyspace);
     const moved = frame.bodyStart - named.bodyStart;
     this.request = {
       ...this.request,

@@ -199,10 +199,10 @@ export class Pool {
   }
 
   /** One whose keyspace nobody reads now, so that it may be set to this one; the one unread longest. */
-  movable(keyspace: string): Connection | null {
+  movable(keyspace: string, givesWay = false): Connection | null {
     let best: Connection | null = null;
     for (const one of this.#connections) {
-      if (one.isHeld || one.promised || !one.hasRoom) continue;
+      if (one.isHeld || one.promised || !(givesWay ? one.hasMuchRoom : one.hasRoom)) continue;
       if (one.reservedFor !== null && one.reservedFor !== keyspace) continue;
       if (best === null || isMovedBefore(one, best)) best = one;
     }

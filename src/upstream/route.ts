@@ -154,11 +154,10 @@ export class Route {
     return pool.ready === 0 ? 'lost' : (pool.pick(null) ?? 'busy');
   }
 
-  /** Whether a node other than this one could be asked now. */
+  /** Whether a node other than this one could be asked now: one of the datacenter in use, as everywhere else. */
   hasOther(name: string): boolean {
-    return this.#tiers.some((tier) =>
-      tier.some((pool) => pool.node.name !== name && pool.ready > 0),
-    );
+    const tier = this.#tiers[this.#tierInUse()] ?? NO_POOLS;
+    return tier.some((pool) => pool.node.name !== name && pool.ready > 0);
   }
 
   isReached(node: ClusterNode): boolean {
@@ -405,19 +404,31 @@ export class Route {
     return this.#tiers[this.#tierInUse()] ?? NO_POOLS;
   }
 
+  /** Not the node that failed it, while there is another. */
+  #poolsToServe(want: Want): readonly Pool[] {
+    const pools = this.#poolsFor(want);
+    const { avoid } = want;
+    if (avoid === null || !this.hasOther(avoid)) return pools;
+    return pools.filter(({ node }) => node.name !== avoid);
+  }
+
   #isFree(offered: Connection | null): offered is Connection {
     if (offered?.hasRoom !== true || offered.isHeld) return false;
     return [...this.#byNode.values()].some((pool) => pool.owns(offered));
   }
 
+  /** One that `pick` takes once it is set: whoever got another would be sent back to wait, and have it set again. */
   #movable(want: Want, keyspace: string): Connection | null {
+    const { givesWay } = want;
+    const pools = this.#poolsToServe(want);
     for (const node of want.preferred) {
-      const one = this.#byNode.get(node)?.movable(keyspace) ?? null;
+      const pool = pools.find((one) => one.node === node);
+      const one = pool?.movable(keyspace, givesWay) ?? null;
       if (one !== null) return one;
     }
     let best: Connection | null = null;
-    for (const pool of this.#poolsFor(want)) {
-      const one = pool.movable(keyspace);
+    for (const pool of pools) {
+      const one = pool.movable(keyspace, givesWay);
       if (one !== null && (best === null || isMovedBefore(one, best))) best = one;
     }
     return best;
@@ -444,8 +455,9 @@ export class Route {
       this.#promise(there, waiter);
       return true;
     }
-    const pools = this.#poolsFor(want);
-    const isTaken = want.naming && pools.some(({ node }) => node.takesRequestKeyspace);
+    const pools = this.#poolsToServe(want);
+    const isTaken =
+      want.naming && pools.some(({ node, ready }) => ready > 0 && node.takesRequestKeyspace);
     const bound = isTaken ? null : keyspace;
     const movable = bound === null ? null : this.#movable(want, bound);
     if (movable !== null && bound !== null) {

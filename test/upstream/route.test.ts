@@ -230,6 +230,10 @@ describe('a route over several nodes', () => {
     route.retryNow(local);
     await expect.poll(() => route.pick(ANYWHERE)?.node).toBe(local.name);
     clearInterval(timer);
+    // The other is reached yet, and not in use: what the local node failed has no other one.
+    expect(route.isReached(remote)).toBe(true);
+    expect(route.hasOther(local.name)).toBe(false);
+    expect(route.pick({ ...ANYWHERE, avoid: local.name })?.node).toBe(local.name);
   });
 
   it('opens a login before it is taken, on each node that can be asked', async () => {
@@ -486,8 +490,66 @@ describe('who waits for a connection', () => {
 
 const VOID = Buffer.from([0, 0, 0, 1]);
 
+/** Who is let in finds the connection, and is not sent back to wait. */
+async function taken(route: Route, want: Want): Promise<Connection | null> {
+  await route.whenAvailable(want);
+  return route.pick(want);
+}
+
+describe('a connection that is set to a keyspace for somebody', () => {
+  it('is one with the room that its request is for', async () => {
+    nodes[0]!.script = ({ text }) => text === 'slow';
+    const route = single(2);
+    await expect.poll(() => route.ready).toBe(2);
+    const full = UPSTREAM.streamsPerConnection - UPSTREAM.streamsKeptFree;
+    const one = route.pick(ANYWHERE)!;
+    for (let i = 0; i < full; i++) load(one);
+    await nextTurn();
+    const want = { ...inKeyspace('a'), givesWay: true };
+    expect(await taken(route, want)).not.toBeNull();
+    expect(one.keyspace).toBeNull();
+  });
+
+  it('is none of a node that failed its request, while another is reached', async () => {
+    const answers: (() => void)[] = [];
+    nodes[1]!.script = ({ text, answer }) =>
+      text === 'reads' && answers.push(() => answer(Opcode.RESULT, VOID)) > 0;
+    const route = newRoute();
+    const known = [clusterNode(nodes[0]!), clusterNode(nodes[1]!)];
+    route.setNodes([known]);
+    await expect.poll(() => route.ready).toBe(2);
+    const other = await route.whenAvailable({
+      ...inKeyspace('x'),
+      preferred: [known[1]!],
+      only: true,
+    });
+    load(other, 'x', 'reads');
+    const want = { ...inKeyspace('a'), avoid: known[0]!.name };
+    const found = taken(route, want);
+    await expect.poll(() => answers.length).toBe(1);
+    answers[0]!();
+    expect((await found)?.node).toBe(known[1]!.name);
+    expect(nodes[0]!.requests.filter(({ text }) => text.startsWith('USE'))).toEqual([]);
+  });
+});
+
 describe('a request that can name its keyspace', () => {
   const naming = (keyspace: string): Want => ({ ...inKeyspace(keyspace), naming: true });
+
+  it.each(['failed it', 'is not reached'])(
+    'gets one in it where the only node that reads the name %s',
+    async (why) => {
+      const route = newRoute();
+      const known = [clusterNode(nodes[0]!), clusterNode(nodes[1]!, 'dc1', '3.11.19')];
+      if (why === 'is not reached') await nodes[0]!.close();
+      route.setNodes([known]);
+      await expect.poll(() => route.ready).toBeGreaterThanOrEqual(why === 'failed it' ? 2 : 1);
+      const want = { ...naming('a'), avoid: why === 'failed it' ? known[0]!.name : null };
+      const there = await taken(route, want);
+      expect(there?.node).toBe(known[1]!.name);
+      expect(there?.keyspace).toBe('a');
+    },
+  );
 
   it('goes by one that is in it, and else by any', async () => {
     nodes[0]!.script = ({ text }) => text === 'slow';

@@ -189,11 +189,9 @@ export class Connection implements Flushable {
     };
     this.#goOn = guarded('connection', goOn, end);
     const failed = (error: NodeJS.ErrnoException): void => {
-      const problem = error.code === 'ECONNRESET' ? this.#closedText() : dialProblem(error);
-      this.destroy(new UpstreamFault('unreachable', `${this.node} ${problem}`));
+      this.#ended(error.code === 'ECONNRESET' ? this.#closedText() : dialProblem(error));
     };
-    const closed = (): void =>
-      this.destroy(new UpstreamFault('unreachable', `${this.node} ${this.#closedText()}`));
+    const closed = (): void => this.#ended(this.#closedText());
     socket.on(
       'data',
       guarded('connection', (chunk: Buffer) => this.#read(chunk), end),
@@ -233,6 +231,12 @@ export class Connection implements Flushable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Nothing more comes, so what its node answered is not put off any longer: those who asked would never know. */
+  #ended(problem: string): void {
+    if (this.#state !== 'closed') this.#handOut(Infinity);
+    this.destroy(new UpstreamFault('unreachable', `${this.node} ${problem}`));
   }
 
   #closedText(): string {
@@ -557,12 +561,12 @@ export class Connection implements Flushable {
    * Hands out the answers at hand. Most cost nothing beside what their requests were charged; where what they tell
    * is learned, the rest waits for its turn, and nothing is read until then.
    */
-  #handOut(): void {
+  #handOut(mostWork: number = TURN.workPerSession): void {
     const before = turnWork.done;
     try {
       for (let frame = this.#decoder.next(); frame !== null; frame = this.#decoder.next()) {
         this.#dispatch(frame);
-        if (turnWork.done - before < TURN.workPerSession || this.#state === 'closed') continue;
+        if (turnWork.done - before < mostWork || this.#state === 'closed') continue;
         this.#socket.pause();
         inLaterTurn(this.#goOn);
         break;

@@ -121,6 +121,34 @@ describe('a connection', () => {
     expect(connection.inFlight).toBe(0);
   });
 
+  it('hands out what came before the end of the connection, though the turn had no more time', async () => {
+    node.script = () => true;
+    const connection = await open();
+    class Costly extends Request {
+      override answered(response: Frame): void {
+        turnWork.add(TURN.workPerSession);
+        super.answered(response);
+        // The node is gone by the time that the first answer is handed out.
+        for (const socket of node.sockets) socket.resetAndDestroy();
+      }
+    }
+    const texts = Array.from({ length: 100 }, (_unused, i) => `answer ${i}`);
+    const requests = texts.map((text) => {
+      const request = new Costly();
+      send(connection, text, request);
+      return request;
+    });
+    await expect.poll(() => node.requests.length).toBe(100);
+    const bytes = node.requests.map(({ text, streamId }) => {
+      const frame = encodeFrame({ version: 4, opcode: Opcode.RESULT, streamId, body: row(text) });
+      frame[0]! |= 0x80;
+      return frame;
+    });
+    node.requests[0]!.raw(Buffer.concat(bytes));
+    await expect.poll(() => closed).toHaveLength(1);
+    expect(requests.map(({ ends }) => ends.join())).toEqual(texts);
+  });
+
   it('never gives a late answer to another request', async () => {
     node.script = () => true;
     const connection = await open();

@@ -840,7 +840,7 @@ export const LIMITS = {
     default: 60_000,
     unit: 'ms',
     reason:
-      'After so long without a byte the kernel asks whether the other end of a connection, a client or a node, is still there; if it is not, the connection ends within ten seconds more.',
+      'After so long without a byte, in whole seconds and one at least, the kernel asks whether the other end of a connection, a client or a node, is still there; if it is not, the connection ends within ten seconds more.',
   },
   drainTimeoutMs: {
     default: 15 * 60_000,

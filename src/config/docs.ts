@@ -56,8 +56,9 @@ they stand in.
   grant, a write to a table with views needs MODIFY on them (TRUNCATE does not), DROP FUNCTION without arguments
   needs DROP on each overload. DROP INDEX, DROP and ALTER MATERIALIZED VIEW, DROP FUNCTION and DROP AGGREGATE of
   what is not there need some grant in the keyspace, as a migration that runs again sends them; the schema is read
-  anew for that. Where there is no schema to ask (\`policy test\` and \`policy explain\`), the permission is asked for on
-  ALL TABLES, or ALL FUNCTIONS, IN the keyspace. \`cqlgate policy explain\` names the grant behind each need.
+  anew for that. \`policy test\` and \`policy explain\` have no schema to ask, but for \`schema\` in the expectations
+  (\`views\` and \`indexes\`, each with its table): they ask for the permission on ALL TABLES IN the keyspace, and for functions
+  on ALL FUNCTIONS IN it (\`policy explain\`: on the function). \`cqlgate policy explain\` names the grant behind each need.
 - Stricter than Cassandra, and how a role is let off:
 
   | what | asked for here | let off by |
@@ -67,7 +68,7 @@ they stand in.
   | system_traces | SELECT that names it: it holds everybody's texts and values | \`asCassandra: [traces]\` |
   | ALL in a grant | everything but AUTHORIZE, which is written out | \`asCassandra: [authorize]\` |
   | triggers, ADD and DROP IDENTITY, SUPERUSER, ACCESS of a role that is there | a capability | \`capabilities\` |
-  | Java classes (index USING, \`class\` of replication, compaction, compression, types written as strings) | Cassandra's own; \`DynamicCompositeType\` of columns and fields only | \`classes\`, with their packages |
+  | Java classes (index USING, \`class\` of replication, compaction, compression, types written as strings) | Cassandra's own (\`DynamicCompositeType\` as the type of columns and fields only) | \`classes\`, with their packages |
   | columns with a mask, behind a login that has UNMASK | UNMASK, to read them; UNMASK or SELECT_MASKED, to compare with them or to order by ANN | the grant |
   | IF with a masked column; INSERT ... IF NOT EXISTS, and IF EXISTS in a BATCH, where there is one | UNMASK: Cassandra answers with the row that is there, and masks nothing in it | the grant |
   | DROP, ALTER, GRANT and REVOKE of a role, ADD and DROP IDENTITY, where that role is a superuser, has been granted one, or that is not known; behind a superuser's login | the capability \`superuser\` | \`capabilities\` |

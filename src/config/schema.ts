@@ -62,12 +62,18 @@ const issuer = z.discriminatedUnion('type', [
   z.strictObject({
     ...issuerKeys,
     type: z.literal('bitbucket'),
-    workspace: z.string().min(1).meta({ description: "The workspace's slug." }),
+    workspace: z
+      .string()
+      .min(1)
+      .meta({ description: "The workspace's slug, for type `bitbucket`." }),
     workspaceUuid: z
       .string()
       .optional()
       .meta({ description: 'Pins the workspace: slugs can be renamed and taken by others.' }),
-    issuer: url.optional().meta({ description: "Instead of Bitbucket's own issuer URL." }),
+    issuer: url.optional().meta({
+      description:
+        'The `iss` claim, exactly. Required, but for type `bitbucket`, where it replaces the URL of Bitbucket itself.',
+    }),
   }),
   z.strictObject({ ...issuerKeys, type: z.literal('okta'), issuer: issuerUrl, clientId }),
   z.strictObject({ ...issuerKeys, type: z.literal('aws'), issuer: issuerUrl }),
@@ -83,7 +89,7 @@ const issuer = z.discriminatedUnion('type', [
       .default([...ASYMMETRIC_ALGORITHMS])
       .meta({
         description:
-          "Signature algorithms that are taken; those with a key pair, of which the issuer's keys then say which they are for.",
+          "For type `oidc`: signature algorithms that are taken. By default all that have a key pair; the issuer's key set says which of them each key is for.",
       }),
   }),
 ]);

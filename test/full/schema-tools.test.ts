@@ -22,13 +22,17 @@ const KEYSPACES = SCHEMA_TOOLS.flatMap((tool) =>
 /** Each is called as its keyspace; the last of each tool lacks what its schema needs. */
 const ROLES: Record<string, TestRole> = Object.fromEntries(
   SCHEMA_TOOLS.flatMap((tool) => {
-    const { permissions } = tool;
+    const { permissions, tables = {} } = tool;
     const made = keyspaceOf(tool, 'gate');
     const refused = keyspaceOf(tool, 'refused');
     const less = permissions.filter((permission) => permission !== 'CREATE');
+    const grantsOf = (some: readonly string[], keyspace: string): string[] => [
+      `${some.join(', ')} ON KEYSPACE ${keyspace}`,
+      ...Object.entries(tables).map(([table, words]) => `${words} ON TABLE ${keyspace}.${table}`),
+    ];
     return [
-      [made, { grants: [`${permissions.join(', ')} ON KEYSPACE ${made}`] }],
-      [refused, { grants: [`${less.join(', ')} ON KEYSPACE ${refused}`] }],
+      [made, { grants: grantsOf(permissions, made) }],
+      [refused, { grants: grantsOf(less, refused) }],
     ];
   }),
 );

@@ -25,6 +25,8 @@ export interface SchemaTool {
   readonly needs: Needed;
   /** On its keyspace. */
   readonly permissions: readonly string[];
+  /** On tables of it, by their names. */
+  readonly tables?: Readonly<Record<string, string>>;
   /** What it prints in the end. */
   readonly done: RegExp;
   /** Fetches and builds it where it is not there yet. */
@@ -123,7 +125,8 @@ export const SCHEMA_TOOLS: readonly SchemaTool[] = [
     name: 'Temporal',
     release: TEMPORAL,
     needs: [['go', 'version']],
-    permissions: ['CREATE', 'ALTER', 'DROP', 'SELECT', 'MODIFY'],
+    permissions: ['CREATE', 'ALTER', 'DROP'],
+    tables: { schema_version: 'SELECT, MODIFY', schema_update_history: 'MODIFY' },
     done: /UpdateSchemaTask done/,
     prepare: temporalTool,
     make: async (target) => {

@@ -580,13 +580,13 @@ function sortOf({ want, forUse }: Waiter): string {
   return compoundKey(...state, node, avoid, Number(givesWay), Number(forUse), Number(naming));
 }
 
-/** In its keyspace before those that are not; then the one with the least to do. */
+/**
+ * The one with the least to do, so that no node carries out all of a keyspace for its one connection there; of those
+ * with as much the one in it, which saves a copy.
+ */
 function isBetter(one: Connection, other: Connection, keyspace: string | null): boolean {
-  if (keyspace !== null && !one.isSuspect && !other.isSuspect) {
-    const isThere = one.keyspace === keyspace;
-    if (isThere !== (other.keyspace === keyspace)) return isThere;
-  }
-  return one.load < other.load;
+  if (one.load !== other.load) return one.load < other.load;
+  return keyspace !== null && one.keyspace === keyspace && other.keyspace !== keyspace;
 }
 
 /** How many of the last waiters the time for each is averaged over. */

@@ -551,6 +551,22 @@ describe('a request that can name its keyspace', () => {
     },
   );
 
+  it('is spread over the nodes, though a connection to one of them is in it', async () => {
+    for (const node of nodes) node.script = ({ text }) => text === 'slow';
+    const { route } = await overAll();
+    const there = await route.whenAvailable(inKeyspace('a'));
+    await nextTurn();
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 30; i++) {
+      const one = route.pick(naming('a'))!;
+      load(one);
+      counts.set(one.node, (counts.get(one.node) ?? 0) + 1);
+      await nextTurn();
+    }
+    expect([...counts.values()]).toEqual([10, 10, 10]);
+    expect([...counts.keys()][0]).toBe(there.node);
+  });
+
   it('goes by one that is in it, and else by any', async () => {
     nodes[0]!.script = ({ text }) => text === 'slow';
     const route = single(2);

@@ -1,7 +1,7 @@
 // `cqlgate policy explain`: which grant allows a statement to a role, or what is missing.
 import { analyse, isStatement } from '../cql/analyse.ts';
 import { formatNeed } from '../cql/resource.ts';
-import { EMPTY_SCHEMA } from '../cql/statement.ts';
+import { EMPTY_SCHEMA, type Statement } from '../cql/statement.ts';
 import { decide, isPermit } from '../policy/decide.ts';
 import type { Policy } from '../policy/policy.ts';
 
@@ -44,9 +44,14 @@ export function explain(
     kind: statement.kind,
     needs,
     reason: isPermit(decision) ? null : decision.message,
-    note:
-      statement.lookup === null
-        ? null
-        : 'on the cluster the schema tells the base table, whose grant then suffices',
+    note: noteOf(statement),
   };
+}
+
+function noteOf({ lookup, defines }: Statement): string | null {
+  const absent = 'where there is none of that name, some grant in the keyspace suffices';
+  if (lookup !== null) {
+    return `on the cluster the schema tells the base table, whose grant then suffices; ${absent}`;
+  }
+  return defines?.change === 'drop' ? `on the cluster, ${absent}` : null;
 }

@@ -29,5 +29,6 @@ describe('explain', () => {
     expect(explain(policy, 'r', 'SELEC', null)).toMatchObject({ result: 'deny', kind: null });
     expect(explain(policy, 'nobody', 'SELECT 1', null)).toBeNull();
     expect(explain(policy, 'r', 'DROP INDEX ks.i', null)?.note).toContain('schema');
+    expect(explain(policy, 'r', 'DROP FUNCTION ks.f', null)?.note).toContain('some grant');
   });
 });

@@ -198,7 +198,7 @@ async function wrongIn(
   const text = `SELECT ${wordsOf(topology)}${selectionText(topology)} FROM system.${table} ${topology.tail}`;
   const refusal = await session.gate.cluster.control.refusalOf(text, session.turn);
   if (refusal === null) return null;
-  const said = scrubbedText(session, refusal.message);
+  const said = scrubbedText(session, refusal.message, request.text);
   if (refusal.code === CqlErrorCode.INVALID) return refused(exchange, said);
   if (refusal.code !== CqlErrorCode.SYNTAX_ERROR) throw new UpstreamFault('protocol', said);
   recordEnd(exchange);

@@ -83,7 +83,9 @@ function refused(
   }
   if (!isPlainErrorCode(code)) return notPrepared(exchange, prepared);
   recordGivenUp(exchange);
-  return reply(encodeError(exchange.to, scrubbedText(session, message), { code }));
+  return reply(
+    encodeError(exchange.to, scrubbedText(session, message, exchange.request.text), { code }),
+  );
 }
 
 async function prepareAgain(

@@ -2,7 +2,7 @@
 // client: errors and warnings, and the rows of a few statements. All others are passed on unread.
 import type { Statement } from '../cql/statement.ts';
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
-import { TURN } from '../limits.ts';
+import { CQL, TURN } from '../limits.ts';
 import { columnsOf, type Column } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { TypeCode } from '../protocol/types.ts';
@@ -72,17 +72,22 @@ function withoutAddresses(exchange: Exchange, response: Frame): Frame {
   const telling = tellingRows(request.statement);
   const isError = response.opcode === Opcode.ERROR;
   if (!isError && telling === null && (response.flags & FrameFlag.WARNING) === 0) return response;
-  const scrub = scrubOf(session);
+  const scrub = { ...scrubOf(session), quoted: quotedIn(request.text) };
   const { version } = session;
   const said = scrubResponse(response, version, scrub);
   if (telling === null || said.opcode !== Opcode.RESULT) return said;
   return scrubRows(said, version, { ...telling, prepared: () => preparedColumns(exchange) }, scrub);
 }
 
-/** A text of the gate's own with what a node or the gate's side of it put there. */
-export function scrubbedText(session: Session, text: string): string {
+/** A text of the gate's own with what a node or the gate's side of it put there; it may quote a statement. */
+export function scrubbedText(session: Session, text: string, quoted: string | null = null): string {
   const { nodes, gate } = scrubOf(session);
-  return nodes.scrub(text, gate, false);
+  return nodes.scrub(text, gate, quotedIn(quoted));
+}
+
+/** It is searched for each error: a long one is not, and its addresses go like all others. */
+function quotedIn(text: string | null): string | null {
+  return text === null || text.length > CQL.cachedTextLength ? null : text;
 }
 
 /** Whether answers to it are read here, where they have no warning. */
@@ -102,13 +107,11 @@ function tellingRows({ selection, tables, describe }: Statement) {
 
 const DESCRIBED = { names: null, only: TypeCode.MAP };
 
-function scrubOf({ gate, advertised }: Session): Scrub {
+function scrubOf({ gate, advertised }: Session): Omit<Scrub, 'quoted'> {
   const { nodes } = gate.cluster;
   let known = KNOWN.get(nodes);
   if (known === undefined) {
-    known = new NodeAddresses(
-      nodes.flatMap(({ host, native, addresses }) => [host, native.host, ...addresses]),
-    );
+    known = new NodeAddresses(nodes.flatMap(({ host, native }) => [host, native.host]));
     KNOWN.set(nodes, known);
   }
   return { nodes: known, gate: advertised };

@@ -1,5 +1,6 @@
-// Finds addresses of nodes in texts that Cassandra writes, and puts the gate's in their place. Only what is
-// an address of a node is touched: a text that quotes a client's values stays as it is.
+// Takes addresses out of texts that Cassandra writes, and puts the gate's in their place. All addresses are treated
+// alike, a node's or not: one that stayed because it is none would tell which of a client's guesses are right. Only
+// what stands in the client's own statement stays, and that whatever it is.
 import type { Advertised } from './advertised.ts';
 import { endpointText, inetBytes, inetText } from '../protocol/inet.ts';
 
@@ -13,9 +14,14 @@ const IPV6_IN_FULL = String.raw`(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}`;
 /** Not the beginning of a longer address, name or number. */
 const END = String.raw`(?![0-9a-z]|\.\d)`;
 
-/** Any address in Java's form, a node's that the gate does not know among them. */
-const RENDERED = new RegExp(
-  String.raw`${NAME_AND_SLASH}(?:${IPV4}|\[${IPV6}\]|${IPV6_IN_FULL})${END}${PORT}`,
+/** What may be an address: in Java's form, and as most others write it. */
+const ADDRESSES = new RegExp(
+  [
+    String.raw`${NAME_AND_SLASH}(?:${IPV4}|\[${IPV6}\]|${IPV6_IN_FULL})${END}${PORT}`,
+    String.raw`(?<![0-9a-z.])${IPV4}${END}${PORT}`,
+    String.raw`\[${IPV6}\]${PORT}`,
+    String.raw`(?<![0-9a-z.:])${IPV6}(?![0-9a-z:]|\.\d)`,
+  ].join('|'),
   'gi',
 );
 
@@ -23,24 +29,45 @@ const RENDERED = new RegExp(
 export type Replacement = Pick<Advertised, 'address' | 'port'>;
 
 export class NodeAddresses {
-  readonly #known: RegExp | null;
+  /** Names of nodes, which nothing but their list tells from other names. */
+  readonly #names: RegExp | null;
 
-  /** `hosts` are addresses and names of nodes, in any spelling. */
+  /** `hosts` are addresses and names of nodes. */
   constructor(hosts: Iterable<string>) {
-    const patterns = [...new Set([...hosts].flatMap(patternsOf))];
-    this.#known = patterns.length === 0 ? null : new RegExp(patterns.join('|'), 'gi');
+    const names = [...new Set(hosts)].filter((host) => inetBytes(host) === null);
+    this.#names = names.length === 0 ? null : new RegExp(names.map(patternOf).join('|'), 'gi');
   }
 
-  /**
-   * The text without addresses of known nodes. `rendered`: without any address in Java's form either, for
-   * texts that are Cassandra's own and quote no values.
-   */
-  scrub(text: string, gate: Replacement, rendered: boolean): string {
-    const replace = (match: string, ...groups: (string | undefined)[]): string =>
-      (match.includes('/') ? '/' : '') + addressText(gate, portOf(groups));
-    const known = this.#known === null ? text : text.replace(this.#known, replace);
-    return rendered ? known.replace(RENDERED, replace) : known;
+  /** The text without addresses, but for those in `quoted`: the statement that it may quote. */
+  scrub(text: string, gate: Replacement, quoted: string | null): string {
+    let own: ReadonlySet<string> | null = null;
+    const replace = (match: string, ...groups: (string | undefined)[]): string => {
+      own ??= quoted === null ? NONE : this.#within(quoted);
+      if (own.has(match)) return match;
+      return (match.includes('/') ? '/' : '') + addressText(gate, portOf(groups));
+    };
+    const named = this.#names === null ? text : text.replace(this.#names, replace);
+    return named.replace(ADDRESSES, (match: string, ...groups: (string | undefined)[]) =>
+      isAddress(match) ? replace(match, ...groups) : match,
+    );
   }
+
+  #within(text: string): ReadonlySet<string> {
+    const names = this.#names === null ? [] : (text.match(this.#names) ?? []);
+    return new Set([...names, ...(text.match(ADDRESSES) ?? [])]);
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Whether it is one, without what stands around it; `line 1:7` and a time look like the beginning of one. */
+function isAddress(match: string): boolean {
+  const plain = match.slice(match.lastIndexOf('/') + 1);
+  const end = plain.includes('.') && !plain.startsWith('[') ? plain.indexOf(':') : -1;
+  const host = plain.startsWith('[')
+    ? plain.slice(1, plain.indexOf(']'))
+    : plain.slice(0, end < 0 ? plain.length : end);
+  return inetBytes(host) !== null;
 }
 
 /** The groups of the pattern are followed by the offset and the text. */
@@ -53,28 +80,12 @@ function addressText({ address, port }: Replacement, withPort: boolean): string 
   return withPort ? endpointText(host, port) : host;
 }
 
-/** How an address or name is found; a name of one word is one only where a port follows. */
-function patternsOf(host: string): string[] {
-  const bytes = inetBytes(host);
-  if (bytes === null) {
-    const start = String.raw`(?<![\w.-])${escaped(host)}`;
-    return [
-      host.includes('.')
-        ? String.raw`${start}(?![\w-]|\.\w)${PORT}`
-        : String.raw`${start}:(\d{2,5})(?!\d)`,
-    ];
-  }
-  const before = String.raw`(?:${NAME_AND_SLASH}|(?<![0-9a-z.]))`;
-  const text = inetText(bytes) ?? '';
-  if (bytes.length === 4) return [`${before}${escaped(text)}${END}${PORT}`];
-  // Compressed as most write it, and in full as Java does.
-  const spellings = [text, groupsOf(bytes).join(':')].map(escaped).join('|');
-  const bare = String.raw`(?:${NAME_AND_SLASH}|(?<![0-9a-z.:]))(?:${spellings})(?:%\w+)?(?![0-9a-z:]|\.\d)`;
-  return [String.raw`(?:${NAME_AND_SLASH})?\[(?:${spellings})(?:%\w+)?\]${PORT}`, bare];
-}
-
-function groupsOf(bytes: Buffer): string[] {
-  return Array.from({ length: 8 }, (_unused, i) => bytes.readUInt16BE(2 * i).toString(16));
+/** How a name is found; one of a single word is one only where a port follows. */
+function patternOf(host: string): string {
+  const start = String.raw`(?<![\w.-])${escaped(host)}`;
+  return host.includes('.')
+    ? String.raw`${start}(?![\w-]|\.\w)${PORT}`
+    : String.raw`${start}:(\d{2,5})(?!\d)`;
 }
 
 function escaped(text: string): string {

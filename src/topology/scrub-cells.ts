@@ -36,7 +36,7 @@ function editOf(type: Reader, scrub: Scrub): CellEdit {
     case TypeCode.ASCII:
     case TypeCode.VARCHAR:
       return (value) =>
-        Buffer.from(scrub.nodes.scrub(value.toString('utf8'), scrub.gate, true), 'utf8');
+        Buffer.from(scrub.nodes.scrub(value.toString('utf8'), scrub.gate, null), 'utf8');
     case TypeCode.LIST:
     case TypeCode.SET:
       return collectionEdit([editOf(type, scrub)]);

@@ -16,9 +16,11 @@ export interface Scrub {
   readonly nodes: NodeAddresses;
   /** What stands in the place of a node. */
   readonly gate: Replacement;
+  /** The statement that is answered, where that is known: texts may quote it. */
+  readonly quoted: string | null;
 }
 
-/** Their texts come of checking what the client sent, and quote it: only known addresses are taken out. */
+/** Their texts come of checking what the client sent, and quote it: what it wrote itself stays. */
 const QUOTING: ReadonlySet<number> = new Set([
   CqlErrorCode.SYNTAX_ERROR,
   CqlErrorCode.UNAUTHORIZED,
@@ -35,12 +37,12 @@ export function scrubResponse(frame: Frame, version: number, scrub: Scrub): Fram
   return warned.opcode === Opcode.ERROR ? scrubError(warned, version, scrub) : warned;
 }
 
-function scrubWarnings(frame: Frame, { nodes, gate }: Scrub): Frame {
+function scrubWarnings(frame: Frame, { nodes, gate, quoted }: Scrub): Frame {
   const prefix = responsePrefix(frame);
   const before = prefix.warnings ?? [];
   const warnings = before
     .filter((text) => !isAboutConnection(text))
-    .map((text) => nodes.scrub(text, gate, false));
+    .map((text) => nodes.scrub(text, gate, quoted));
   const isSame =
     warnings.length === before.length && warnings.every((text, i) => text === before[i]);
   if (isSame) return frame;
@@ -52,9 +54,9 @@ function scrubWarnings(frame: Frame, { nodes, gate }: Scrub): Frame {
   );
 }
 
-function scrubError(frame: Frame, version: number, { nodes, gate }: Scrub): Frame {
+function scrubError(frame: Frame, version: number, { nodes, gate, quoted }: Scrub): Frame {
   const message = editError(frame, version, {
-    message: (text, code) => nodes.scrub(text, gate, !QUOTING.has(code)),
+    message: (text, code) => nodes.scrub(text, gate, QUOTING.has(code) ? quoted : null),
     address: () => gate.address,
   });
   const prefix = responsePrefix(frame);

@@ -15,7 +15,7 @@ import { scrubResponse, scrubRows } from '../../src/topology/scrub-response.ts';
 
 const NODE = inetBytes('10.0.0.11')!;
 const gate = { address: inetBytes('192.0.2.1')!, port: 9142 };
-const scrub = { nodes: new NodeAddresses(['10.0.0.11']), gate };
+const scrub = { nodes: new NodeAddresses(['10.0.0.11']), gate, quoted: null };
 const TEXT = 'failed at /10.0.0.11:7000';
 const SCRUBBED = 'failed at /192.0.2.1:9142';
 
@@ -106,12 +106,20 @@ describe('an ERROR', () => {
     expect(decodeError(told)).toEqual({ code: CqlErrorCode.SERVER_ERROR, message: SCRUBBED });
   });
 
-  it('quotes what the client wrote, if it is no known node, where Cassandra checked it', () => {
-    const text = "Invalid STRING constant (/10.9.9.9:80) for 'a'";
-    const quoting = frame(Opcode.ERROR, error(CqlErrorCode.INVALID, text).toBuffer());
-    expect(scrubResponse(quoting, 5, scrub)).toBe(quoting);
-    const own = frame(Opcode.ERROR, error(CqlErrorCode.TRUNCATE_ERROR, text).toBuffer());
-    expect(decodeError(scrubResponse(own, 5, scrub)).message).not.toContain('10.9.9.9');
+  it('quotes what the client wrote where Cassandra checked it, whoever has that address', () => {
+    for (const address of ['10.9.9.9', '10.0.0.11']) {
+      const text = `Invalid STRING constant (/${address}:80) for 'a'`;
+      const told = (code: number, quoted: string | null): string => {
+        const answer = frame(Opcode.ERROR, error(code, text).toBuffer());
+        return decodeError(scrubResponse(answer, 5, { ...scrub, quoted })).message;
+      };
+      const statement = `SELECT a FROM t WHERE a = '/${address}:80'`;
+      expect(told(CqlErrorCode.INVALID, statement)).toBe(text);
+      expect(told(CqlErrorCode.TRUNCATE_ERROR, statement)).not.toContain(address);
+      for (const other of [null, 'SELECT a FROM t WHERE a = ?', `SELECT '1${address}'`]) {
+        expect(told(CqlErrorCode.INVALID, other)).not.toContain(address);
+      }
+    }
   });
 
   it('of the longest text that grows is cut between characters', () => {

@@ -107,6 +107,11 @@ export function planTopology(exchange: Exchange, table: TopologyTable): Outcome 
   );
 }
 
+/** Whether the node compares what it has, and nobody else may see, though its rows are not the answer. */
+export function comparesNode({ answering, request }: Exchange): boolean {
+  return answering?.by === 'rows' && request.statement.restricted?.length !== 0;
+}
+
 /** A node leaves out what the columns are of a QUERY, too, where that is asked for; here they must be known. */
 function withColumns(exchange: Exchange): void {
   const { frame, opcode, text } = exchange.request;

@@ -21,7 +21,7 @@ import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import { ANYWHERE, type Route } from '../upstream/route.ts';
 import type { Authority } from '../policy/policy.ts';
-import { bound, planTopology, topologyOf } from './answer-topology.ts';
+import { bound, comparesNode, planTopology, topologyOf } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';
 import { javaTypesRefusal } from './java-types.ts';
 import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
@@ -107,9 +107,9 @@ function decideAndSend(exchange: Exchange): Outcome {
   if (connection === null) return wait(forConnection(exchange, route), exchange, exchange.isUse);
 
   const { sent } = exchange;
-  if ((sent.flags & FrameFlag.TRACING) !== 0 && !mayTrace(authority)) {
-    sent.clearFlag(FrameFlag.TRACING);
-    exchange.isUntraced = true;
+  if ((sent.flags & FrameFlag.TRACING) !== 0) {
+    exchange.untraced = untracedWhy(exchange, authority);
+    if (exchange.untraced !== null) sent.clearFlag(FrameFlag.TRACING);
   }
   // Only now: the connection may be in its keyspace. Schema changes take too long to keep it there.
   if (request.naming && request.namedKeyspace === null) {
@@ -143,6 +143,18 @@ async function forSchema(exchange: Exchange): Promise<Later> {
   preparations.schemaReadFor = preparations.ticket ?? 'decision';
   return exchange.goOn;
 }
+
+/** The trace of a SELECT that compares what only a node has would tell how many rows that found. */
+function untracedWhy(exchange: Exchange, authority: Authority): string | null {
+  if (!mayTrace(authority)) return UNTRACED.role;
+  return comparesNode(exchange) ? UNTRACED.guess : null;
+}
+
+const UNTRACED = {
+  role: 'cqlgate: this was not traced, since traces hold the statements and values of everybody: tracing needs SELECT on system_traces.sessions',
+  guess:
+    'cqlgate: this was not traced, since a trace tells what conditions on system.local, system.peers and system.peers_v2 find at a node, and not here',
+} as const;
 
 /** Why the answer, or what a node keeps of the text, forbids what is granted. */
 function refusalOf({ session, request }: Exchange, { role }: Authority): string | null {

@@ -141,8 +141,8 @@ export class Exchange implements ClientRequest, Want {
   repreparedAt: ClusterNode | null = null;
   /** Of a SELECT over system.local or peers: how it is answered, once that is known. */
   answering: Answering | null = null;
-  /** It asked for a trace, which is not for its role. */
-  isUntraced = false;
+  /** It asked for a trace, and why it gets none. */
+  untraced: string | null = null;
   /** What is sent in the place of its frame: of such a SELECT. */
   instead: Frame | null = null;
   /** The bytes of `frame` were handed to a socket: they are never patched again. */
@@ -179,7 +179,7 @@ export class Exchange implements ClientRequest, Want {
   get takesParts(): boolean {
     const { opcode, statement } = this.request;
     const isRows = statement.family === 'read' || statement.family === 'write';
-    if (!isRows || opcode === Opcode.PREPARE || this.isUntraced) return false;
+    if (!isRows || opcode === Opcode.PREPARE || this.untraced !== null) return false;
     return this.session.gate.dml !== 'all' && !looksIntoRows(statement);
   }
 
@@ -319,7 +319,7 @@ export class Exchange implements ClientRequest, Want {
       this.session.settle(this, reply(replies.unprepared(this.to, this.request.prepared[0]!.id)));
       return;
     }
-    if (this.isUntraced) response = withWarning(response, UNTRACED);
+    if (this.untraced !== null) response = withWarning(response, this.untraced);
     if (this.answering !== null) {
       const made = answerTopology(this, this.answering, response);
       if (made instanceof Promise) {
@@ -562,9 +562,6 @@ export class Exchange implements ClientRequest, Want {
 function isOfText(id: Buffer, text: string): boolean {
   return createHash('md5').update(text).digest().equals(id);
 }
-
-const UNTRACED =
-  'cqlgate: this was not traced, since traces hold the statements and values of everybody: tracing needs SELECT on system_traces.sessions';
 
 const SHARED_ID =
   'the node would give this statement the same id in every keyspace, as it does while a node of the cluster is older than 4.0.2 or has not told its version; write each table with its keyspace';

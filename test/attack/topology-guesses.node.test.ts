@@ -73,4 +73,19 @@ describe.skipIf(noNode)('guesses at what a node has', () => {
     expect(right).toEqual(await told('127.8.8.8'));
     expect(right.join()).toContain('live rows');
   });
+
+  it('are not told by a trace of comparing them', async () => {
+    const known = '127.7.7.7';
+    const insert = (await real.query(
+      `INSERT INTO system.peers_v2 (peer, peer_port) VALUES ('${known}', 7000)`,
+    ))!;
+    expect(errorOf(insert)).toBeNull();
+    const told = async (guess: string) =>
+      stepsOf(`SELECT peer FROM system.peers_v2 WHERE peer = '${guess}'`);
+    const right = await told(known);
+    expect(right).toEqual(await told('127.8.8.8'));
+    expect(right.join()).toContain('this was not traced');
+    expect((await stepsOf('SELECT peer FROM system.peers_v2')).join()).toContain('live rows');
+    await real.query(`DELETE FROM system.peers_v2 WHERE peer = '${known}'`);
+  });
 });

@@ -212,11 +212,10 @@ export class Route {
         return;
       }
       const sinceMs = monotonicMs();
-      if (this.#waiters.size === 0) this.#movedAtMs = sinceMs;
       const deadlineAtMs = later(sinceMs, waitMs);
       const waiter = { want, forUse, turn, sinceMs, deadlineAtMs, resolve, reject };
       if (this.#isInVain(waiter)) reject(new UpstreamFault('busy', IN_VAIN));
-      else if (!this.#waiters.add(waiter, turn)) refuse(waiter);
+      else if (!this.#joins(waiter)) refuse(waiter);
       // The others were looked at when something last changed: what would serve them is not there.
       else if (this.#serve(waiter)) this.#served(waiter);
     });
@@ -286,6 +285,17 @@ export class Route {
     return neededMs > msBetween(sinceMs, deadlineAtMs);
   }
 
+  /** False: the line is full. */
+  #joins(waiter: Waiter): boolean {
+    this.#lineBegins();
+    return this.#waiters.add(waiter, waiter.turn);
+  }
+
+  /** Somebody comes: a line that was empty did not stand. */
+  #lineBegins(): void {
+    if (this.#waiters.size === 0) this.#movedAtMs = monotonicMs();
+  }
+
   #served(waiter: Waiter): void {
     this.#waiters.served(waiter);
     const nowMs = monotonicMs();
@@ -303,6 +313,7 @@ export class Route {
     this.#retired = true;
     for (const pool of this.pools) pool.retire();
     if (successor === null) return;
+    successor.#lineBegins();
     this.#waiters.moveTo(successor.#waiters);
     successor.#serveWaiters();
   }
@@ -510,7 +521,7 @@ export class Route {
         // Else its connection is gone; another may serve before its deadline.
         const isAnswer = fault.code === 'keyspace' || fault.code === 'busy';
         if (isAnswer || this.#closed) waiter.reject(fault);
-        else if (!this.#waiters.add(waiter, waiter.turn)) refuse(waiter);
+        else if (!this.#joins(waiter)) refuse(waiter);
         this.#serveWaiters();
       },
     );

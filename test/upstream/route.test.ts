@@ -746,6 +746,17 @@ describe('who needs a connection in no keyspace', () => {
     expect(route.open).toBe(4);
   });
 
+  it('keeps nobody from waiting behind it at the route that takes the place of this one', async () => {
+    const before = newRoute();
+    const bare = before.whenAvailable({ ...ANYWHERE, keyspace: NO_KEYSPACE });
+    const after = single();
+    await expect.poll(() => after.ready).toBe(1);
+    before.retire(after);
+    expect(after.waiting).toBe(1);
+    expect((await after.whenAvailable(inKeyspace('a'))).keyspace).toBe('a');
+    expect((await bare).keyspace).toBeNull();
+  });
+
   it('waits on at the route that takes the place of this one', async () => {
     nodes[0]!.script = () => true;
     const before = newRoute();

@@ -277,9 +277,13 @@ export class Route {
     for (const waiter of late) waiter.reject(fault);
   }
 
-  /** The line before it needs longer than it may wait: as long as it stands already, and what each took lately. */
-  #isInVain({ turn, sinceMs, deadlineAtMs }: Waiter): boolean {
+  /**
+   * The line before it needs longer than it may wait: as long as it stands already, and what each took lately. Nearly
+   * all in it want what others hold; one in no keyspace is opened for who wants that, whatever the others wait for.
+   */
+  #isInVain({ want, turn, sinceMs, deadlineAtMs }: Waiter): boolean {
     if (this.#waiters.size === 0 || this.ready === 0) return false;
+    if (want.keyspace === NO_KEYSPACE) return false;
     const standsMs = msBetween(this.#movedAtMs, sinceMs);
     const neededMs = standsMs + this.#waiters.ahead(turn) * this.#eachMs;
     return neededMs > msBetween(sinceMs, deadlineAtMs);

@@ -456,6 +456,19 @@ describe('who waits for a connection', () => {
     await first;
   });
 
+  it('is not told that by a line for something else', async () => {
+    nodes[0]!.script = ({ text }) => text === 'reads';
+    const route = single(1);
+    await expect.poll(() => route.ready).toBe(1);
+    load(await route.whenAvailable(inKeyspace('x')), 'x', 'reads');
+    await nextTurn();
+    route.whenAvailable(inKeyspace('a'), false, { key: 'r', owner: 1 }, 1e6).catch(() => 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const turn = { key: 's', owner: 2 };
+    const bare: Want = { ...ANYWHERE, keyspace: NO_KEYSPACE };
+    expect((await route.whenAvailable(bare, false, turn, 250)).keyspace).toBeNull();
+  });
+
   it('is told sooner that no node is reached than that one is busy', async () => {
     const route = single();
     await expect.poll(() => route.ready).toBe(1);

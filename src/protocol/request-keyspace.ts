@@ -46,6 +46,19 @@ export function withKeyspace(frame: Frame, keyspace: string, flagsFromEnd = 0): 
   return new Frame(bytes, 0, bytes.length);
 }
 
+/** Whether this keyspace stands where a request names one: at its end, or before the time that v5 puts there. */
+export function endsInKeyspace({ buffer, end, bodyStart }: Frame, keyspace: string): boolean {
+  const bytes = Buffer.from(keyspace, 'utf8');
+  return [end, end - NOW_IN_SECONDS_BYTES].some((at) => {
+    const start = at - bytes.length;
+    return (
+      start - 2 >= bodyStart &&
+      buffer.readUInt16BE(start - 2) === bytes.length &&
+      buffer.compare(bytes, 0, bytes.length, start, at) === 0
+    );
+  });
+}
+
 function flagsAfterText(frame: Frame): number {
   const reader = requestReader(frame);
   reader.skip(reader.readInt('query'), 'query');

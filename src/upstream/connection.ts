@@ -31,6 +31,7 @@ import { Consistency } from '../protocol/consistency.ts';
 import { isInState, type WantedKeyspace } from '../cql/connection-state.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import type { Statement } from '../cql/statement.ts';
+import { endsInKeyspace } from '../protocol/request-keyspace.ts';
 import {
   flushAfterTurn,
   inLaterTurn,
@@ -303,9 +304,9 @@ export class Connection implements Flushable {
    * is not believed.
    */
   forward(permit: Permit, request: ClientRequest, frame: Frame): boolean {
-    this.#check(permit, request);
+    this.#check(permit, request, frame);
     if (this.#state !== 'ready') return false;
-    return this.#enqueue(request, frame, this.#isRead(request));
+    return this.#enqueue(request, frame, this.#isRead(request, frame));
   }
 
   /**
@@ -313,9 +314,9 @@ export class Connection implements Flushable {
    * patched again, so a fresh header goes before the same body view.
    */
   repeat(permit: Permit, request: ClientRequest, frame: Frame): boolean {
-    this.#check(permit, request);
+    this.#check(permit, request, frame);
     if (this.#state !== 'ready') return false;
-    const id = this.#take(this.#isRead(request));
+    const id = this.#take(this.#isRead(request, frame));
     if (id === -1) return false;
     const header = Buffer.from(frame.buffer.subarray(frame.start, frame.bodyStart));
     header.writeInt16BE(id, 2);
@@ -485,7 +486,7 @@ export class Connection implements Flushable {
     if (this.#state !== 'closed') writeTogether(this.#socket, views);
   }
 
-  #check(permit: Permit, request: ClientRequest): void {
+  #check(permit: Permit, request: ClientRequest, frame: Frame): void {
     if (permit.cassandraRole !== this.#options.login.name) {
       throw new PermitFault(
         'the permit is for another Cassandra role than the connection is logged in as',
@@ -497,21 +498,23 @@ export class Connection implements Flushable {
     if (permit.policyVersion !== request.policyVersion) {
       throw new PermitFault('the permit is of another policy than the one in force');
     }
-    if (!this.isIn(request.keyspace) && !this.#isNamed(request)) {
+    if (!this.isIn(request.keyspace) && !this.#isNamed(request, frame)) {
       throw new PermitFault(
         'the connection is in another keyspace than the statement was decided in',
       );
     }
   }
 
-  #isNamed(request: ClientRequest): boolean {
-    return request.namesKeyspace && this.#options.takesRequestKeyspace === true;
+  /** By the bytes that are to leave: what a request says of itself may be said of another frame. */
+  #isNamed({ namesKeyspace, keyspace }: ClientRequest, frame: Frame): boolean {
+    if (!namesKeyspace || this.#options.takesRequestKeyspace !== true) return false;
+    return typeof keyspace === 'string' && endsInKeyspace(frame, keyspace);
   }
 
   /** Whether the keyspace of the connection must stay as it is until the answer. */
-  #isRead(request: ClientRequest): boolean {
+  #isRead(request: ClientRequest, frame: Frame): boolean {
     if (request.keyspace === null) return request.isUse;
-    return !this.#isNamed(request);
+    return !this.#isNamed(request, frame);
   }
 
   flushFailed(): void {

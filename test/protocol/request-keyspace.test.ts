@@ -7,7 +7,7 @@ import { decodePrepare, encodePrepare } from '../../src/protocol/messages/prepar
 import { decodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Reader } from '../../src/protocol/reader.ts';
-import { namingBytes, withKeyspace } from '../../src/protocol/request-keyspace.ts';
+import { endsInKeyspace, namingBytes, withKeyspace } from '../../src/protocol/request-keyspace.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 
 const KEYSPACES = ['shop', 'Ünïcode "quoted"', 'k'.repeat(48)];
@@ -63,6 +63,8 @@ describe.each([4, 5])('protocol v%i', (version) => {
       const [was, is] = [decodeQuery(frame, version), decodeQuery(named, version)];
       expect(is.query).toBe(was.query);
       expect(is.parameters.keyspace).toBe(keyspace);
+      expect(endsInKeyspace(named, keyspace)).toBe(true);
+      expect(endsInKeyspace(frame, keyspace)).toBe(false);
       expect(is.parameters.flags).toBe(was.parameters.flags | QueryFlag.KEYSPACE);
       expect(is.parameters.consistency).toBe(was.parameters.consistency);
       if (was.parameters.valueCount > 0) {

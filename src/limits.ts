@@ -37,6 +37,11 @@ export const UPSTREAM = {
   muchBytes: 4 * MIB,
   /** How large answers to a role are taken to be before any came. */
   unknownAnswerBytes: 64 * KIB,
+  /**
+   * Answers that a role may wait for, by what they are expected to be: beyond it its sessions with anything in flight
+   * are not read. More at once makes nothing faster, and holds the node up for everybody.
+   */
+  expectedBytesPerRole: 32 * MIB,
   /** A request above this is much by itself. */
   largeRequestBytes: 128 * KIB,
   /** A node that leaves this many requests unanswered past their deadline is not answering at all. */

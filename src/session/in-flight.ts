@@ -86,6 +86,12 @@ export class InFlightRequests {
     );
   }
 
+  /** Its role waits for so much that this session, which has its part of it, asks for no more now. */
+  get expectsMuch(): boolean {
+    const { inFlight, answerBytes } = this.#role;
+    return this.count > 0 && inFlight * answerBytes > UPSTREAM.expectedBytesPerRole;
+  }
+
   /** So many bytes came as an answer. */
   answered(bytes: number): void {
     this.#role.answered(bytes);

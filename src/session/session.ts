@@ -558,7 +558,7 @@ export class Session implements AccountOwner {
   #mustStop(): boolean {
     if (this.#blocked || this.#isPutOff || this.#state === 'ending' || this.#state === 'closed')
       return true;
-    if (this.#account.isPaused) return true;
+    if (this.#account.isPaused || this.#inFlight.expectsMuch) return true;
     return this.#outbox.isFull || (!this.#throwOnOverload && this.#inFlight.isOverLimit);
   }
 

@@ -51,6 +51,16 @@ describe('requests in flight are much', () => {
     expect(requests.isMuch).toBe(true);
   });
 
+  it('and stop whoever has any of them, where the role waits for more than makes sense', () => {
+    answer(200, 1 * MIB);
+    role.inFlight = 40;
+    expect(requests.expectsMuch).toBe(false);
+    requests.count = 1;
+    expect(requests.expectsMuch).toBe(true);
+    role.inFlight = 8;
+    expect(requests.expectsMuch).toBe(false);
+  });
+
   it('where what they hold is large', () => {
     answer(200, 100);
     const charge = requests.charge(2 * UPSTREAM.muchBytes);

@@ -162,19 +162,29 @@ export function describeError(body: Buffer): string {
 
 /** Finds whole frames in what a socket reads; a frame is (buffer, start of header, end of body). */
 export class FrameSplitter {
-  #rest: Buffer | null = null;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  /** Of the frame at hand, where its header is there: until then nothing is joined. */
+  #needed = 0;
 
   push(chunk: Buffer, onFrame: (buffer: Buffer, start: number, end: number) => void): void {
-    const buffer = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk]);
-    this.#rest = null;
+    this.#parts.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < this.#needed) return;
+    const buffer = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts, this.#bytes);
+    this.#needed = 0;
     let start = 0;
     while (buffer.length - start >= HEADER_BYTES) {
       const end = start + HEADER_BYTES + bodyLength(buffer, start);
-      if (end > buffer.length) break;
+      if (end > buffer.length) {
+        this.#needed = end - start;
+        break;
+      }
       onFrame(buffer, start, end);
       start = end;
     }
-    if (start < buffer.length) this.#rest = buffer.subarray(start);
+    this.#bytes = buffer.length - start;
+    this.#parts = this.#bytes > 0 ? [buffer.subarray(start)] : [];
   }
 }
 

@@ -36,7 +36,7 @@ export const UPSTREAM = {
   /** The same in bytes: of a session's requests, and of the answers that its role expects. 5 to 10 ms of a network. */
   muchBytes: 4 * MIB,
   /** How large answers to a role are taken to be before any came. */
-  unknownAnswerBytes: 64 * KIB,
+  unknownAnswerBytes: 8 * KIB,
   /**
    * Answers that a role may wait for, by what they are expected to be: beyond it its sessions with anything in flight
    * are not read. More at once makes nothing faster, and holds the node up for everybody.

@@ -45,9 +45,9 @@ describe('requests in flight are much', () => {
   });
 
   it('where nothing is known of the answers yet and there are many', () => {
-    role.inFlight = 16;
+    role.inFlight = 400;
     expect(requests.isMuch).toBe(false);
-    role.inFlight = 96;
+    role.inFlight = 600;
     expect(requests.isMuch).toBe(true);
   });
 

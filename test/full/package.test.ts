@@ -68,7 +68,7 @@ describe('the package', () => {
   it('holds the gate built of src as it is now, its documents, and nothing else', async () => {
     const sources = await readdir(path.join(ROOT, 'src'), { recursive: true });
     const built = sources
-      .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+      .filter((file) => /\.[jt]s$/.test(file) && !file.endsWith('.d.ts'))
       .map((file) => `dist/lib/${file.replace(/\.ts$/, '.js')}`);
     const documents = (await readdir(path.join(ROOT, 'docs'))).map((file) => `docs/${file}`);
     const others = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'dist/main.js'];

@@ -364,6 +364,8 @@ export class Session implements AccountOwner {
       return;
     }
     if (this.#state !== 'ready') return;
+    // What its role waits for may have become less without an answer of its own.
+    if (this.#paused) this.#look();
     // A client at work learns why from the answer to its next statement; one that is idle does not.
     this.#standing.tick(nowMs);
     const over = this.#standing.over(SESSION.lastStatementMs);

@@ -2,7 +2,8 @@
 // anew; texts at the limit in the shapes that do the most work; and how the cost grows with length.
 import { parseArgs } from 'node:util';
 import { analyse, isStatement } from '../src/cql/analyse.ts';
-import { CQL, resolveLimits } from '../src/limits.ts';
+import { CQL } from '../src/limits/cql.ts';
+import { resolveLimits } from '../src/limits/operator.ts';
 
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '9' }, json: { type: 'boolean', default: false } },

@@ -5,7 +5,7 @@
 // four of them cost a request as much as its decision does.
 import { LONG_AGO, monotonicMs, wallMs, type MonotonicMs, type WallMs } from './clock.ts';
 import { guarded, guardedEach } from './guard.ts';
-import { TURN } from './limits.ts';
+import { TURN } from './limits/session.ts';
 
 export interface Flushable {
   /** Writes what was gathered. */
@@ -24,7 +24,7 @@ export function flushAfterTurn(destination: Flushable): void {
   if (!isEndDue) endTurnSoon();
 }
 
-/** What clients made the gate do in this turn, in units of about a microsecond (limits.ts, TURN). */
+/** What clients made the gate do in this turn, in units of about a microsecond (TURN in limits/session.ts). */
 class TurnWork {
   /** Counts turns in which anything was done. */
   turn = 0;

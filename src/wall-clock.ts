@@ -2,7 +2,7 @@
 // year 275760 and `toISOString` throws beyond it; a timer of Node waits 2^31 - 1 ms at most and fires at
 // once for anything longer. So no number from outside reaches either without passing through here.
 import { epochMs, wallAt, type WallMs } from './clock.ts';
-import { CLOCK } from './limits.ts';
+import { CLOCK } from './limits/process.ts';
 
 /** A time given as so many units since the epoch, in ms; null where it is no number or no usable date. */
 export function timeOf(count: unknown, unitMs: number): WallMs | null {

@@ -2,7 +2,7 @@
 // not logged in are another count, in which whoever floods this port must not take a place, nor slow anybody's login.
 import { setTimeout as delay } from 'node:timers/promises';
 import { FailureDelays } from '../identity/failure-delays.ts';
-import { ADMIN } from '../limits.ts';
+import { ADMIN } from '../limits/process.ts';
 
 export class RefusedLogins {
   readonly #delays = new FailureDelays();

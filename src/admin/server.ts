@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { guarded, reportFault } from '../guard.ts';
 import { keepAliveOptions } from '../keep-alive.ts';
 import { Admission } from '../identity/admission.ts';
-import { ADMIN } from '../limits.ts';
+import { ADMIN } from '../limits/process.ts';
 import { plainAddress } from '../protocol/inet.ts';
 import { adminApi, type AdminControl } from './api.ts';
 import { calledBy, HostNames, isOpenTo } from './host.ts';

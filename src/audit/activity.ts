@@ -5,7 +5,8 @@
 import { wallMs, type WallMs } from '../clock.ts';
 import type { Statement } from '../cql/statement.ts';
 import { guarded } from '../guard.ts';
-import { ACTIVITY, LEDGER, TURN } from '../limits.ts';
+import { ACTIVITY, LEDGER } from '../limits/audit.ts';
+import { TURN } from '../limits/session.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { inLaterTurn, turnWork } from '../turn.ts';

@@ -2,7 +2,7 @@
 // made of its fields, a record has at most LEDGER.recordBytes, says of what was cut how much there was and its
 // hash, and holds no character that moves, hides or breaks the text around it.
 import { createHash } from 'node:crypto';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 
 /** What stands in a record's `cut` for a field that does not hold all of its value. */
 export interface Cut {

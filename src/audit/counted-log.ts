@@ -3,7 +3,7 @@
 // connecting again begins no new count.
 import { wallMs, type WallMs } from '../clock.ts';
 import { guarded } from '../guard.ts';
-import { LEDGER, REFUSALS } from '../limits.ts';
+import { LEDGER, REFUSALS } from '../limits/audit.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { isoTime } from '../wall-clock.ts';

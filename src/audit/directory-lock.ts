@@ -26,7 +26,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { later, monotonicMs, msBetween, wallAt, wallMs } from '../clock.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 
 export interface DirectoryLock {
   release(): Promise<void>;

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { guarded } from '../guard.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import { epochMs, wallMs, type WallMs } from '../clock.ts';
 import { GENESIS, link } from './chain.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { wallAt, type WallMs } from '../clock.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import { linesOf } from '../lines.ts';
 import { timeOfText } from '../wall-clock.ts';
 import { ledgerFiles } from './ledger-files.ts';

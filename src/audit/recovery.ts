@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, open, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import {
   fileIndex,
   isLedgerName,

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { isConstant, isLexicalError, tokenize, type Tokens } from '../cql/lexer.ts';
 import { fingerprint } from '../cql/fingerprint.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import { cutMiddle } from './bound.ts';
 
 export interface RedactedText {

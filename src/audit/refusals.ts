@@ -1,5 +1,5 @@
 // Denials and failed logins: someone who may do nothing writes no more than the bounds of a counted log.
-import { REFUSALS } from '../limits.ts';
+import { REFUSALS } from '../limits/audit.ts';
 import { CountedLog, type CountedLogOptions, type Who } from './counted-log.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 import type { Share } from './room.ts';

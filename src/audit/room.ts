@@ -3,7 +3,7 @@
 // third each, and the changes of the rest go on. Room is kept for what must be recorded before it is known
 // what: an outcome, once its request was let through, always fits.
 import { guarded } from '../guard.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 
 /** Of a role, or of those that have none yet. */
 export class Share {

@@ -1,6 +1,6 @@
 // Beginnings and ends of sessions. Who connects again and again with a good token writes no more than the bounds of
 // a counted log, and each principal is named once in a minute at least.
-import { SESSION_RECORDS } from '../limits.ts';
+import { SESSION_RECORDS } from '../limits/audit.ts';
 import { CountedLog, type CountedLogOptions, type Who } from './counted-log.ts';
 import type { AuditEntry, AuditLog } from './record.ts';
 

@@ -1,6 +1,6 @@
 // The end and the beginning of a ledger's file, whatever the size of what stands there.
 import { open, type FileHandle } from 'node:fs/promises';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import { parseLine, type ParsedLine } from './chain.ts';
 
 const LF = 0x0a;

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import { linesOf } from '../lines.ts';
 import { GENESIS, parseLine, type ParsedLine } from './chain.ts';
 import { LOCK_FOLDER } from './directory-lock.ts';

@@ -3,7 +3,7 @@ import type { AdminControl } from '../admin/api.ts';
 import { RefusedLogins } from '../admin/refused-logins.ts';
 import type { Config } from '../config/schema.ts';
 import { AuthFault } from '../errors.ts';
-import { ADMIN } from '../limits.ts';
+import { ADMIN } from '../limits/process.ts';
 import type { Gate } from '../session/gate.ts';
 import type { RevocationFeed } from '../upstream/revocation-feed.ts';
 import type { Whole } from '../workers/team.ts';

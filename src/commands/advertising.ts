@@ -4,7 +4,7 @@ import { lookup } from 'node:dns/promises';
 import type { HostPort } from '../config/host-port.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { guarded, unattended } from '../guard.ts';
-import { ADVERTISE } from '../limits.ts';
+import { ADVERTISE } from '../limits/fleet.ts';
 import { endpointText, inetBytes } from '../protocol/inet.ts';
 import type { Advertising, Log } from '../session/gate.ts';
 import type { Advertised } from '../topology/advertised.ts';

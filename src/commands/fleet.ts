@@ -1,6 +1,6 @@
 // What the gates of a fleet share through the gate's own keyspace: revocations, and whose turn it is to
 // change the schema.
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../limits/operator.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
 import type { Gate, Log } from '../session/gate.ts';

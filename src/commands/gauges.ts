@@ -2,7 +2,7 @@
 import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
 import { compoundKey } from '../compound-key.ts';
-import { METRICS } from '../limits.ts';
+import { METRICS } from '../limits/process.ts';
 import type { Labels } from '../metrics/metrics.ts';
 import type { Gate } from '../session/gate.ts';
 import type { PoolState } from '../upstream/cluster.ts';

@@ -1,7 +1,7 @@
 // What remains when an error of ours met no guard: nobody knows what state the process is in, so it ends,
 // and whoever watches it starts another. Before that what the ledger holds is written, in bounded time.
 import { reportFault } from '../guard.ts';
-import { LAST_RESORT } from '../limits.ts';
+import { LAST_RESORT } from '../limits/process.ts';
 
 /** `EX_SOFTWARE` of sysexits.h: neither a refusal nor a wrong command line. */
 export const INTERNAL_EXIT = 70;

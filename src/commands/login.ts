@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
-import { DEVICE_FLOW } from '../limits.ts';
+import { DEVICE_FLOW } from '../limits/identity.ts';
 import type { OutboundClient } from '../outbound/client.ts';
 import { isoTime, nearestTime, timeOf } from '../wall-clock.ts';
 

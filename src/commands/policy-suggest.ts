@@ -10,7 +10,7 @@ import type { AuditEntry } from '../audit/record.ts';
 import { verifyLedgers } from '../audit/verify.ts';
 import { durationMs, durationPattern } from '../config/duration.ts';
 import { ConfigFault } from '../errors.ts';
-import { LEDGER } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
 import { linesOf } from '../lines.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import {

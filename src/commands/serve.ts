@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { prometheusRegistry } from '../admin/prometheus.ts';
 import { configOf, loadConfig, type LoadedConfig } from '../config/load.ts';
 import { guarded, unattended } from '../guard.ts';
-import { EXIT } from '../limits.ts';
+import { EXIT } from '../limits/process.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
 import { isTelemetryWanted } from '../telemetry/wanted.ts';

@@ -12,7 +12,7 @@ import { exposure } from '../config/exposed-files.ts';
 import { HOW_HOST_PORT, parseHostPort, type HostPort } from '../config/host-port.ts';
 import { ConfigFault } from '../errors.ts';
 import { keepAlive, keepAliveOptions } from '../keep-alive.ts';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 import { endpointText, inetBytes } from '../protocol/inet.ts';
 import { GateLoginSteps, startupFrame } from '../sidecar/gate-login.ts';
 import { withoutLineEnd } from '../secrets/local.ts';

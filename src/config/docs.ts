@@ -1,6 +1,6 @@
 // docs/CONFIG.md, made of the schemas and the table of limits: what is written there is what is checked.
 import type { z } from 'zod';
-import { LIMITS, type LimitName } from '../limits.ts';
+import { LIMITS, type LimitName } from '../limits/operator.ts';
 import { policySchema } from './policy-schema.ts';
 import { configSchema } from './schema.ts';
 

@@ -1,6 +1,6 @@
 // Durations as operators write them: 500ms, 30s, 10m, 24h, 7d.
 
-import { CLOCK } from '../limits.ts';
+import { CLOCK } from '../limits/process.ts';
 
 const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

@@ -12,7 +12,7 @@ import { parseGrant, type Grant } from '../policy/grant.ts';
 import { ANY_ROLE, Policy } from '../policy/policy.ts';
 import { RELAXATIONS, type RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
-import { TOKENS } from '../limits.ts';
+import { TOKENS } from '../limits/identity.ts';
 import { durationMs } from './duration.ts';
 import { POLICY_NOT_YET, policySchema, type PolicyFile } from './policy-schema.ts';
 import type { LoadedConfig } from './load.ts';

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ConfigFault } from '../errors.ts';
 import { issuerOf, type IssuerConfig } from '../identity/issuers.ts';
-import { resolveLimits, type Limits } from '../limits.ts';
+import { resolveLimits, type Limits } from '../limits/operator.ts';
 import {
   areCertificates,
   expiryWarning,

@@ -3,7 +3,7 @@
 // twice; watching inodes would miss the one or take half of the other. The text that was read is the text
 // that is checked and taken: the file is not opened again in between.
 import { guarded, unattended } from '../guard.ts';
-import { FILES } from '../limits.ts';
+import { FILES } from '../limits/process.ts';
 import { ConfigFault } from '../errors.ts';
 import { readAgain } from '../file-again.ts';
 import { policyOf, type LoadedPolicy, type PolicyContext } from './load-policy.ts';

@@ -2,7 +2,8 @@
 // made. What a later version will enforce is an error here, never ignored.
 import { z } from 'zod';
 import { ASYMMETRIC_ALGORITHMS } from '../identity/issuers.ts';
-import { CLOCK, LIMITS, WORKERS, type LimitName } from '../limits.ts';
+import { CLOCK, WORKERS } from '../limits/process.ts';
+import { LIMITS, type LimitName } from '../limits/operator.ts';
 import { cidrProblem } from './cidr.ts';
 import { HOST_PORT, HOW_HOST_PORT, parseHostPort } from './host-port.ts';
 import { durationBound, durationPattern, isBoundedDuration } from './duration.ts';

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
-import { FILES } from '../limits.ts';
+import { FILES } from '../limits/process.ts';
 
 export interface YamlFile<Value> {
   readonly value: Value;

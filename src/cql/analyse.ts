@@ -16,7 +16,7 @@ import type { SchemaStatement } from './grammar/schema-statement.ts';
 import { select } from './grammar/select.ts';
 import { plainSelection, simpleSelection, topologySelect } from './grammar/system-select.ts';
 import { compoundKey } from '../compound-key.ts';
-import { CQL } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
 import { namesUs, numbersUs, readNumbersUs } from './cost.ts';
 import { isNativeFunction } from './keywords.ts';
 import { isLexicalError, Kind, tokenize } from './lexer.ts';

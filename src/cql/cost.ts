@@ -1,7 +1,7 @@
 // What a text costs the node that parses and prepares it, beyond reading it once: an estimate, added up
 // while the text is parsed here (Parser.charge). Nothing stops a thread of Cassandra that has begun a
 // text, and some rules of its grammar take exponential or quadratic time. The figures are in PARSING.
-import { CQL, PARSING } from '../limits.ts';
+import { CQL, PARSING } from '../limits/cql.ts';
 import { isName, Kind, nameOf, type Tokens } from './lexer.ts';
 
 /** What a text of so many characters may cost. */

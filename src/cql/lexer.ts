@@ -1,7 +1,7 @@
 // Text to tokens, every byte accounted for. Cassandra's ANTLR lexer does not take the longest match:
 // it commits to a token by what it sees first, and fails where the rest does not fit (`1a`,
 // `12345678-1`). This one fails there too. It is written for speed: one pass, no objects per token.
-import { PARSING } from '../limits.ts';
+import { PARSING } from '../limits/cql.ts';
 import { KEYWORDS, type WordClass } from './keywords.ts';
 
 /**

@@ -1,6 +1,8 @@
 // Statements by text and keyspace, so that the same text is analysed once. Statements are kept,
 // decisions never: a new policy needs no cache emptied.
-import { CQL, LEDGER, MEMORY } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
+import { LEDGER } from '../limits/audit.ts';
+import { MEMORY } from '../limits/session.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
 import { analyse } from './analyse.ts';

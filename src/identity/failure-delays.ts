@@ -1,7 +1,7 @@
 // How slowly a source is answered that guesses: the longer, the more often it failed of late. A source is never
 // banned: behind NAT all jobs are one, on one machine all processes of a user are.
 import { monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
-import { ADMISSION } from '../limits.ts';
+import { ADMISSION } from '../limits/identity.ts';
 
 interface Failures {
   count: number;

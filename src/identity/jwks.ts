@@ -3,7 +3,7 @@
 // the issuer lists no longer is marked as withdrawn, and whatever rests on it ends with it.
 import { importJWK, type CryptoKey, type JWK } from 'jose';
 import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
-import { JWKS } from '../limits.ts';
+import { JWKS } from '../limits/identity.ts';
 import { OutboundFault, type OutboundClient, type OutboundResponse } from '../outbound/client.ts';
 import { urlProblem } from '../outbound/url.ts';
 import type { Issuer } from './issuers.ts';

@@ -2,7 +2,7 @@
 // from clients that open with it; one that opens with PLAIN never sees a challenge.
 import { isUtf8 } from 'node:buffer';
 import { AuthFault } from '../errors.ts';
-import { MESSAGES } from '../limits.ts';
+import { MESSAGES } from '../limits/session.ts';
 
 export interface BearerCredentials {
   /** The authzid, which asks for a role; null where it is left out. */

@@ -14,7 +14,8 @@ import {
 import { AuthFault } from '../errors.ts';
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
-import { JWKS, MEMORY, TOKENS } from '../limits.ts';
+import { JWKS, TOKENS } from '../limits/identity.ts';
+import { MEMORY } from '../limits/session.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf } from '../memory/footprint.ts';
 import { normalizeUuid } from './claims.ts';

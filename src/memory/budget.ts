@@ -4,7 +4,7 @@
 // longer read, and where that is not enough the one furthest above it is closed.
 import { LONG_AGO, monotonicMs, msBetween, msSince } from '../clock.ts';
 import { guarded } from '../guard.ts';
-import { MEMORY } from '../limits.ts';
+import { MEMORY } from '../limits/session.ts';
 
 /** What lies on V8's heap, or in Buffers beside it. */
 export const HEAP_KINDS = [

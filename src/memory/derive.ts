@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import v8 from 'node:v8';
-import { MEMORY, type Limits } from '../limits.ts';
+import type { Limits } from '../limits/operator.ts';
+import { MEMORY } from '../limits/session.ts';
 
 export interface BudgetBytes {
   readonly heapBytes: number;

@@ -1,7 +1,7 @@
 // The least speed at which bytes must move while they are in the way: a bucket that fills with what moved and
 // empties with time. It starts with a grace, and never holds more than its cap, so that nobody can be fast
 // for a moment and then stand still for long on the credit of it.
-import { MEMORY } from '../limits.ts';
+import { MEMORY } from '../limits/session.ts';
 
 export class RateFloor {
   #creditBytes = 0;

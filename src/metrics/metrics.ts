@@ -1,7 +1,7 @@
 // What is counted while the gate runs. Plain numbers in plain objects: a count on the hot path is one
 // addition; names, labels and formats are looked at only when somebody asks.
 import { compoundKey } from '../compound-key.ts';
-import { METRICS } from '../limits.ts';
+import { METRICS } from '../limits/process.ts';
 import {
   COUNTERS,
   GAUGES,

@@ -3,7 +3,7 @@
 // name the URL without its query, and never a header or a body: those hold secrets.
 import { rootCertificates } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
-import { OUTBOUND } from '../limits.ts';
+import { OUTBOUND } from '../limits/services.ts';
 import { urlProblem } from './url.ts';
 
 export interface OutboundRequest {

@@ -3,7 +3,7 @@
 // copies all of it. Memory is bounded by what was received, not by what a header claims. Small reads that have to wait
 // are gathered in blocks, so that a sender of single bytes costs neither an object nor a buffer for each. Every
 // operation takes time in proportion to the bytes that it hands out, however many reads they came in.
-import { READS } from '../limits.ts';
+import { READS } from '../limits/session.ts';
 
 const NO_BYTES = Buffer.alloc(0);
 

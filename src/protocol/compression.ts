@@ -5,7 +5,7 @@
 //
 // In v5 whole segments are compressed instead, by LZ4 only (segment.ts).
 import { ProtocolFault } from '../errors.ts';
-import { COMPRESSION } from '../limits.ts';
+import { COMPRESSION } from '../limits/session.ts';
 import { turnWork } from '../turn.ts';
 import { Frame, FrameFlag, HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';

@@ -1,6 +1,6 @@
 // Frames to v5 segments: small ones share a self-contained segment, one that does not fit is cut
 // into parts. Small frames are copied together (one checksum pass, one write); large ones stay views.
-import { COMPRESSION } from '../limits.ts';
+import { COMPRESSION } from '../limits/session.ts';
 import { crc32 } from './crc.ts';
 import { HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';

@@ -1,6 +1,6 @@
 // Column types as [option]s (section 4.2.5.2 of the specification). The gate needs to step over any
 // type, to know a few by code, and to give back exactly what it read.
-import { PROTOCOL } from '../limits.ts';
+import { PROTOCOL } from '../limits/session.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 

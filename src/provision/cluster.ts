@@ -8,7 +8,7 @@ import { formatResource } from '../cql/resource.ts';
 import { PERMISSIONS, type Need, type Resource } from '../cql/statement.ts';
 import { storedSignature, storedTypes } from '../cql/stored-type.ts';
 import { ConfigFault, CqlErrorCode } from '../errors.ts';
-import { PROVISION } from '../limits.ts';
+import { PROVISION } from '../limits/commands.ts';
 import { nameOf } from '../upstream/node.ts';
 import type { Held, HeldRole } from './plan.ts';
 import { rightsOf } from './rights.ts';

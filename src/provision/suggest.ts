@@ -3,7 +3,7 @@
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { formatNeed } from '../cql/resource.ts';
 import type { Capability, Need, Resource } from '../cql/statement.ts';
-import { SUGGEST } from '../limits.ts';
+import { SUGGEST } from '../limits/commands.ts';
 import { parseGrant, type Grant } from '../policy/grant.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import { hasReadableTables, isAlwaysReadable, TRACES } from '../policy/system-keyspaces.ts';

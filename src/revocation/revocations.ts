@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { epochMs, later, type WallMs } from '../clock.ts';
 import { normalizeUuid } from '../identity/claims.ts';
 import type { ClaimValue, Principal } from '../identity/principal.ts';
-import { TOKENS } from '../limits.ts';
+import { TOKENS } from '../limits/identity.ts';
 
 interface Named {
   /** Where a principal has it; null where it has none. */

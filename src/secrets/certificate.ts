@@ -1,6 +1,6 @@
 // A certificate as the login of a Cassandra role: files, which may be renewed at any time.
 import path from 'node:path';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { areCertificates, readCertificates } from '../tls/certificates.ts';
 import { SecretFault } from './fault.ts';
 import type { LoginCertificate } from './login.ts';

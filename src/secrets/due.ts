@@ -1,5 +1,5 @@
 // When to act before something ends.
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 
 /** How long to wait before what has `leftMs` to live is replaced, with jitter. */
 export function dueInMs(leftMs: number): number {

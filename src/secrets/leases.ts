@@ -11,7 +11,7 @@ import {
   type MonotonicMs,
   type WallMs,
 } from '../clock.ts';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
 import type { Lease } from './login.ts';

@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { later, wallAt, wallMs, type WallMs } from '../clock.ts';
 import { checkFile } from '../file-again.ts';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { SecretFault } from './fault.ts';
 import type { LocalSecretSpec } from './login.ts';
 import type { Reader, Reading } from './reader.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { later, monotonicMs, msBetween, type MonotonicMs, type WallMs } from '../clock.ts';
 import { ConfigFault } from '../errors.ts';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { backoffMs } from './due.ts';
 import { certificateReader, readCertificate } from './certificate.ts';
 import { SecretFault } from './fault.ts';

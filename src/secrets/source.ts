@@ -2,7 +2,7 @@
 // can't be read. Whoever uses it sees a new object when the secret changed.
 import { LONG_AGO, monotonicMs, msBetween, type WallMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { backoffMs } from './due.ts';
 import { SecretFault } from './fault.ts';
 import type { Login, LoginSource } from './login.ts';

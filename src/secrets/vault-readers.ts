@@ -1,7 +1,7 @@
 // Logins in Vault that stay what they are until somebody changes them: a field of KV version 2, and
 // static credentials of the database engine, which Vault itself rotates.
 import { wallMs, type WallMs } from '../clock.ts';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { durationOf, timeOfText } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
 import { withoutLineEnd } from './local.ts';

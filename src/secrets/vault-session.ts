@@ -2,7 +2,7 @@
 // can't. Leases end with the token they were taken with, so whoever holds one asks which that was.
 import { later, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
-import { SECRETS } from '../limits.ts';
+import { SECRETS } from '../limits/services.ts';
 import { backoffMs, dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
 import type { VaultAuthSpec } from './login.ts';

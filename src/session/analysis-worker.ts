@@ -4,7 +4,7 @@ import os from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { redact } from '../audit/redact.ts';
 import { analyse, isStatement } from '../cql/analyse.ts';
-import { CQL } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
 import type { AnalysisJob, AnalysisResult } from './analyst.ts';
 
 stepBack();

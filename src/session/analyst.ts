@@ -7,7 +7,7 @@ import { rememberRedacted, type RedactedText } from '../audit/redact.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import { FairLine, QueueFault, type Turn } from '../fair-queue.ts';
 import { guarded, reportFault, unattended } from '../guard.ts';
-import { CQL } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
 
 export interface AnalysisJob {
   readonly texts: readonly string[];

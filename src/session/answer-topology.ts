@@ -7,7 +7,8 @@
 //     the statement is sound, and the rows are made here.
 import type { SelectionTerm, TopologySelect } from '../cql/statement.ts';
 import { CqlErrorCode } from '../errors.ts';
-import { CQL, TURN } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
+import { TURN } from '../limits/session.ts';
 import { requestReader, responsePrefix, withMessage } from '../protocol/body-prefix.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';

@@ -2,7 +2,7 @@
 // not answered as if it had been. A change of schema or roles and a write wait for the disk too; reads under
 // `dml: activity`, and refusals that are only counted, wait for nothing.
 import { monotonicMs, msSince } from '../clock.ts';
-import { LEDGER, REFUSALS } from '../limits.ts';
+import { LEDGER, REFUSALS } from '../limits/audit.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, wait, type Later, type Outcome, type Reply } from './outcome.ts';

@@ -14,7 +14,7 @@ import { isStatement } from '../cql/analyse.ts';
 import { meansTheSameInNone, NO_KEYSPACE } from '../cql/connection-state.ts';
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';
 import { FrameFlag } from '../protocol/frame.ts';
-import { CQL } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
 import { absentSystemTable, addressRefusal } from '../topology/address-columns.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';

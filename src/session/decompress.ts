@@ -2,7 +2,7 @@
 // of its requests is kept. There is one thread for all; the line before it is fair
 // by role. What the body states as its length was compared with the bound before.
 import { FairSlots, QueueFault } from '../fair-queue.ts';
-import { COMPRESSION, TURN } from '../limits.ts';
+import { COMPRESSION, TURN } from '../limits/session.ts';
 import { bodyOf, malformed, plainFrame } from '../protocol/compression.ts';
 import { HEADER_BYTES, type Frame } from '../protocol/frame.ts';
 import { turnWork } from '../turn.ts';

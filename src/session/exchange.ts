@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { LONG_AGO, msSince, NEVER } from '../clock.ts';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
-import { TURN, UPSTREAM } from '../limits.ts';
+import { TURN } from '../limits/session.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import { preparedIn, type WantedKeyspace } from '../cql/connection-state.ts';
 import type { Statement } from '../cql/statement.ts';
 import type { Permit } from '../policy/decide.ts';

@@ -1,7 +1,7 @@
 // A frame that began must come to its end at a least speed, or its session ends: else a few bytes of many
 // frames would hold memory for ever. Time in which the gate itself did not read does not count.
 import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
-import { MEMORY } from '../limits.ts';
+import { MEMORY } from '../limits/session.ts';
 import { RateFloor } from '../memory/rate-floor.ts';
 
 export interface FrameState {

@@ -7,7 +7,7 @@ import type { StatementCache } from '../cql/statement-cache.ts';
 import type { FairSlots } from '../fair-queue.ts';
 import type { Admission } from '../identity/admission.ts';
 import type { TokenVerifier } from '../identity/verifier.ts';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../limits/operator.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Policy } from '../policy/policy.ts';

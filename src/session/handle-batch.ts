@@ -5,7 +5,8 @@ import { DistinctChildren, isStatement } from '../cql/analyse.ts';
 import { wantedByText, type WantedKeyspace } from '../cql/connection-state.ts';
 import { allowedUs } from '../cql/cost.ts';
 import type { Unanalysable } from '../cql/statement.ts';
-import { CQL, TURN } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
+import { TURN } from '../limits/session.ts';
 import type { Frame } from '../protocol/frame.ts';
 import {
   BatchDecoder,

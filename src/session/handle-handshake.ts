@@ -6,7 +6,9 @@ import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/o
 import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { Share } from '../audit/room.ts';
-import { LEDGER, TURN, VCS } from '../limits.ts';
+import { LEDGER } from '../limits/audit.ts';
+import { TURN } from '../limits/session.ts';
+import { VCS } from '../limits/services.ts';
 import { turnWork } from '../turn.ts';
 import { ANY_ROLE, isAuthority, type Authority } from '../policy/policy.ts';
 import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';

@@ -1,7 +1,9 @@
 // The requests of one session that wait for an answer: how many, and what their views pin. A view of
 // 100 bytes keeps its whole read buffer alive, so it is the buffer that is charged, once, until the
 // last view of it is let go.
-import { MEMORY, UPSTREAM, type Limits } from '../limits.ts';
+import type { Limits } from '../limits/operator.ts';
+import { MEMORY } from '../limits/session.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import type { MemoryBudget, SessionAccount } from '../memory/budget.ts';
 import type { Exchange } from './exchange.ts';
 

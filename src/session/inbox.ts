@@ -1,6 +1,7 @@
 // A session's bytes to frames: plain until STARTUP was answered, then as it was agreed on there (v5
 // segments, compression), and with the limits of a login until there is one.
-import { COMPRESSION, TURN, type Limits } from '../limits.ts';
+import type { Limits } from '../limits/operator.ts';
+import { COMPRESSION, TURN } from '../limits/session.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameDecoder, type OversizedFrame } from '../protocol/frame-decoder.ts';

@@ -7,7 +7,7 @@
 // `system_schema` then, and a node that finds no type of that name there does not start again.
 import { createHash } from 'node:crypto';
 import type { Schema, Statement } from '../cql/statement.ts';
-import { CQL } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
 import type { Role } from '../policy/role.ts';
 
 interface Sent {

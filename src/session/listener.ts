@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { earliest, later, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { guarded, guardedEach } from '../guard.ts';
 import { keepAliveOptions } from '../keep-alive.ts';
-import { PROXY, SESSION } from '../limits.ts';
+import { PROXY, SESSION } from '../limits/session.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import type { TlsDoor } from '../tls/door.ts';
 import type { Gate } from './gate.ts';

@@ -4,7 +4,7 @@
 import type net from 'node:net';
 import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
 import { guarded } from '../guard.ts';
-import { COMPRESSION, MEMORY, SESSION, TURN } from '../limits.ts';
+import { COMPRESSION, MEMORY, SESSION, TURN } from '../limits/session.ts';
 import type { SessionAccount } from '../memory/budget.ts';
 import { RateFloor } from '../memory/rate-floor.ts';
 import type { BodyCompression } from '../protocol/compression.ts';

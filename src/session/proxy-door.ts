@@ -2,7 +2,7 @@
 // the bytes behind the header unread.
 import type net from 'node:net';
 import { guarded } from '../guard.ts';
-import { PROXY } from '../limits.ts';
+import { PROXY } from '../limits/session.ts';
 import { ProxyHeaderDecoder, ProxyHeaderFault } from '../protocol/proxy-header.ts';
 import { peerOf, type ClientAddress } from './transport.ts';
 

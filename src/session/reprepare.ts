@@ -16,7 +16,7 @@ import { resultMetadataIdOf } from '../protocol/messages/execute.ts';
 import { decodePrepared, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasPrepareFlags, hasResultMetadataId } from '../protocol/versions.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import type { Connection } from '../upstream/connection.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';

@@ -2,7 +2,7 @@
 // Asked for where everything else permits it, and once for each change.
 import type { Authority } from '../policy/policy.ts';
 import type { Denial } from '../policy/decide.ts';
-import { VCS } from '../limits.ts';
+import { VCS } from '../limits/services.ts';
 import { signedCommit, type CommitProblem } from '../vcs/facts.ts';
 import type { Exchange } from './exchange.ts';
 

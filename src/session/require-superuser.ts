@@ -9,7 +9,7 @@ import {
   type SuperuserTarget,
   type TargetFacts,
 } from '../policy/superuser-targets.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import type { Login } from '../upstream/credentials.ts';

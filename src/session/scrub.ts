@@ -2,7 +2,8 @@
 // client: errors and warnings, and the rows of a few statements. All others are passed on unread.
 import type { Statement } from '../cql/statement.ts';
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
-import { CQL, TURN } from '../limits.ts';
+import { CQL } from '../limits/cql.ts';
+import { TURN } from '../limits/session.ts';
 import { columnsOf, type Column } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { TypeCode } from '../protocol/types.ts';

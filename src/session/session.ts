@@ -9,7 +9,7 @@ import { ProtocolFault, type AuthFault } from '../errors.ts';
 import type { Ticket } from '../identity/admission.ts';
 import type { Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
-import { SESSION, TURN } from '../limits.ts';
+import { SESSION, TURN } from '../limits/session.ts';
 import { inLaterTurn, turnMonotonicMs, turnWork } from '../turn.ts';
 import type { AccountOwner, SessionAccount } from '../memory/budget.ts';
 import { driverLabels } from '../metrics/drivers.ts';

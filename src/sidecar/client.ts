@@ -5,7 +5,7 @@ import type net from 'node:net';
 import { AuthFault, CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { decodePlain } from '../identity/sasl-plain.ts';
 import { guarded, unattended } from '../guard.ts';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { encodeFrame, Frame } from '../protocol/frame.ts';
 import { FrameDecoder, UnsupportedVersionFault } from '../protocol/frame-decoder.ts';

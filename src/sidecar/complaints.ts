@@ -1,7 +1,7 @@
 // What is said of connections that were refused: a line each, up to a number a minute, and then how many more there
 // were. A neighbour who connects without end must not fill the log of the step.
 import { guarded } from '../guard.ts';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 
 export class Complaints {
   readonly #tell: (message: string) => void;

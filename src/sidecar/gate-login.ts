@@ -11,7 +11,7 @@ import { LZ4_SEGMENTS, PLAIN_SEGMENTS, type SegmentLayout } from '../protocol/se
 import { SegmentDecoder } from '../protocol/segment-decoder.ts';
 import { encodeSegments } from '../protocol/segment-encoder.ts';
 import { hasBodyCompression, usesSegments } from '../protocol/versions.ts';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 
 /** What a socket carries after STARTUP was answered: bare frames in v4, segments in v5. */
 export interface Carriage {

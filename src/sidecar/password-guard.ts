@@ -4,7 +4,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FailureDelays } from '../identity/failure-delays.ts';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 
 export type Verdict = 'right' | 'wrong' | 'too many at once';
 

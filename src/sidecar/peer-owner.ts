@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type net from 'node:net';
 import os from 'node:os';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 import { inetBytes } from '../protocol/inet.ts';
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'] as const;

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { Admission } from '../identity/admission.ts';
 import { guarded } from '../guard.ts';
 import { keepAliveOptions } from '../keep-alive.ts';
-import { SIDECAR } from '../limits.ts';
+import { SIDECAR } from '../limits/commands.ts';
 import { SidecarClient, type ClientOptions, type PasswordCheck } from './client.ts';
 import { Complaints } from './complaints.ts';
 import { PasswordGuard } from './password-guard.ts';

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { metrics as metricsApi, trace, type BatchObservableResult } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import { core, NodeSDK, resources } from '@opentelemetry/sdk-node';
-import { TELEMETRY } from '../limits.ts';
+import { TELEMETRY } from '../limits/process.ts';
 import { COUNTERS, GAUGES } from '../metrics/catalogue.ts';
 import { COUNTER_NAMES, GAUGE_NAMES, type Labels, type Metrics } from '../metrics/metrics.ts';
 import type { Log } from '../session/gate.ts';

@@ -5,7 +5,7 @@ import { createSecureContext } from 'node:tls';
 import { msBetween, wallMs, type WallMs } from '../clock.ts';
 import { readAgain } from '../file-again.ts';
 import { guarded, unattended } from '../guard.ts';
-import { CERTIFICATES } from '../limits.ts';
+import { CERTIFICATES } from '../limits/services.ts';
 import { isoTime, timeOfText } from '../wall-clock.ts';
 
 /** Absolute paths of PEM files. */

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import type { Schema } from '../cql/statement.ts';
 import { UNCOUNTED, type MemoryBudget } from '../memory/budget.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';

@@ -13,7 +13,8 @@ import {
 } from '../clock.ts';
 import { CqlErrorCode, ProtocolFault } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
-import { TURN, UPSTREAM } from '../limits.ts';
+import { TURN } from '../limits/session.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
 import type { Permit } from '../policy/decide.ts';
 import type { BodyCompression } from '../protocol/compression.ts';

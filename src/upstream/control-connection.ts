@@ -4,7 +4,7 @@
 import { earliest, later, LONG_AGO, monotonicMs, NEVER, type MonotonicMs } from '../clock.ts';
 import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import {

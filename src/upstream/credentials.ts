@@ -2,7 +2,7 @@
 // before stays in force until the cluster has let the next one in.
 import { later, LONG_AGO, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { unattended } from '../guard.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import { hasEnded, type Login, type LoginSource } from '../secrets/login.ts';
 import { UpstreamFault } from './faults.ts';
 

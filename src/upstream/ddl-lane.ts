@@ -4,7 +4,7 @@
 import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
-import { LANE } from '../limits.ts';
+import { LANE } from '../limits/fleet.ts';
 
 /** The fleet's lock on one name; held until `release`, or until `isHeld` says that it was lost. */
 export interface HeldLock {

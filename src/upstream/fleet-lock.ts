@@ -7,7 +7,7 @@ import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../cloc
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
-import { LANE } from '../limits.ts';
+import { LANE } from '../limits/fleet.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { FleetLock, HeldLock } from './ddl-lane.ts';

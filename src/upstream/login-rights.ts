@@ -5,7 +5,7 @@ import type { Frame } from '../protocol/frame.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { resultKind, ResultKind } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';

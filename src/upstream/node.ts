@@ -2,7 +2,7 @@
 import { later, latest, LONG_AGO, monotonicMs, msBetween } from '../clock.ts';
 import { endpointText } from '../protocol/inet.ts';
 import { takesRequestKeyspace } from '../cql/connection-state.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 
 export { inetText } from '../protocol/inet.ts';
 

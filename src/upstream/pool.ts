@@ -6,7 +6,7 @@
 // affair (route.ts).
 import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { guardedEach, unattended } from '../guard.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';

@@ -5,7 +5,7 @@ import { compoundKey } from '../compound-key.ts';
 import type { Statement } from '../cql/statement.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
 import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
-import { TURN } from '../limits.ts';
+import { TURN } from '../limits/session.ts';
 import type { Prepared } from '../protocol/messages/result.ts';
 import { turnWork } from '../turn.ts';
 import type { Refusal } from './own-query.ts';

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LONG_AGO, monotonicMs, msSince } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
-import { REVOCATION } from '../limits.ts';
+import { REVOCATION } from '../limits/fleet.ts';
 import type { Revocation, Revocations } from '../revocation/revocations.ts';
 import type { RevocationTable } from './revocation-table.ts';
 

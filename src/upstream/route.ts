@@ -14,7 +14,7 @@ import { compoundKey } from '../compound-key.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import { hasEnded, type Login } from '../secrets/login.ts';
 import type { Connection } from './connection.ts';
 import { UpstreamFault } from './faults.ts';

@@ -2,7 +2,7 @@
 // itself: gossip, which drivers read in system.peers, is a second or two behind. Of those that it has none
 // to (another datacenter, or not yet) the word of the others counts.
 import { later, monotonicMs } from '../clock.ts';
-import { AGREEMENT } from '../limits.ts';
+import { AGREEMENT } from '../limits/fleet.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
 import { Opcode } from '../protocol/opcodes.ts';

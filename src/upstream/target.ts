@@ -1,6 +1,6 @@
 // Which clusters cqlgate serves. Others speak the protocol but not the same permissions, system
 // tables or keys in SUPPORTED; they are refused at start rather than half served.
-import { UPSTREAM } from '../limits.ts';
+import { UPSTREAM } from '../limits/upstream.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';

@@ -3,7 +3,7 @@
 // credential of its own; a step's OIDC token is not taken there.
 import { z } from 'zod';
 import { msBetween, wallMs, type WallMs } from '../clock.ts';
-import { VCS } from '../limits.ts';
+import { VCS } from '../limits/services.ts';
 import type { OutboundClient, OutboundResponse } from '../outbound/client.ts';
 import { durationOf, timeOfText } from '../wall-clock.ts';
 import type { PipelineRun } from './facts.ts';

@@ -5,7 +5,7 @@ import { later, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
 import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
 import type { Principal } from '../identity/principal.ts';
-import { VCS } from '../limits.ts';
+import { VCS } from '../limits/services.ts';
 import type { CommitMode } from '../policy/role.ts';
 import type { AskPipeline } from './bitbucket.ts';
 import { checked, runOf, type LookUp, type PipelineRun, type VcsFacts } from './facts.ts';

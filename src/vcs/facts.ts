@@ -2,7 +2,7 @@
 // must be of the very pipeline that the signed claims name, and of one that runs now.
 import { normalizeUuid } from '../identity/claims.ts';
 import type { PipelineTarget, Principal } from '../identity/principal.ts';
-import { VCS } from '../limits.ts';
+import { VCS } from '../limits/services.ts';
 import type { Pipeline } from './bitbucket.ts';
 
 /** A run of a pipeline, out of signed claims only. UUIDs in lower case with braces. */

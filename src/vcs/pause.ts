@@ -1,7 +1,7 @@
 // When Bitbucket may be asked again after it failed: one pause for all look-ups, since its limits and
 // its outages are one for all. Doubled with each failure, with jitter; Retry-After wins.
 import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
-import { VCS } from '../limits.ts';
+import { VCS } from '../limits/services.ts';
 
 export interface PauseOptions {
   readonly nowMs?: () => MonotonicMs;

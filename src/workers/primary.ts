@@ -5,7 +5,7 @@ import { AggregatorRegistry, type Registry } from 'prom-client';
 import { monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import type { ReadinessReport } from '../admin/readiness.ts';
 import { guarded } from '../guard.ts';
-import { WORKERS } from '../limits.ts';
+import { WORKERS } from '../limits/process.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import type { Log } from '../session/gate.ts';

@@ -7,7 +7,7 @@ import { startAdmin, type AdminServer } from '../../src/admin/server.ts';
 import { adminControl, openHosts } from '../../src/commands/admin-control.ts';
 import { AuthFault } from '../../src/errors.ts';
 import { Admission } from '../../src/identity/admission.ts';
-import { ADMIN, METRICS } from '../../src/limits.ts';
+import { ADMIN, METRICS } from '../../src/limits/process.ts';
 import { driverLabels } from '../../src/metrics/drivers.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Gate } from '../../src/session/gate.ts';

@@ -1,7 +1,8 @@
 // Requests at their largest legal size, compressed: what takes long to decompress is done on a thread, in order and
 // not much of it at once, or is refused; what is done here is counted as work of the turn.
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { COMPRESSION, LIMITS, resolveLimits } from '../../src/limits.ts';
+import { COMPRESSION } from '../../src/limits/session.ts';
+import { LIMITS, resolveLimits } from '../../src/limits/operator.ts';
 import { COMPRESSIONS, type BodyCompression } from '../../src/protocol/compression.ts';
 import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
 import { OversizedFrame } from '../../src/protocol/frame-decoder.ts';

@@ -4,7 +4,7 @@ import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { STATEMENT_KINDS, type StatementKind } from '../../src/cql/statement.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { CQL } from '../../src/limits.ts';
+import { CQL } from '../../src/limits/cql.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { FrameFlag, type Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared, decodeRows, rowsLayout } from '../../src/protocol/messages/result.ts';

@@ -5,7 +5,7 @@ import { rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PolicyWatcher } from '../../src/config/policy-watcher.ts';
-import { FILES } from '../../src/limits.ts';
+import { FILES } from '../../src/limits/process.ts';
 import { readSecretFile } from '../../src/secrets/local.ts';
 import { readCertificates } from '../../src/tls/certificates.ts';
 import { Files, POLICY } from '../config/files.ts';

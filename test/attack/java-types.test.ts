@@ -2,7 +2,7 @@
 // ever new ones would fill its memory. Each role has a share.
 import { afterEach, expect, it } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { CQL } from '../../src/limits.ts';
+import { CQL } from '../../src/limits/cql.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { errorOf } from '../support/raw-client.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { StatementCache } from '../../src/cql/statement-cache.ts';
-import { CQL } from '../../src/limits.ts';
+import { CQL } from '../../src/limits/cql.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
 
 const SCRIPT = path.resolve(import.meta.dirname, '../support/measure-footprint.ts');

@@ -5,7 +5,7 @@ import { wallMs } from '../../src/clock.ts';
 import { Ledger } from '../../src/audit/ledger.ts';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { LEDGER } from '../../src/limits.ts';
+import { LEDGER } from '../../src/limits/audit.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { ACTIVITY, REFUSALS, SESSION_RECORDS } from '../../src/limits.ts';
+import { ACTIVITY, REFUSALS, SESSION_RECORDS } from '../../src/limits/audit.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';

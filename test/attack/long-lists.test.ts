@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { ProtocolFault } from '../../src/errors.ts';
 import { decodeOAuthBearer } from '../../src/identity/oauthbearer.ts';
 import { decodePlain } from '../../src/identity/sasl-plain.ts';
-import { MESSAGES } from '../../src/limits.ts';
+import { MESSAGES } from '../../src/limits/session.ts';
 import { customPayload, payloadKeys } from '../../src/protocol/body-prefix.ts';
 import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
 import { boundValue, readParameters } from '../../src/protocol/messages/parameters.ts';

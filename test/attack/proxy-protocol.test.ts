@@ -7,7 +7,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { afterEach, beforeAll, afterAll, describe, expect, it } from 'vitest';
 import { cidrProblem } from '../../src/config/cidr.ts';
-import { SESSION } from '../../src/limits.ts';
+import { SESSION } from '../../src/limits/session.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { ProxySources } from '../../src/session/proxy-sources.ts';

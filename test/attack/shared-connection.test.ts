@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { TURN } from '../../src/limits.ts';
+import { TURN } from '../../src/limits/session.ts';
 import { FrameFlag } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TypeCode } from '../../src/protocol/types.ts';

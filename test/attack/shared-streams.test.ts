@@ -1,6 +1,6 @@
 // The stream ids of a connection that roles share: sessions that fill it leave room for those that ask for little.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UPSTREAM } from '../../src/limits.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TestGate } from '../support/gate.ts';
 import { RawClient } from '../support/raw-client.ts';

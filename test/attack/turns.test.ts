@@ -1,7 +1,7 @@
 // What clients make the gate do in one turn of the event loop is bounded by the work, counted: a client that sends
 // very many frames at once, or one frame of very many statements, is served over several turns.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TURN } from '../../src/limits.ts';
+import { TURN } from '../../src/limits/session.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';

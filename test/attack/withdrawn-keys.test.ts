@@ -6,7 +6,7 @@ import { clocksAt, monotonic } from '../support/moments.ts';
 import { isWithdrawn, TokenVerifier } from '../../src/identity/verifier.ts';
 import type { Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
-import { JWKS } from '../../src/limits.ts';
+import { JWKS } from '../../src/limits/identity.ts';
 import type { Gate } from '../../src/session/gate.ts';
 import { Standing } from '../../src/session/standing.ts';
 import { OidcIssuer } from '../support/oidc-issuer.ts';

@@ -7,7 +7,8 @@ import { SessionLog } from '../../src/audit/session-log.ts';
 import { Room, Share } from '../../src/audit/room.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
-import { ACTIVITY, LEDGER, REFUSALS, SESSION_RECORDS, TURN } from '../../src/limits.ts';
+import { ACTIVITY, LEDGER, REFUSALS, SESSION_RECORDS } from '../../src/limits/audit.ts';
+import { TURN } from '../../src/limits/session.ts';
 import { inLaterTurn, turnWork } from '../../src/turn.ts';
 
 class Written implements AuditLog {

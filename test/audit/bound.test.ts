@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { bounded, encode } from '../../src/audit/bound.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
-import { LEDGER } from '../../src/limits.ts';
+import { LEDGER } from '../../src/limits/audit.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { advertisingOf } from '../../src/commands/advertising.ts';
 import type { LoadedConfig } from '../../src/config/load.ts';
-import { ADVERTISE } from '../../src/limits.ts';
+import { ADVERTISE } from '../../src/limits/fleet.ts';
 
 const hosts = new Map<string, string>();
 const warnings: string[] = [];

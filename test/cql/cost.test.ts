@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import { allowedUs } from '../../src/cql/cost.ts';
-import { CQL, PARSING } from '../../src/limits.ts';
+import { CQL, PARSING } from '../../src/limits/cql.ts';
 
 function costUs(text: string): number {
   const found = analyse(text, 'ks');

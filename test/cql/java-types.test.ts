@@ -4,7 +4,7 @@ import { analyse, DistinctChildren, isStatement } from '../../src/cql/analyse.ts
 import { needsOf } from '../../src/cql/needs.ts';
 import { formatNeed } from '../../src/cql/resource.ts';
 import { EMPTY_SCHEMA, type Statement } from '../../src/cql/statement.ts';
-import { CQL } from '../../src/limits.ts';
+import { CQL } from '../../src/limits/cql.ts';
 import { decide, isPermit } from '../../src/policy/decide.ts';
 import { SchemaSnapshot } from '../../src/upstream/schema.ts';
 import { roleUnderPolicy } from '../support/policy.ts';

@@ -7,7 +7,7 @@ import { loadExpectations } from '../../src/config/expectations.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { policySchema } from '../../src/config/policy-schema.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/limits/operator.ts';
 import { Files } from '../config/files.ts';
 import { putCertificate } from './certificate.ts';
 import { documentOf, documents } from './documents.ts';

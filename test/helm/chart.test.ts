@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/limits/operator.ts';
 import { commandLine, unknownIn } from '../docs/command-line.ts';
 import {
   CHART,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/limits/operator.ts';
 import { documentOf, documents } from '../docs/documents.ts';
 import { CHART } from '../support/helm.ts';
 import { renderValuesSchema } from '../support/values-schema.ts';

@@ -4,7 +4,7 @@ import { monotonic } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import { Admission } from '../../src/identity/admission.ts';
 import { decodePlain } from '../../src/identity/sasl-plain.ts';
-import { ADMISSION } from '../../src/limits.ts';
+import { ADMISSION } from '../../src/limits/identity.ts';
 
 describe('admission', () => {
   const bounds = { unauthenticatedConnections: 10, unauthenticatedPerSource: 5 };

@@ -6,7 +6,7 @@ import { clocksAt } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
-import { JWKS } from '../../src/limits.ts';
+import { JWKS } from '../../src/limits/identity.ts';
 import { bindingMatches } from '../../src/policy/bindings.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { OidcIssuer } from '../support/oidc-issuer.ts';

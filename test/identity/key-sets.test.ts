@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuthFault } from '../../src/errors.ts';
 import { ASYMMETRIC_ALGORITHMS } from '../../src/identity/issuers.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
-import { JWKS } from '../../src/limits.ts';
+import { JWKS } from '../../src/limits/identity.ts';
 import { clocksAt } from '../support/moments.ts';
 import { OidcIssuer } from '../support/oidc-issuer.ts';
 

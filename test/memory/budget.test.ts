@@ -1,7 +1,7 @@
 // Who is stopped and who is ended where memory runs short: fair by role, then by session, and nobody below
 // their share.
 import { describe, expect, it, vi } from 'vitest';
-import { MEMORY } from '../../src/limits.ts';
+import { MEMORY } from '../../src/limits/session.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
 
 const MIB = 1024 * 1024;

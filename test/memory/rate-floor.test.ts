@@ -1,6 +1,6 @@
 // The least speed of frames and of unread answers, by a clock of the test's own.
 import { describe, expect, it } from 'vitest';
-import { MEMORY } from '../../src/limits.ts';
+import { MEMORY } from '../../src/limits/session.ts';
 import { RateFloor } from '../../src/memory/rate-floor.ts';
 
 const KIB = 1024;

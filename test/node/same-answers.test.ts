@@ -1,7 +1,7 @@
 // Codes and texts of what is wrong with a request: the gate answers as the node does.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/limits/operator.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

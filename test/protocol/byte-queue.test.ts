@@ -1,6 +1,6 @@
 // Bytes in any number of reads: what comes out is what came in, and what it costs grows with the bytes alone.
 import { describe, expect, it, vi } from 'vitest';
-import { READS } from '../../src/limits.ts';
+import { READS } from '../../src/limits/session.ts';
 import { ByteQueue } from '../../src/protocol/byte-queue.ts';
 import { random } from './streams.ts';
 

@@ -2,7 +2,7 @@
 // other, and input made to make a decompressor write or allocate too much.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ProtocolFault } from '../../src/errors.ts';
-import { COMPRESSION, TURN } from '../../src/limits.ts';
+import { COMPRESSION, TURN } from '../../src/limits/session.ts';
 import { turnWork } from '../../src/turn.ts';
 import { COMPRESSIONS, type BodyCompression } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc.ts';

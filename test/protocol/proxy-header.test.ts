@@ -1,6 +1,6 @@
 // Headers of the PROXY protocol, in one piece and in all pieces, whole and broken.
 import { describe, expect, it } from 'vitest';
-import { PROXY } from '../../src/limits.ts';
+import { PROXY } from '../../src/limits/session.ts';
 import { crc32c } from '../../src/protocol/crc.ts';
 import { ProxyHeaderDecoder, ProxyHeaderFault } from '../../src/protocol/proxy-header.ts';
 import { proxyHeader, tlv } from '../support/proxy-header.ts';

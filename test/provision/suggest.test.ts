@@ -8,7 +8,7 @@ import {
   type Suggestion,
   type Use,
 } from '../../src/provision/suggest.ts';
-import { SUGGEST } from '../../src/limits.ts';
+import { SUGGEST } from '../../src/limits/commands.ts';
 import { roleDocument } from '../support/policy.ts';
 
 const use = (needs: readonly string[] | null, rest: Partial<Use> = {}): Use => ({

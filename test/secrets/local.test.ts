@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wallMs } from '../../src/clock.ts';
-import { SECRETS } from '../../src/limits.ts';
+import { SECRETS } from '../../src/limits/services.ts';
 import { readLocal } from '../../src/secrets/local.ts';
 import type { LoginSpec } from '../../src/secrets/login.ts';
 import { Logins, unresolvedSecrets } from '../../src/secrets/logins.ts';

@@ -1,7 +1,7 @@
 // A role that waits for too much is not read on; a session of it that did so is read again when others of the role
 // got their answers, though none came for itself.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { UPSTREAM } from '../../src/limits.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { rowOf, ScriptedCluster } from '../support/scripted-cluster.ts';
 import { ScriptedGate } from '../support/scripted-gate.ts';

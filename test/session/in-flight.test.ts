@@ -1,7 +1,8 @@
 // When a session, or its role, has so much in flight that others go first: by count, by what its requests hold,
 // and by what its answers are expected to be.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { resolveLimits, UPSTREAM } from '../../src/limits.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
+import { resolveLimits } from '../../src/limits/operator.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
 import { InFlightRequests, RoleLoad } from '../../src/session/in-flight.ts';
 

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { monotonic } from '../support/moments.ts';
-import { MEMORY, SESSION } from '../../src/limits.ts';
+import { MEMORY, SESSION } from '../../src/limits/session.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';

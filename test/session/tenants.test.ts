@@ -1,7 +1,7 @@
 // Many jobs, each in a keyspace of its own, over a small pool: none fails, none waits for a slow read of another, and
 // each statement is carried out in the keyspace of its session.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { UPSTREAM } from '../../src/limits.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';

@@ -2,7 +2,7 @@
 import net from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { SIDECAR } from '../../src/limits.ts';
+import { SIDECAR } from '../../src/limits/commands.ts';
 import { endsOf, ownerOf, type Endpoint } from '../../src/sidecar/peer-owner.ts';
 
 const HEADER =

@@ -4,7 +4,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { LEDGER } from '../../src/limits.ts';
+import { LEDGER } from '../../src/limits/audit.ts';
 import { documentOf } from '../docs/documents.ts';
 import { runSection, sectionsOf, type Section } from '../docs/run-blocks.ts';
 import { CertificateAuthority, type Issued } from './certificates.ts';

@@ -12,7 +12,7 @@ import { dialPlain } from '../../src/upstream/dial.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
 import type { Datacenters } from '../../src/upstream/nodes.ts';
 import { ANYWHERE } from '../../src/upstream/route.ts';
-import { UPSTREAM } from '../../src/limits.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';
 
 const LOGIN: Login = { name: 'ci', open: false, username: 'ci', password: 'pw' };

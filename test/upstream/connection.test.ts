@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { later, monotonicMs, type MonotonicMs } from '../../src/clock.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../../src/cql/connection-state.ts';
-import { TURN, UPSTREAM } from '../../src/limits.ts';
+import { TURN } from '../../src/limits/session.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

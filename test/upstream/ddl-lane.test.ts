@@ -1,6 +1,6 @@
 // Whose turn it is to change a schema: in order, one at a time, bounded, and with a lock that may be lost.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LANE } from '../../src/limits.ts';
+import { LANE } from '../../src/limits/fleet.ts';
 import {
   DdlLane,
   LaneTicket,

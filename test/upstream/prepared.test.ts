@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Prepared } from '../../src/protocol/messages/result.ts';
 import { idDependsOnKeyspace } from '../../src/cql/connection-state.ts';
-import { TURN } from '../../src/limits.ts';
+import { TURN } from '../../src/limits/session.ts';
 import { turnWork } from '../../src/turn.ts';
 import { PreparedRegistry } from '../../src/upstream/prepared.ts';
 

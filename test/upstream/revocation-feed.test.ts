@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { epochMs, wallMs } from '../../src/clock.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { REVOCATION } from '../../src/limits.ts';
+import { REVOCATION } from '../../src/limits/fleet.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeRows } from '../../src/protocol/messages/result.ts';

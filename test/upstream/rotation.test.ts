@@ -2,7 +2,7 @@
 // by the next pool, and a refused login asks for the fresh secret once.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { later, monotonicMs, type MonotonicMs } from '../../src/clock.ts';
-import { SECRETS } from '../../src/limits.ts';
+import { SECRETS } from '../../src/limits/services.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { later, monotonicMs, NEVER } from '../../src/clock.ts';
 import { NO_KEYSPACE } from '../../src/cql/connection-state.ts';
-import { UPSTREAM } from '../../src/limits.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -1,6 +1,6 @@
 // When all nodes count as having one schema: whose word counts, and how long is waited for it.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AGREEMENT } from '../../src/limits.ts';
+import { AGREEMENT } from '../../src/limits/fleet.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeRows } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { monotonic, NO_END } from '../support/moments.ts';
 import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
-import { VCS } from '../../src/limits.ts';
+import { VCS } from '../../src/limits/services.ts';
 import { OutboundClient } from '../../src/outbound/client.ts';
 import { wallAt } from '../../src/clock.ts';
 import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bitbucket.ts';

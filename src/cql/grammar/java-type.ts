@@ -4,7 +4,7 @@
 //
 // Stricter than a node, which takes whatever stands behind the type, a comma too few or too many, and a string
 // without any name: for it that is a blob. None of that is written by anybody who means a type.
-import { CQL, PARSING } from '../../limits.ts';
+import { CQL, PARSING } from '../../limits/cql.ts';
 import { NATIVE_TYPES, type Collection, type CqlType } from '../type.ts';
 import type { Parser } from './parser.ts';
 

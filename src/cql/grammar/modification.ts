@@ -1,5 +1,5 @@
 // INSERT, UPDATE, DELETE and BATCH written as text.
-import { PARSING } from '../../limits.ts';
+import { PARSING } from '../../limits/cql.ts';
 import type { TableName } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
 import { chargeConditions, comparison, contained, inValues, whereClause } from './select.ts';

@@ -2,7 +2,7 @@
 // columns. Grammar functions take a Parser; a text that does not fit throws Refusal, caught in
 // analyse().
 import { compoundKey } from '../../compound-key.ts';
-import { CQL } from '../../limits.ts';
+import { CQL } from '../../limits/cql.ts';
 import { allowedUs, type ReadNumbers } from '../cost.ts';
 import { isName, Kind, nameOf, NUL_IN_NAME, type Tokens } from '../lexer.ts';
 import type { RefusalRule } from '../statement.ts';

@@ -1,6 +1,6 @@
 // SELECT: selectors, WHERE, GROUP BY, ORDER BY, limits. Columns whose values are read, and those that
 // conditions compare, are noted for masks.
-import { PARSING } from '../../limits.ts';
+import { PARSING } from '../../limits/cql.ts';
 import type { TableName } from '../statement.ts';
 import { isConstant, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';

@@ -7,7 +7,7 @@ import type {
   TopologySelect,
   TopologySelector,
 } from '../statement.ts';
-import { CQL } from '../../limits.ts';
+import { CQL } from '../../limits/cql.ts';
 import { isConstant, Kind } from '../lexer.ts';
 import { Refusal, type Parser } from './parser.ts';
 import { selectionWord, selector } from './select.ts';

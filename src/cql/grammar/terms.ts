@@ -1,6 +1,6 @@
 // Terms: constants, bind markers, collections, tuples, casts and function calls, which may stand in
 // nearly every place of a statement.
-import { CQL, PARSING } from '../../limits.ts';
+import { CQL, PARSING } from '../../limits/cql.ts';
 import { isNativeFunction, isOverloadedFunction } from '../keywords.ts';
 import { isConstant, isName, Kind } from '../lexer.ts';
 import { commaList, type Parser } from './parser.ts';

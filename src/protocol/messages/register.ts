@@ -1,6 +1,6 @@
 // REGISTER: <[string list] event types>. Names are case-insensitive in Cassandra. The same type may be named
 // several times; a list far longer than there are types is refused before any of it is read.
-import { MESSAGES } from '../../limits.ts';
+import { MESSAGES } from '../../limits/session.ts';
 import { requestReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
 import { Writer } from '../writer.ts';

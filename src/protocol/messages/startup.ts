@@ -1,5 +1,5 @@
 // STARTUP: <[string map] options>. Keys are upper-cased, as Cassandra does; CQL_VERSION is mandatory.
-import { MESSAGES } from '../../limits.ts';
+import { MESSAGES } from '../../limits/session.ts';
 import { requestReader } from '../body-prefix.ts';
 import type { Frame } from '../frame.ts';
 import { Writer } from '../writer.ts';

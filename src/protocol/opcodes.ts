@@ -31,6 +31,13 @@ export const OPCODES = {
 
 export type OpcodeName = keyof typeof OPCODES;
 
+/** The codes of the messages that a client sends. */
+export type RequestOpcode = {
+  [Name in OpcodeName]: (typeof OPCODES)[Name] extends { readonly direction: 'request' }
+    ? (typeof OPCODES)[Name]['code']
+    : never;
+}[OpcodeName];
+
 /** Codes by name, for comparisons that read well. */
 export const Opcode = Object.fromEntries(
   Object.entries(OPCODES).map(([name, row]) => [name, row.code]),
@@ -44,6 +51,11 @@ for (const [name, row] of Object.entries(OPCODES)) {
 /** The row of a code, or undefined where the protocol knows no such opcode. */
 export function opcodeRow(code: number): ({ readonly name: OpcodeName } & OpcodeRow) | undefined {
   return BY_CODE[code];
+}
+
+/** Whether a client may send this message in this state; a response is legal in no state. */
+export function isLegalRequest(code: number, state: SessionState): code is RequestOpcode {
+  return BY_CODE[code]?.states.includes(state) ?? false;
 }
 
 /** Name for messages and metrics; `0x55` for one that does not exist. */

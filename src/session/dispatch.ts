@@ -1,7 +1,14 @@
-// From a frame to its handler: is it whole, is it legal in this state, is there room for it.
+// Takes each frame of a client to its handler. Before that it checks that the frame is whole, that its message is
+// legal in the session's state, and that the session has room for one more request.
 import { Frame } from '../protocol/frame.ts';
 import type { OversizedFrame } from '../protocol/frame-decoder.ts';
-import { Opcode, opcodeName, opcodeRow, type SessionState } from '../protocol/opcodes.ts';
+import {
+  isLegalRequest,
+  Opcode,
+  opcodeName,
+  type RequestOpcode,
+  type SessionState,
+} from '../protocol/opcodes.ts';
 import {
   handleAuthResponse,
   handleOptions,
@@ -19,16 +26,17 @@ import type { Session } from './session.ts';
 
 type Handler = (session: Session, frame: Frame) => Outcome;
 
-/** By opcode; which of them is legal in a state is the opcode table's to say. */
-const HANDLERS: Handler[] = [];
-HANDLERS[Opcode.OPTIONS] = handleOptions;
-HANDLERS[Opcode.STARTUP] = handleStartup;
-HANDLERS[Opcode.AUTH_RESPONSE] = handleAuthResponse;
-HANDLERS[Opcode.REGISTER] = handleRegister;
-HANDLERS[Opcode.QUERY] = handleQuery;
-HANDLERS[Opcode.PREPARE] = handlePrepare;
-HANDLERS[Opcode.EXECUTE] = handleExecute;
-HANDLERS[Opcode.BATCH] = handleBatch;
+/** The opcode table says in which states each message is legal; a request without a handler does not compile. */
+const HANDLERS: Readonly<Record<RequestOpcode, Handler>> = {
+  [Opcode.OPTIONS]: handleOptions,
+  [Opcode.STARTUP]: handleStartup,
+  [Opcode.AUTH_RESPONSE]: handleAuthResponse,
+  [Opcode.REGISTER]: handleRegister,
+  [Opcode.QUERY]: handleQuery,
+  [Opcode.PREPARE]: handlePrepare,
+  [Opcode.EXECUTE]: handleExecute,
+  [Opcode.BATCH]: handleBatch,
+};
 
 const EXPECTED: Readonly<Record<SessionState, string>> = {
   startup: 'STARTUP or OPTIONS',
@@ -42,10 +50,10 @@ export function dispatch(
   state: SessionState,
 ): Outcome {
   if (!(frame instanceof Frame)) return oversized(session, frame, state);
-  const row = opcodeRow(frame.opcode);
+  const { opcode } = frame;
   const to = { version: frame.version, streamId: frame.streamId };
-  if (row === undefined || !(row.states as readonly string[]).includes(state)) {
-    const text = `Unexpected message ${opcodeName(frame.opcode)}, expecting ${EXPECTED[state]}`;
+  if (!isLegalRequest(opcode, state)) {
+    const text = `Unexpected message ${opcodeName(opcode)}, expecting ${EXPECTED[state]}`;
     return close(replies.protocolError(to, text), 'protocol error');
   }
   if (session.isOverloaded) {
@@ -53,13 +61,15 @@ export function dispatch(
       'more requests or bytes are in flight than cqlgate allows one session; send fewer at once';
     return reply(replies.overloaded(to, text));
   }
-  if (frame.flags !== 0 && isCompressed(frame)) return decompressAnd(session, frame, handle);
-  return handle(session, frame);
+  if (frame.flags !== 0 && isCompressed(frame)) {
+    return decompressAnd(session, frame, (_, plain) => handle(session, plain, opcode));
+  }
+  return handle(session, frame, opcode);
 }
 
-function handle(session: Session, frame: Frame): Outcome {
+function handle(session: Session, frame: Frame, opcode: RequestOpcode): Outcome {
   try {
-    return HANDLERS[frame.opcode]!(session, frame);
+    return HANDLERS[opcode](session, frame);
   } catch (error) {
     return failedRequest(session, frame, error);
   }

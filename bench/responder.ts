@@ -36,6 +36,13 @@ let relay: Relay | null = null;
 
 const VERSIONS: ReadonlySet<number> = new Set([4, 5]);
 
+/**
+ * Requests above this are taken for writes: a node has a thread for each, and reading megabytes here would hold up
+ * everybody else's answers.
+ */
+const LARGE_BYTES = 64 * 1024;
+const VOID = responseFrame(Opcode.RESULT, 0, int(Kind.VOID));
+
 /** Answers that depend on nothing but the opcode. */
 const READY = responseFrame(Opcode.READY, 0, Buffer.alloc(0));
 const FIXED = new Map<number, Buffer>([
@@ -131,6 +138,10 @@ function serve(socket: net.Socket): void {
       return;
     }
     const bodyStart = start + HEADER_BYTES;
+    if (relay === null && opcode !== Opcode.PREPARE && end - bodyStart > LARGE_BYTES) {
+      respond(stream, VOID);
+      return;
+    }
     // The keyspace decides what an unqualified text means; ids of EXECUTE have it in them.
     const scope = opcode === Opcode.EXECUTE || keyspace === null ? '' : keyspace;
     const key = buffer.toString('latin1', bodyStart, end) + scope + String(version);

@@ -102,6 +102,7 @@ const NONE: readonly never[] = [];
 function blank(kind: StatementKind): Mutable<Statement> {
   return {
     isKept: false,
+    answerBytes: -1,
     kind,
     family: STATEMENT_KINDS[kind],
     needs: NONE,

@@ -63,6 +63,8 @@ export const TURN = {
   login: 100,
   /** A child of a BATCH: decoding, look-up and count. */
   child: 1,
+  /** Of these, a text that is not the one before: it is decoded and looked up. */
+  childText: 2,
   /** Children of a BATCH that are read, or counted, in one go. */
   childrenAtOnce: 1_024,
   /** A child of a BATCH that is counted: as one of a statement that came before, or by the shape of its text. */
@@ -97,6 +99,8 @@ export const MEMORY = {
   exchangeBytes: 2 * KIB,
   /** While room is short it is looked at no more often. */
   lookEveryMs: 20,
+  /** Over its limit, a store is looked at again as soon as it grew by this share of the limit. */
+  urgentShare: 1 / 32,
   /** Nothing was given back for this long though the largest are not read: one of them goes. */
   stuckMs: 5_000,
   /** What a frame must come at, and what unread answers must be taken at, on average. */

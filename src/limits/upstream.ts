@@ -13,8 +13,14 @@ export const UPSTREAM = {
   muchPerRole: 2048,
   /** The same in bytes: of a session's requests, and of the answers that its role expects. 5 to 10 ms of a network. */
   muchBytes: 4 * MIB,
-  /** How large answers to a role are taken to be before any came. */
-  unknownAnswerBytes: 8 * KIB,
+  /** How large the answer to a prepared statement is taken to be before one came. */
+  unknownAnswerBytes: 64 * KIB,
+  /** The same for texts and PREPAREs, most of which are sent once: from then on it is what those of the role got. */
+  unknownTextAnswerBytes: 8 * KIB,
+  /** How large the answer to an EXECUTE or QUERY of anything but a SELECT is taken to be. */
+  smallAnswerBytes: 256,
+  /** An expectation rises with a larger answer at once, and falls by this part of the difference with a smaller one. */
+  answerDecay: 1 / 64,
   /**
    * Answers that a role may wait for, by what they are expected to be: beyond it its sessions with anything in flight
    * are not read. More at once makes nothing faster, and holds the node up for everybody.

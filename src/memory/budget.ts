@@ -48,6 +48,8 @@ export class Kind implements Account {
 /** The heap, or Buffers. */
 class Store {
   bytes = 0;
+  /** How much was held at the last look. */
+  lookedAtBytes = 0;
   readonly limitBytes: number;
   /** Clients above their share are not read from here on, so that what is under way has room. */
   readonly softBytes: number;
@@ -57,6 +59,12 @@ class Store {
     this.limitBytes = limitBytes;
     this.softBytes = Math.floor(limitBytes * MEMORY.softShare);
     this.passed = passed;
+  }
+
+  /** Over its limit, by so much more than at the last look that the next one must not wait. */
+  get isUrgent(): boolean {
+    const { bytes, limitBytes, lookedAtBytes } = this;
+    return bytes > limitBytes && bytes - lookedAtBytes > limitBytes * MEMORY.urgentShare;
   }
 }
 
@@ -163,7 +171,8 @@ export class MemoryBudget {
   readonly unauthenticated: Kind;
   readonly answers: Kind;
   readonly exchanges: Kind;
-  #isLookDue = false;
+  /** Whether a look will come, and whether at the end of this turn. */
+  #lookDue: 'no' | 'later' | 'after this turn' = 'no';
   #lookedAtMs = LONG_AGO;
   /** The least that was held since the clients above their share were stopped, and when it was. */
   #lowestBytes = Infinity;
@@ -171,6 +180,8 @@ export class MemoryBudget {
   #pausedCount = 0;
   /** Somebody may be above their share, or was at the last look. */
   #isCompared = false;
+
+  readonly #lookEntry = guarded('memory', () => this.#look());
 
   constructor(options: BudgetOptions) {
     this.#options = options;
@@ -258,22 +269,29 @@ export class MemoryBudget {
     return Math.floor(this.#buffers.limitBytes * MEMORY.unauthenticatedShare);
   }
 
-  /** At the end of this turn at the earliest, and not in every turn. */
+  /**
+   * A look comes at the end of this turn at the earliest, and not in every turn. Where a store grows beyond its limit
+   * it comes at the end of this turn: nodes can send hundreds of megabytes between two looks.
+   */
   #passed(): void {
-    if (this.#isLookDue) return;
-    this.#isLookDue = true;
+    if (this.#lookDue === 'after this turn') return;
+    const isUrgent = this.#buffers.isUrgent || this.#heap.isUrgent;
+    if (this.#lookDue === 'later' && !isUrgent) return;
     const waitMs = MEMORY.lookEveryMs - msSince(this.#lookedAtMs);
-    const look = (): void => {
-      this.#isLookDue = false;
-      this.#look();
-    };
-    const entry = guarded('memory', look);
-    if (waitMs <= 0) setImmediate(entry);
-    else setTimeout(entry, waitMs);
+    if (isUrgent || waitMs <= 0) {
+      this.#lookDue = 'after this turn';
+      setImmediate(this.#lookEntry);
+    } else {
+      this.#lookDue = 'later';
+      setTimeout(this.#lookEntry, waitMs);
+    }
   }
 
   #look(): void {
+    this.#lookDue = 'no';
     this.#lookedAtMs = monotonicMs();
+    this.#heap.lookedAtBytes = this.#heap.bytes;
+    this.#buffers.lookedAtBytes = this.#buffers.bytes;
     this.#evict();
     this.#endStrangers();
     const { bytes, softBytes, limitBytes } = this.#buffers;

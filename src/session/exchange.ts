@@ -120,6 +120,8 @@ export class Exchange implements ClientRequest, Want {
   readonly isPinned: boolean;
   /** Set while it is in flight. */
   charge: BufferCharge | null = null;
+  /** How large its answer is expected to be, as counted for its role while it is in flight. */
+  expectedBytes = 0;
   /** NEVER until it is sent for the first time, and `startedAtMs` LONG_AGO. */
   deadlineAtMs = NEVER;
   startedAtMs = LONG_AGO;

@@ -71,6 +71,11 @@ const TOO_COSTLY: Unanalysable = {
   lexes: true,
 };
 
+function isSameText({ buffer }: Frame, one: BatchChild, other: BatchChild): boolean {
+  if (one.end - one.start !== other.end - other.start) return false;
+  return buffer.compare(buffer, other.start, other.end, one.start, one.end) === 0;
+}
+
 class BatchReading {
   readonly #session: Session;
   readonly #frame: Frame;
@@ -83,6 +88,9 @@ class BatchReading {
   readonly #children = new DistinctChildren();
   readonly #prepared = new Set<PreparedStatement>();
   #lastPrepared: PreparedStatement | null = null;
+  /** Many children are the same as the one before: they need no object and no look-up of their own. */
+  #lastPart: BatchPart | null = null;
+  #lastText: BatchChild | null = null;
   /** Texts that are to be analysed elsewhere before any is decided on. */
   readonly #longTexts: string[] = [];
   #characters = 0;
@@ -131,12 +139,21 @@ class BatchReading {
       if (known === null) {
         return this.#refused(() => unknownId(session, frame, child.start, child.end));
       }
-      if (known !== this.#lastPrepared) this.#prepared.add(known);
+      this.#lastText = null;
+      if (known === this.#lastPrepared) {
+        this.#again();
+        return null;
+      }
+      this.#prepared.add(known);
       this.#lastPrepared = known;
       this.#bound ??= { ...child, flags: 0 };
       this.#add({ statement: known.statement, text: known.text, preparedId: known.id });
       return null;
     }
+    if (this.#lastText !== null && isSameText(frame, child, this.#lastText)) {
+      return this.#countText(this.#again());
+    }
+    turnWork.add(TURN.childText);
     const text = batchText(frame, child);
     const statement = statementOf(session, text, keyspace, this.#analysed);
     if (statement === null) {
@@ -145,22 +162,35 @@ class BatchReading {
     }
     if (!isStatement(statement))
       return this.#refused(() => refuse(session, frame, text, statement));
-    this.#characters += text.length;
-    this.#costUs += statement.costUs;
-    if (this.#costUs > allowedUs(this.#characters)) {
-      return this.#refused(() => refuse(session, frame, text, TOO_COSTLY));
-    }
     // A prepared child was resolved when it was prepared.
     if (statement.usesKeyspace) {
       this.#keyspace ??= wantedByText(statement, session.keyspace, keyspace);
     }
-    this.#add({ statement, text, preparedId: null });
-    return null;
+    this.#lastText = child;
+    this.#lastPrepared = null;
+    return this.#countText(this.#add({ statement, text, preparedId: null }));
   }
 
-  #add(part: BatchPart): void {
+  /** What the texts cost a node's parser, together. */
+  #countText({ statement, text }: BatchPart): Outcome | null {
+    this.#characters += text.length;
+    this.#costUs += statement.costUs;
+    if (this.#costUs <= allowedUs(this.#characters)) return null;
+    return this.#refused(() => refuse(this.#session, this.#frame, text, TOO_COSTLY));
+  }
+
+  #add(part: BatchPart): BatchPart {
+    this.#lastPart = part;
     this.#parts.push(part);
     this.#children.add(part.statement);
+    return part;
+  }
+
+  /** One more of the same. */
+  #again(): BatchPart {
+    const part = this.#lastPart!;
+    this.#parts.push(part);
+    return part;
   }
 
   #whole({ type, consistency, keyspace, flagsFromEnd }: BatchRequest): Outcome {

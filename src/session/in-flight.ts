@@ -5,7 +5,8 @@ import type { Limits } from '../limits/operator.ts';
 import { MEMORY } from '../limits/session.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import type { MemoryBudget, SessionAccount } from '../memory/budget.ts';
-import type { Exchange } from './exchange.ts';
+import { Opcode } from '../protocol/opcodes.ts';
+import type { Exchange, Request } from './exchange.ts';
 
 export class BufferCharge {
   readonly #account: SessionAccount;
@@ -30,12 +31,39 @@ export class BufferCharge {
 export class RoleLoad {
   /** Requests in flight. */
   inFlight = 0;
-  /** Of its last answers: a moving average. */
-  answerBytes: number = UPSTREAM.unknownAnswerBytes;
+  /** What their answers are expected to be, together. */
+  expectedBytes = 0;
+  /** Of texts and PREPAREs, most of which are sent once. */
+  readonly #onceBytes: Record<'text' | 'prepare', number> = {
+    text: UPSTREAM.unknownTextAnswerBytes,
+    prepare: UPSTREAM.unknownTextAnswerBytes,
+  };
 
-  answered(bytes: number): void {
-    this.answerBytes += (bytes - this.answerBytes) / 16;
+  /** How large the answer to a request is expected to be. */
+  expects({ opcode, statement }: Expecting): number {
+    if (opcode === Opcode.PREPARE) return this.#onceBytes.prepare;
+    if (statement.family !== 'read') return UPSTREAM.smallAnswerBytes;
+    if (statement.answerBytes >= 0) return statement.answerBytes;
+    return opcode === Opcode.QUERY ? this.#onceBytes.text : UPSTREAM.unknownAnswerBytes;
   }
+
+  answered({ opcode, statement }: Expecting, bytes: number): void {
+    const once = this.#onceBytes;
+    if (opcode === Opcode.PREPARE) once.prepare = closerTo(once.prepare, bytes);
+    else if (statement.family === 'read') {
+      statement.answerBytes = closerTo(statement.answerBytes, bytes);
+      if (opcode === Opcode.QUERY) once.text = closerTo(once.text, bytes);
+    }
+  }
+}
+
+/** What tells how large an answer will be. */
+export type Expecting = Pick<Request, 'opcode' | 'statement'>;
+
+/** A larger answer counts at once, so that no second burst is let through; smaller ones count little by little. */
+function closerTo(expectedBytes: number, bytes: number): number {
+  if (bytes >= expectedBytes) return bytes;
+  return expectedBytes + (bytes - expectedBytes) * UPSTREAM.answerDecay;
 }
 
 /** By role of the policy, which bounds them. */
@@ -79,24 +107,23 @@ export class InFlightRequests {
 
   /** Its session or its role has so much in flight that others go first where there is little room. */
   get isMuch(): boolean {
-    const { inFlight, answerBytes } = this.#role;
+    const { inFlight, expectedBytes } = this.#role;
     return (
       this.count > UPSTREAM.muchPerSession ||
       inFlight > UPSTREAM.muchPerRole ||
-      inFlight * answerBytes > UPSTREAM.muchBytes ||
+      expectedBytes > UPSTREAM.muchBytes ||
       this.#account.requests > UPSTREAM.muchBytes
     );
   }
 
   /** Its role waits for so much that this session, which has its part of it, asks for no more now. */
   get expectsMuch(): boolean {
-    const { inFlight, answerBytes } = this.#role;
-    return this.count > 0 && inFlight * answerBytes > UPSTREAM.expectedBytesPerRole;
+    return this.count > 0 && this.#role.expectedBytes > UPSTREAM.expectedBytesPerRole;
   }
 
-  /** So many bytes came as an answer. */
-  answered(bytes: number): void {
-    this.#role.answered(bytes);
+  /** So many bytes came as the answer to a request. */
+  answered(request: Expecting, bytes: number): void {
+    this.#role.answered(request, bytes);
   }
 
   /** Charges what a request pins before it is an exchange; to be released by whoever asked. */
@@ -114,6 +141,8 @@ export class InFlightRequests {
     else exchange.charge = this.#chargeFor(buffer);
     this.count++;
     this.#role.inFlight++;
+    exchange.expectedBytes = this.#role.expects(exchange.request);
+    this.#role.expectedBytes += exchange.expectedBytes;
     this.#budget.exchanges.add(MEMORY.exchangeBytes);
   }
 
@@ -141,6 +170,7 @@ export class InFlightRequests {
     exchange.isDone = true;
     this.count--;
     this.#role.inFlight--;
+    this.#role.expectedBytes -= exchange.expectedBytes;
     this.#budget.exchanges.add(-MEMORY.exchangeBytes);
     exchange.charge.release();
     if (this.count === 0) {

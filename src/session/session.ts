@@ -333,7 +333,7 @@ export class Session implements AccountOwner {
   deliver(exchange: Exchange, response: Frame): void {
     // Pushed first: with the last one in flight released, a session that is ending says its last words.
     if (this.#state !== 'closed') this.#outbox.pushFrame(response);
-    this.#inFlight.answered(response.byteLength);
+    this.#inFlight.answered(exchange.request, response.byteLength);
     this.#release(exchange);
     this.#look();
   }

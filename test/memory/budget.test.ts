@@ -79,6 +79,21 @@ describe('the budget', () => {
     expect([first.ended, second.ended, third.ended]).toEqual(['over_budget', null, null]);
   });
 
+  it('looks at the end of the turn, not some time later, where it grows beyond its limit', async () => {
+    const { open } = budgetOf();
+    const [first, second] = [open('a'), open('a')];
+    const endOfTurn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    // The first look is due at once; the next ones are some time apart.
+    first.account.setOutput(LIMIT * MEMORY.softShare + 1);
+    await endOfTurn();
+    first.account.setOutput(LIMIT + 1);
+    await endOfTurn();
+    expect(first.ended).toBe('over_budget');
+    second.account.setOutput(2 * LIMIT);
+    await endOfTurn();
+    expect(second.ended).toBe('over_budget');
+  });
+
   it('leaves it to their rate whether readers go, and ends requests that do not come whole', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     try {

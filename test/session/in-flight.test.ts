@@ -1,10 +1,13 @@
 // When a session, or its role, has so much in flight that others go first: by count, by what its requests hold,
 // and by what its answers are expected to be.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { UPSTREAM } from '../../src/limits/upstream.ts';
+import { analyse, isStatement } from '../../src/cql/analyse.ts';
+import type { Statement } from '../../src/cql/statement.ts';
 import { resolveLimits } from '../../src/limits/operator.ts';
+import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { MemoryBudget } from '../../src/memory/budget.ts';
-import { InFlightRequests, RoleLoad } from '../../src/session/in-flight.ts';
+import { Opcode } from '../../src/protocol/opcodes.ts';
+import { InFlightRequests, RoleLoad, type Expecting } from '../../src/session/in-flight.ts';
 
 const MIB = 1024 * 1024;
 let requests: InFlightRequests;
@@ -24,46 +27,88 @@ beforeEach(() => {
   requests.loggedIn(role);
 });
 
-const answer = (times: number, bytes: number): void => {
-  for (let i = 0; i < times; i++) requests.answered(bytes);
+function statementOf(text: string): Statement {
+  const found = analyse(text, null);
+  if (!isStatement(found)) throw new Error(found.reason);
+  return found;
+}
+
+const SELECT = { opcode: Opcode.EXECUTE, statement: statementOf('SELECT v FROM shop.t') };
+const INSERT = {
+  opcode: Opcode.EXECUTE,
+  statement: statementOf("INSERT INTO shop.t (k) VALUES ('x')"),
 };
+
+const answer = (times: number, bytes: number, request: Expecting = SELECT): void => {
+  for (let i = 0; i < times; i++) requests.answered(request, bytes);
+};
+
+describe('the answer to a request is expected to be', () => {
+  const unknown = (opcode: number): Expecting => ({
+    opcode,
+    statement: statementOf('SELECT v FROM shop.t'),
+  });
+
+  it('large where it is read by a prepared statement that nobody executed yet', () => {
+    expect(role.expects(unknown(Opcode.EXECUTE))).toBe(UPSTREAM.unknownAnswerBytes);
+    // What other statements got says nothing of it.
+    answer(200, 100, unknown(Opcode.EXECUTE));
+    expect(role.expects(unknown(Opcode.EXECUTE))).toBe(UPSTREAM.unknownAnswerBytes);
+  });
+
+  it.each([
+    ['texts', Opcode.QUERY],
+    ['PREPAREs', Opcode.PREPARE],
+  ])('as large as that of other %s of the role, where it is sent once', (_what, opcode) => {
+    expect(role.expects(unknown(opcode))).toBe(UPSTREAM.unknownTextAnswerBytes);
+    answer(1, MIB, unknown(opcode));
+    expect(role.expects(unknown(opcode))).toBe(MIB);
+    expect(new RoleLoad().expects(unknown(opcode))).toBe(UPSTREAM.unknownTextAnswerBytes);
+  });
+
+  it('as its own last answers: larger at once, smaller little by little', () => {
+    const request = unknown(Opcode.EXECUTE);
+    answer(1, 100, request);
+    expect(role.expects(request)).toBe(100);
+    answer(1, MIB, request);
+    expect(role.expects(request)).toBe(MIB);
+    answer(1, 100, request);
+    expect(role.expects(request)).toBeGreaterThan(MIB / 2);
+    answer(1_000, 100, request);
+    expect(role.expects(request)).toBeLessThan(200);
+  });
+
+  it('small where it has no rows', () => {
+    answer(1, MIB, INSERT);
+    expect(role.expects(INSERT)).toBe(UPSTREAM.smallAnswerBytes);
+  });
+});
 
 describe('requests in flight are much', () => {
   it('where a role has many, whatever session they are of', () => {
-    answer(200, 100);
     role.inFlight = UPSTREAM.muchPerRole;
     expect(requests.isMuch).toBe(false);
     role.inFlight++;
     expect(requests.isMuch).toBe(true);
   });
 
-  it('where the last answers to the role were large, and no longer once they are small', () => {
-    answer(200, 1 * MIB);
-    role.inFlight = 8;
-    expect(requests.isMuch).toBe(true);
-    answer(200, 100);
+  it('where the answers that the role waits for will be large', () => {
+    role.expectedBytes = UPSTREAM.muchBytes;
     expect(requests.isMuch).toBe(false);
-  });
-
-  it('where nothing is known of the answers yet and there are many', () => {
-    role.inFlight = 400;
-    expect(requests.isMuch).toBe(false);
-    role.inFlight = 600;
+    role.expectedBytes++;
     expect(requests.isMuch).toBe(true);
   });
 
   it('and stop whoever has any of them, where the role waits for more than makes sense', () => {
-    answer(200, 1 * MIB);
-    role.inFlight = 40;
+    role.expectedBytes = UPSTREAM.expectedBytesPerRole + 1;
     expect(requests.expectsMuch).toBe(false);
     requests.count = 1;
     expect(requests.expectsMuch).toBe(true);
-    role.inFlight = 8;
+    role.expectedBytes--;
     expect(requests.expectsMuch).toBe(false);
   });
 
   it('where what they hold is large', () => {
-    answer(200, 100);
     const charge = requests.charge(2 * UPSTREAM.muchBytes);
     expect(requests.isMuch).toBe(true);
     charge.release();

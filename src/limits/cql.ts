@@ -33,7 +33,7 @@ export const CQL = {
   textsSeen: 65_536,
   /** Heap of that thread: the tokens of the longest text take a tenth of it. */
   workerHeapMib: 256,
-  /** How far that thread steps back (`nice`) where there are fewer processors than work for them. */
+  /** How far that thread, and the one that decompresses, step back (`nice`) where there are fewer processors than work for them. */
   workerNiceness: 5,
   /** Requests with long texts that wait for that thread; sessions wait for one each. */
   analysesWaiting: 1024,

@@ -3,6 +3,7 @@
 // alone: the next one gets another.
 import { Worker } from 'node:worker_threads';
 import { guarded, unattended } from '../guard.ts';
+import { CQL } from '../limits/cql.ts';
 
 const SCRIPT = new URL('./decompression-worker.js', import.meta.url);
 
@@ -56,7 +57,7 @@ export class DecompressionThread {
 
   #running(): Worker {
     if (this.#worker !== null) return this.#worker;
-    const worker = new Worker(this.#script);
+    const worker = new Worker(this.#script, { workerData: { niceness: CQL.workerNiceness } });
     worker.unref();
     const told = (bytes: ArrayBuffer | null): void =>
       this.#settle((at) => at.resolve(bytes === null ? null : Buffer.from(bytes)));

@@ -1,6 +1,16 @@
 // A thread for large bodies: what it makes is new memory, which alone takes milliseconds for megabytes, and goes to
 // the gate without a copy. Plain JavaScript, so that it runs from the sources as it does when built.
-import { parentPort } from 'node:worker_threads';
+import os from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+
+// Only on Linux is this of the calling thread alone; elsewhere it would slow the whole gate down.
+if (process.platform === 'linux') {
+  try {
+    os.setPriority(workerData.niceness);
+  } catch {
+    // A sandbox may forbid it; bodies are decompressed all the same.
+  }
+}
 
 /** @param {string} name */
 async function packageOf(name) {

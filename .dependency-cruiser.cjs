@@ -12,6 +12,7 @@ const leaves = [
   'guard',
   'fair-queue',
   'keep-alive',
+  'printable',
 ];
 const rooms = {
   memory: [],
@@ -52,8 +53,16 @@ const rooms = {
 const forbidden = [
   {
     name: 'no-cycles',
+    comment:
+      'Imports of types alone count as well. In src/session one is left until it is restructured.',
     severity: 'error',
-    from: {},
+    from: { pathNot: '^src/session/' },
+    to: { circular: true },
+  },
+  {
+    name: 'no-cycles-in-session',
+    severity: 'error',
+    from: { path: '^src/session/' },
     to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
   },
   {

@@ -53,7 +53,7 @@ export function latest<M extends Moment>(a: M, b: M): M {
   return a > b ? a : b;
 }
 
-/** A time told as so many milliseconds since the epoch by whom this process believes: a file system, a record of its own. */
+/** A time in milliseconds since the epoch from a source that this process trusts: a file system, or a record of its own. */
 export function wallAt(epochMs: number): WallMs {
   return epochMs as unknown as WallMs;
 }

@@ -33,7 +33,7 @@ export class FairLine<Item extends object> {
   readonly #keys = new Map<string, Map<unknown, Set<Item>>>();
   readonly #turns = new Map<Item, Turn>();
 
-  /** `displaced` is told of what had to give way. */
+  /** `displaced` is called with what had to give way. */
   constructor(max: number, displaced: (item: Item) => void) {
     this.#max = max;
     this.#displaced = displaced;

@@ -46,7 +46,7 @@ export function reportFault(place: FaultPlace, error: unknown): void {
   report(place, error);
 }
 
-/** An error for a log: texts of errors may quote what a client sent, so only name and places are told. */
+/** An error for a log: texts of errors may quote what a client sent, so only the name and the places are logged. */
 export function described(error: unknown): { readonly error: string; readonly at: string[] } {
   if (!(error instanceof Error)) return { error: typeof error, at: [] };
   const lines = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));

@@ -33,7 +33,7 @@ import { Opcode } from '../src/protocol/opcodes.ts';
 import { TypeCode } from '../src/protocol/types.ts';
 import { Revocations } from '../src/revocation/revocations.ts';
 import { leaseReader } from '../src/secrets/leases.ts';
-import { hasEnded, type Lease, type Login } from '../src/secrets/login.ts';
+import { hasEnded, type Lease, type Login } from '../src/secrets/upstream-login.ts';
 import { Logins } from '../src/secrets/logins.ts';
 import { SecretSource } from '../src/secrets/source.ts';
 import type { VaultClient } from '../src/secrets/vault-client.ts';
@@ -55,7 +55,7 @@ import { ANYWHERE, Route } from '../src/upstream/route.ts';
 import { SchemaAgreement } from '../src/upstream/schema-agreement.ts';
 import { Pause } from '../src/vcs/pause.ts';
 import { Primary } from '../src/workers/primary.ts';
-import { WorkerTeam } from '../src/workers/worker.ts';
+import { Worker } from '../src/workers/worker.ts';
 import { prometheusRegistry } from '../src/admin/prometheus.ts';
 import { FakePort } from './support/ports.ts';
 import { answerAsCluster } from './support/scripted-cluster.ts';
@@ -656,9 +656,9 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       'workers',
       'for a lock that another worker holds',
       async () => {
-        const { teams } = await team();
+        const { workers } = await workerGroup();
         const none = { acquire: async () => Promise.resolve(null) };
-        const [one, two] = teams.map((worker) => worker.lock(none));
+        const [one, two] = workers.map((worker) => worker.lock(none));
         const first = one!.acquire('ddl ks', later(monotonicMs(), 1_000));
         await settled();
         await first;
@@ -669,7 +669,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       'workers',
       'until a worker that ended is replaced',
       async () => {
-        const { processes } = await team();
+        const { processes } = await workerGroup();
         processes[1]!.end(1);
         return { ms: WORKERS.restartMinMs, isOver: () => processes.length > 2 };
       },
@@ -706,9 +706,9 @@ function issuer() {
 }
 
 /** A primary and two workers, all up. */
-async function team() {
+async function workerGroup() {
   const processes: FakePort[] = [];
-  const teams: WorkerTeam[] = [];
+  const workers: Worker[] = [];
   const errors: Readonly<Record<string, unknown>>[] = [];
   const metrics = new Metrics();
   const primary = new Primary({
@@ -717,7 +717,7 @@ async function team() {
     fork: (number) => {
       const [process, own] = FakePort.pair();
       processes.push(process);
-      teams.push(new WorkerTeam(number, own, () => undefined));
+      workers.push(new Worker(number, own, () => undefined));
       return process;
     },
     log: {
@@ -729,12 +729,12 @@ async function team() {
     registry: prometheusRegistry(metrics),
   });
   const started = primary.start();
-  teams[0]!.up();
+  workers[0]!.up();
   await settled();
   await started;
-  teams[1]!.up();
+  workers[1]!.up();
   await settled();
-  return { processes, teams, errors };
+  return { processes, workers, errors };
 }
 
 describe.each(STEPS)('while the wall clock is set %s', (_step, stepMs) => {
@@ -755,7 +755,7 @@ describe.each(STEPS)('while the wall clock is set %s', (_step, stepMs) => {
   ])(
     'workers: one that ended %s again is told from one that did not',
     async (_when, livedMs, waitMs) => {
-      const { processes, errors } = await team();
+      const { processes, errors } = await workerGroup();
       processes[1]!.end(1);
       await vi.advanceTimersByTimeAsync(WORKERS.restartMinMs);
       await pass(livedMs / 2);

@@ -4,23 +4,22 @@ export interface ReadinessReport {
   readonly isStarting: boolean;
   /** Why the gate should get no traffic; empty when it is ready. */
   readonly reasons: readonly string[];
-  /** What should be looked after while it is ready. */
+  /** What an operator should look after although the gate is ready. */
   readonly warnings: readonly string[];
 }
 
 export class Readiness {
   #starting = true;
   #draining = false;
-  readonly #conditions: { readonly otherwise: string; readonly holds: () => boolean }[] = [];
-
+  readonly #conditions: { readonly otherwise: string; readonly isMet: () => boolean }[] = [];
   readonly #advice: (() => readonly string[])[] = [];
 
-  /** While `holds` is false the gate is not ready, and says `otherwise`. */
-  watch(otherwise: string, holds: () => boolean): void {
-    this.#conditions.push({ otherwise, holds });
+  /** While `isMet` returns false, the gate is not ready, and the reason is `otherwise`. */
+  watch(otherwise: string, isMet: () => boolean): void {
+    this.#conditions.push({ otherwise, isMet });
   }
 
-  /** What an operator should look after while the gate is ready all the same. */
+  /** Adds warnings, which do not keep the gate from being ready. */
   advise(warnings: () => readonly string[]): void {
     this.#advice.push(warnings);
   }
@@ -46,7 +45,7 @@ export class Readiness {
     return [
       ...(this.#starting ? ['the gate is starting'] : []),
       ...(this.#draining ? ['the gate is draining'] : []),
-      ...this.#conditions.filter((one) => !one.holds()).map((one) => one.otherwise),
+      ...this.#conditions.filter((one) => !one.isMet()).map((one) => one.otherwise),
     ];
   }
 }

@@ -1,6 +1,5 @@
-// The admin port: whether the process lives, whether it should get traffic and why not, and its
-// metrics, which are open to whoever reaches the port and calls it by an address or a name of ours; and the API
-// (api.ts), which is not open.
+// The admin port: whether the process is alive, whether it should get traffic and why not, and its metrics. These are
+// open to everybody who reaches the port and uses an address or a configured name for it; the API (api.ts) is not.
 import { createAdaptorServer, type HttpBindings, type ServerType } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
@@ -20,14 +19,14 @@ import { Rounds } from './rounds.ts';
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
-  /** Names by which it may be called, beside addresses and localhost. */
+  /** The names that requests may use for it, besides addresses and localhost. */
   readonly hosts: readonly string[];
   /** Of its connections: see `limits`. */
   readonly keepAliveMs: number;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   readonly readiness: () => Promise<ReadinessReport>;
-  /** null: there is no API. */
+  /** null if there is no API. */
   readonly control: AdminControl | null;
 }
 
@@ -36,7 +35,7 @@ export interface AdminServer {
   close(): void;
 }
 
-/** Resolves once it listens; rejects when the port can't be had. */
+/** Resolves once it listens; rejects if the port is not free. */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   const own = new HostNames(options.hosts);
@@ -90,9 +89,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   };
 }
 
-/** Nobody who asks here in earnest needs many connections, or asks again before the answer came. */
+/** Honest clients need few connections here, and send no request before the last one is answered. */
 function bound(server: ServerType): void {
-  // One request each: those sent along behind it would all be worked on in the turn in which they are read.
+  // One request for each connection: pipelined ones would all be handled in the turn in which they are read.
   if ('maxRequestsPerSocket' in server) server.maxRequestsPerSocket = 1;
   const another = (_request: unknown, socket: Duplex): void => void socket.destroy();
   server.on('dropRequest', guarded('admin', another));
@@ -101,12 +100,10 @@ function bound(server: ServerType): void {
     unauthenticatedPerSource: ADMIN.connectionsPerSource,
   });
   const accepted = (socket: Socket): void => {
-    const ticket = admission.admit(plainAddress(socket.remoteAddress ?? ''), () =>
-      socket.destroy(),
-    );
+    const slot = admission.admit(plainAddress(socket.remoteAddress ?? ''), () => socket.destroy());
     socket.once(
       'close',
-      guarded('admin', () => ticket.release()),
+      guarded('admin', () => slot.release()),
     );
   };
   server.on(

@@ -20,7 +20,7 @@ interface Cuttable {
   readonly cut?: Cuts;
 }
 
-export const CUT_MARK = ' ... (cut) ... ';
+const CUT_MARK = ' ... (cut) ... ';
 
 interface Budget {
   readonly textBytes: number;

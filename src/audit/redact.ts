@@ -1,7 +1,8 @@
 // What of a statement's text may be recorded: literals of rows and roles never, comments never, and
 // nothing at all of a text that does not lex. Made from tokens: a pattern would miss what a lexer sees.
 import { createHash } from 'node:crypto';
-import { isConstant, isLexicalError, tokenize, type Tokens } from '../cql/lexer.ts';
+import { isLexicalError, tokenize } from '../cql/lexer.ts';
+import { isConstant, type Tokens } from '../cql/tokens.ts';
 import { fingerprint } from '../cql/fingerprint.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import { LEDGER } from '../limits/audit.ts';

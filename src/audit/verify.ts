@@ -181,7 +181,7 @@ export async function verifyLedger(dir: string): Promise<VerifyReport> {
         line++;
         const parsed = ended ? parseLine(text) : null;
         if (parsed === null) {
-          // Only the very last line may be cut off: by a crash, before anyone was told it is there.
+          // Only the very last line may be cut off: by a crash, before anyone was answered that it exists.
           if (!ended && file === files.at(-1)) isCutOff = true;
           else findings.add(noRecord(file, line));
           continue;

@@ -6,12 +6,12 @@ import { AuthFault } from '../errors.ts';
 import { ADMIN } from '../limits/process.ts';
 import type { Gate } from '../session/gate.ts';
 import type { RevocationFeed } from '../upstream/revocation-feed.ts';
-import type { Whole } from '../workers/team.ts';
+import type { WholeGate } from '../workers/worker-group.ts';
 
 export function adminControl(
   gate: Gate,
   feed: RevocationFeed,
-  whole: Whole,
+  whole: WholeGate,
   port: { readonly host: string; readonly hosts: readonly string[] },
 ): AdminControl {
   const refused = new RefusedLogins();

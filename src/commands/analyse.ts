@@ -5,7 +5,7 @@ import { quoteIfNeeded } from '../cql/quote.ts';
 import { formatNeed } from '../cql/resource.ts';
 import { linesOf } from '../lines.ts';
 
-export type Analysis =
+type Analysis =
   | {
       readonly ok: true;
       readonly kind: string;
@@ -17,7 +17,7 @@ export type Analysis =
     }
   | { readonly ok: false; readonly reason: string };
 
-export function analysis(text: string, keyspace: string | null): Analysis {
+function analysis(text: string, keyspace: string | null): Analysis {
   const found = analyse(text, keyspace);
   if (!isStatement(found)) return { ok: false, reason: found.reason };
   const named = (scope: string, name: string): string =>

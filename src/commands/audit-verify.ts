@@ -1,7 +1,7 @@
 // `cqlgate audit verify`: whether the chains of a ledger hold. The exit code says it to scripts.
 import { verifyLedgers, type LedgerReport, type VerifyReport } from '../audit/verify.ts';
 
-export const VERIFY_EXIT = { intact: 0, tampered: 1, incomplete: 2 } as const;
+const VERIFY_EXIT = { intact: 0, tampered: 1, incomplete: 2 } as const;
 
 /** The report of a ledger with one chain in its own directory is that chain's. */
 export async function auditVerify(

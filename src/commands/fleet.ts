@@ -10,7 +10,7 @@ import { LockTable } from '../upstream/fleet-lock.ts';
 import type { OwnQuery } from '../upstream/own-query.ts';
 import { RevocationFeed } from '../upstream/revocation-feed.ts';
 import { RevocationTable } from '../upstream/revocation-table.ts';
-import type { Team } from '../workers/team.ts';
+import type { WorkerGroup } from '../workers/worker-group.ts';
 
 /** Reads and writes the fleet's revocations over the control connection. */
 export function revocationFeed({ cluster, revocations, metrics, log }: Gate): RevocationFeed {
@@ -43,7 +43,7 @@ export function revocationFeed({ cluster, revocations, metrics, log }: Gate): Re
 export function ddlLane(
   cluster: Cluster,
   { ddlLaneQueue, ddlLaneWaitMs }: Limits,
-  team: Team,
+  workers: WorkerGroup,
   metrics: Metrics,
   log: Log,
 ): DdlLane {
@@ -63,7 +63,11 @@ export function ddlLane(
       log.warn({ lock: name }, 'a lock on schema changes could not be renewed and is lost');
     },
   });
-  const lane = new DdlLane({ queue: ddlLaneQueue, waitMs: ddlLaneWaitMs, lock: team.lock(table) });
+  const lane = new DdlLane({
+    queue: ddlLaneQueue,
+    waitMs: ddlLaneWaitMs,
+    lock: workers.lock(table),
+  });
   metrics.gauge('ddl_lane_waiting', () => lane.waiting);
   metrics.gauge('ddl_lane_shared', () =>
     table.isShared === null ? [] : [[[], Number(table.isShared)]],

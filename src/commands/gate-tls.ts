@@ -1,16 +1,16 @@
-// The certificates of a running gate: the door of its port, the way to its nodes, both following
-// their files.
+// The certificates of a running gate: those of its port and those it shows its nodes. Both are read again
+// when their files change.
 import { msBetween, wallMs } from '../clock.ts';
 import type { LoadedConfig, LoadedTls } from '../config/load.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Log } from '../session/gate.ts';
 import { CertificateWatcher, expiryWarning, type Certificates } from '../tls/certificates.ts';
-import { TlsDoor } from '../tls/door.ts';
+import { TlsDetector } from '../tls/tls-detector.ts';
 import { dialPlain, dialTls, type Dial } from '../upstream/dial.ts';
 
 export interface GateTls {
   /** null: the port speaks plaintext. */
-  readonly door: TlsDoor | null;
+  readonly detector: TlsDetector | null;
   readonly dial: Dial;
   close(): void;
 }
@@ -45,11 +45,11 @@ export function gateTls(
     watchers.set(which, watcher);
     return watcher;
   };
-  let door: TlsDoor | null = null;
+  let detector: TlsDetector | null = null;
   if (tls.listen !== null) {
-    const entrance = new TlsDoor(tls.listen.certificates);
-    watch('listen', tls.listen, (renewed) => entrance.renew(renewed));
-    door = entrance;
+    const created = new TlsDetector(tls.listen.certificates);
+    watch('listen', tls.listen, (renewed) => created.renew(renewed));
+    detector = created;
   }
   let dial = dialPlain(limits.keepAliveMs);
   if (tls.cluster !== null) {
@@ -65,7 +65,7 @@ export function gateTls(
     ),
   );
   return {
-    door,
+    detector,
     dial,
     close: () => {
       for (const watcher of watchers.values()) watcher.close();

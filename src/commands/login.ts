@@ -65,7 +65,7 @@ export async function login(options: LoginOptions): Promise<SignedIn> {
   const endpoints = await discover(options);
   const device = await begin(options, endpoints.device_authorization_endpoint);
   options.tell(
-    `Open ${device.verification_uri_complete ?? device.verification_uri} and enter the code ${printable(device.user_code)}`,
+    `Open ${device.verification_uri_complete ?? device.verification_uri} and enter the code ${asciiOnly(device.user_code)}`,
   );
   const tokens = await poll(options, endpoints.token_endpoint, device);
   const token = passwordOf(tokens, issuer);
@@ -164,10 +164,10 @@ async function writeCredentials(file: string, role: string, token: string): Prom
 
 function errorOf(json: unknown): string | null {
   const error = (json as { error?: unknown } | null)?.error;
-  return typeof error === 'string' ? printable(error) : null;
+  return typeof error === 'string' ? asciiOnly(error) : null;
 }
 
 /** What an issuer sends, as it may stand in a terminal. */
-function printable(text: string): string {
+function asciiOnly(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 128);
 }

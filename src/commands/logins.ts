@@ -4,7 +4,7 @@ import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Login } from '../secrets/login.ts';
+import type { Login } from '../secrets/upstream-login.ts';
 import { Logins } from '../secrets/logins.ts';
 import type { Log } from '../session/gate.ts';
 import type { Cluster } from '../upstream/cluster.ts';

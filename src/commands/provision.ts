@@ -21,9 +21,10 @@ import {
   type Step,
 } from '../provision/plan.ts';
 import { cqlText, driftText, reportJson, type Report } from '../provision/report.ts';
-import { wantedOf, type Existing, type Wanted } from '../provision/wanted.ts';
+import { desiredState, type DesiredState } from '../provision/desired.ts';
+import type { Existing } from '../provision/existing.ts';
 import { readLocal } from '../secrets/local.ts';
-import type { LoginSpec } from '../secrets/login.ts';
+import type { LoginSpec } from '../secrets/upstream-login.ts';
 import { Logins } from '../secrets/logins.ts';
 
 export interface ProvisionOptions {
@@ -50,8 +51,8 @@ const ADMIN_PASSWORD = 'CQLGATE_ADMIN_PASSWORD';
 export async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const loaded = await loadConfig(options.config);
   const { roles } = await loadPolicy(loaded.policyFile, policyContext(loaded));
-  const wantedWith = (existing: Existing | null): Wanted =>
-    wantedOf({
+  const desiredWith = (existing: Existing | null): DesiredState =>
+    desiredState({
       logins: loaded.logins,
       gateRole: loaded.gateRole,
       roles,
@@ -60,16 +61,16 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     });
   const admin = await adminOf(options);
   if (admin === null) {
-    const report = reportOf(wantedWith(null), null, options);
+    const report = reportOf(desiredWith(null), null, options);
     return { exitCode: 0, text: cqlText(report), json: reportJson(report) };
   }
   const client = await connect(loaded, admin);
   try {
     await requireSight(client, admin);
     const look = async (): Promise<Report> => {
-      const wanted = wantedWith(await readExisting(client));
-      const names = wanted.roles.map(({ role }) => role);
-      return reportOf(wanted, await readHeld(client, names), options);
+      const desired = desiredWith(await readExisting(client));
+      const names = desired.roles.map(({ role }) => role);
+      return reportOf(desired, await readHeld(client, names), options);
     };
     const before = await look();
     if (options.check === true) {
@@ -99,18 +100,18 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   }
 }
 
-function reportOf(wanted: Wanted, held: Held | null, { revoke }: ProvisionOptions): Report {
-  const differences = wanted.roles.map((role) => differenceOf(role, held));
+function reportOf(desired: DesiredState, held: Held | null, { revoke }: ProvisionOptions): Report {
+  const differences = desired.roles.map((role) => differenceOf(role, held));
   return {
-    wanted,
+    desired,
     differences,
-    steps: stepsOf(wanted, differences, { revoke: revoke === true }),
-    vault: vaultRoles(wanted),
+    steps: stepsOf(desired, differences, { revoke: revoke === true }),
+    vault: vaultRoles(desired),
   };
 }
 
-function roleOf({ wanted }: Report, entry: string): { readonly role: string } {
-  return wanted.roles.find(({ entries }) => entries.includes(entry))!;
+function roleOf({ desired }: Report, entry: string): { readonly role: string } {
+  return desired.roles.find(({ entries }) => entries.includes(entry))!;
 }
 
 async function adminOf(options: ProvisionOptions): Promise<Admin | null> {

@@ -7,9 +7,10 @@ import { guarded, unattended } from '../guard.ts';
 import { EXIT } from '../limits/process.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
-import { isTelemetryWanted } from '../telemetry/wanted.ts';
+import { isTelemetryEnabled } from '../telemetry/enabled.ts';
+import { STOP_SIGNALS, type StopSignal } from '../workers/messages.ts';
 import { Primary } from '../workers/primary.ts';
-import { STOP_SIGNALS, WORKER_VARIABLE, WorkerTeam, type StopSignal } from '../workers/worker.ts';
+import { WORKER_VARIABLE, Worker } from '../workers/worker.ts';
 import { letHeapGrow } from './heap.ts';
 import { reportFaults } from './fault-report.ts';
 import { LastResort } from './last-resort.ts';
@@ -60,7 +61,7 @@ async function serveAsPrimary(
   // Maps and numbers that JSON does not know arrive as they were.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = new Metrics();
-  const telemetry = isTelemetryWanted(process.env)
+  const telemetry = isTelemetryEnabled(process.env)
     ? (await import('../telemetry/start.ts')).startTelemetry(metrics, ownLog)
     : null;
   const log = telemetry?.withLog(ownLog) ?? ownLog;
@@ -96,11 +97,11 @@ async function serveAsWorker(
   for (const name of STOP_SIGNALS) process.on(name, () => undefined);
   const signals = new Signals();
   const number = Number(process.env[WORKER_VARIABLE]);
-  const team = new WorkerTeam(number, process as Port, (signal) => signals.take(signal));
+  const own = new Worker(number, process as Port, (signal) => signals.take(signal));
   try {
     // The primary's own text: workers that were started at different times must not differ.
-    const loaded = await configOf(await team.config());
-    const gate = await startGate(loaded, logOf({ worker: number }), team);
+    const loaded = await configOf(await own.config());
+    const gate = await startGate(loaded, logOf({ worker: number }), own);
     lastResort.seal = async () => gate.seal();
     await stop(gate, await signals.next(), signals);
     return 0;

@@ -164,10 +164,7 @@ function ownUser(): number {
  * What the gate records as hints, and how it is to appear to drivers: as the sidecar's own port. That is not known
  * yet (null) when it is tried whether the gate takes the token.
  */
-export function hintsOf(
-  env: NodeJS.ProcessEnv,
-  listening: HostPort | null,
-): ReadonlyMap<string, string> {
+function hintsOf(env: NodeJS.ProcessEnv, listening: HostPort | null): ReadonlyMap<string, string> {
   const hints: [string, string | undefined][] = [
     ['CQLGATE_COMMIT', env['BITBUCKET_COMMIT']],
     ['CQLGATE_BRANCH', env['BITBUCKET_BRANCH'] ?? env['BITBUCKET_TAG']],

@@ -42,9 +42,9 @@ import { reportFaults } from './fault-report.ts';
 import { readGauges } from './gauges.ts';
 import { logNodes } from './log-nodes.ts';
 import { loginsOf, recordLogin, refusedLogins } from './logins.ts';
-import { isTelemetryWanted } from '../telemetry/wanted.ts';
+import { isTelemetryEnabled } from '../telemetry/enabled.ts';
 import { Cluster } from '../upstream/cluster.ts';
-import { ALONE, type Team, type Whole } from '../workers/team.ts';
+import { SINGLE_PROCESS, type WholeGate, type WorkerGroup } from '../workers/worker-group.ts';
 
 export interface RunningGate {
   readonly port: number;
@@ -57,17 +57,17 @@ export interface RunningGate {
 }
 
 /**
- * The gate, or in a team of workers one of them. Rejects with ConfigFault, or with what keeps it from
+ * The gate, or one of its workers. Rejects with ConfigFault, or with what keeps it from
  * starting.
  */
 export async function startGate(
   loaded: LoadedConfig,
   ownLog: Log,
-  team: Team = ALONE,
+  workers: WorkerGroup = SINGLE_PROCESS,
 ): Promise<RunningGate> {
   const { config, limits } = loaded;
   const metrics = new Metrics();
-  const running = isTelemetryWanted(process.env)
+  const running = isTelemetryEnabled(process.env)
     ? (await import('../telemetry/start.ts')).startTelemetry(metrics, ownLog)
     : null;
   const log = running?.withLog(ownLog) ?? ownLog;
@@ -85,7 +85,7 @@ export async function startGate(
   for (const warning of [...loaded.warnings, ...warnings]) log.warn({}, warning);
 
   const ledger = await Ledger.open({
-    dir: team.ledgerDir(loaded.auditDir),
+    dir: workers.ledgerDir(loaded.auditDir),
     onError: (error) => {
       metrics.counter('audit_write_failures_total').value++;
       log.error({ err: error }, 'the ledger cannot be written');
@@ -113,7 +113,7 @@ export async function startGate(
     onCounted: () => countedSessions.value++,
   });
   let listener: Listener | null = null;
-  let whole: Whole | null = null;
+  let whole: WholeGate | null = null;
   const certificates = gateTls(loaded, metrics, log);
   const cluster = new Cluster({
     contactPoints: loaded.contactPoints,
@@ -148,7 +148,7 @@ export async function startGate(
   const analyst = new Analyst();
   const gate: Gate = {
     cluster,
-    lane: ddlLane(cluster, limits, team, metrics, log),
+    lane: ddlLane(cluster, limits, workers, metrics, log),
     statements: new StatementCache({
       maxBytes: limits.statementCacheBytes,
       account: memory.heapKind('statements'),
@@ -216,7 +216,7 @@ export async function startGate(
   );
   readiness.advise(() => refusedLogins(cluster));
   readiness.watch('the audit ledger cannot be written', () => ledger.writable);
-  whole = await team.join({
+  whole = await workers.join({
     registry: prometheusRegistry(metrics),
     readiness: () => readiness.report(),
     sessions: () => listener?.list() ?? [],
@@ -299,10 +299,10 @@ export async function startGate(
     await cluster.start();
     await Promise.all([feed.start(), cluster.warmed()]);
     const proxies = new ProxySources(config.listen.proxyProtocol ?? []);
-    listener = new Listener(gate, certificates.door, proxies);
+    listener = new Listener(gate, certificates.detector, proxies);
     const port = await listener.listen(config.listen.host, config.listen.port);
     readiness.started();
-    team.up();
+    workers.up();
     const { clusterName, releaseVersion } = cluster.control.target;
     log.info(
       { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },

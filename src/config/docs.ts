@@ -93,11 +93,11 @@ export function renderConfigDocs(): string {
   return [
     HEAD,
     '## cqlgate.yaml\n\n',
-    table(rowsOf(jsonSchema(configSchema), '').filter((row) => !row.path.startsWith('limits'))),
+    table(optionRows(jsonSchema(configSchema), '').filter((row) => !row.path.startsWith('limits'))),
     '\n## Limits\n\nUnder `limits:`; each has a reason.\n\n',
     limits(),
     '\n## policy.yaml\n\n',
-    table(rowsOf(jsonSchema(policySchema), '')),
+    table(optionRows(jsonSchema(policySchema), '')),
     NOTES,
   ].join('');
 }
@@ -113,7 +113,7 @@ interface Row {
   readonly sentence: string;
 }
 
-function rowsOf(node: Node, path: string): Row[] {
+function optionRows(node: Node, path: string): Row[] {
   const rows: Row[] = [];
   for (const [key, child] of Object.entries(node.properties ?? {})) {
     const at = path === '' ? key : `${path}.${key}`;
@@ -125,12 +125,12 @@ function rowsOf(node: Node, path: string): Row[] {
 
 function rowOf(node: Node, path: string, required: boolean): Row[] {
   const nested = [
-    ...rowsOf(node, path),
+    ...optionRows(node, path),
     ...(node.items === undefined
       ? []
-      : variants(node.items).flatMap((one) => rowsOf(one, `${path}[]`))),
+      : variants(node.items).flatMap((one) => optionRows(one, `${path}[]`))),
     ...(typeof node.additionalProperties === 'object'
-      ? variants(node.additionalProperties).flatMap((one) => rowsOf(one, `${path}.<name>`))
+      ? variants(node.additionalProperties).flatMap((one) => optionRows(one, `${path}.<name>`))
       : []),
   ];
   const own: Row = {

@@ -15,7 +15,7 @@ import {
   type Certificates,
 } from '../tls/certificates.ts';
 import type { CommitMode } from '../policy/role.ts';
-import type { LocalSecretSpec, LoginSpec } from '../secrets/login.ts';
+import type { LocalSecretSpec, LoginSpec } from '../secrets/upstream-login.ts';
 import { coversAll } from './cidr.ts';
 import { exposedSecrets } from './exposed-files.ts';
 import { durationMs } from './duration.ts';

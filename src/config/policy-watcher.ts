@@ -1,7 +1,7 @@
-// Takes a changed policy file without a restart: only when it is whole and valid. ConfigMaps change
-// by a symlink swap and editors write in place, so the content is polled and must be read the same
-// twice; watching inodes would miss the one or take half of the other. The text that was read is the text
-// that is checked and taken: the file is not opened again in between.
+// Puts a changed policy file in force without a restart, but only if it is complete and valid. ConfigMaps change by a
+// symlink swap and editors write in place, so the content is polled and must be read twice the same: watching
+// inodes would miss the former, or read half of the latter. The text that was read is the one that is checked and
+// used, and the file is not opened again in between.
 import { guarded, unattended } from '../guard.ts';
 import { FILES } from '../limits/process.ts';
 import { ConfigFault } from '../errors.ts';
@@ -13,38 +13,38 @@ export interface PolicyWatcherOptions {
   readonly file: string;
   readonly context: PolicyContext;
   readonly onPolicy: (loaded: LoadedPolicy) => void;
-  /** The file can't be used as it is now; the policy before stays in force. Told once for each state. */
+  /** The file cannot be used as it is now, and the policy before stays in force. Called once for each state. */
   readonly onProblem: (fault: ConfigFault, state: 'invalid' | 'unreadable') => void;
-  /** The file is again what the policy in force was made of. */
+  /** The file is the one of the policy in force again. */
   readonly onRestored: () => void;
   readonly pollMs?: number;
 }
 
-/** What stands in the file: its text, or why it can't be read. */
+/** The text of the file, or why it cannot be read. */
 type Seen = { readonly content: string } | { readonly fault: ConfigFault };
 
 export class PolicyWatcher {
   readonly #options: PolicyWatcherOptions;
   readonly #timer: NodeJS.Timeout;
-  /** What the policy in force was made of. */
+  /** The text of the policy in force. */
   #inForce: string;
-  /** Keys of what was last acted on, and of what was read last. */
+  /** Keys of the state that was handled last, and of the one that was read last. */
   #handled: string;
   #seen: string;
   #problem: string | null = null;
-  #looking = false;
+  #isChecking = false;
 
-  /** `content` is what the policy in force was made of. */
+  /** `content` is the text of the policy in force. */
   constructor(options: PolicyWatcherOptions, content: string) {
     this.#options = options;
     this.#inForce = content;
     this.#handled = keyOf({ content });
     this.#seen = this.#handled;
-    const look = (): void => unattended('policy', this.#look());
-    this.#timer = setInterval(guarded('policy', look), options.pollMs ?? FILES.policyPollMs);
+    const check = (): void => unattended('policy', this.#check());
+    this.#timer = setInterval(guarded('policy', check), options.pollMs ?? FILES.policyPollMs);
   }
 
-  /** What is wrong with the file at this moment, without a word of what stands in it; null: nothing. */
+  /** What is wrong with the file at this moment, without any of its text; null where nothing is wrong. */
   get problem(): string | null {
     return this.#problem;
   }
@@ -53,13 +53,13 @@ export class PolicyWatcher {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  async #check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
     try {
       const now = await this.#read();
       const key = keyOf(now);
-      // Perhaps still being written, or between two names: believed when it is seen twice.
+      // The file may still be being written or renamed, so a state counts once it is seen twice.
       const isSettled = key === this.#seen;
       this.#seen = key;
       if (!isSettled || key === this.#handled) return;
@@ -68,7 +68,7 @@ export class PolicyWatcher {
     } catch (error) {
       this.#options.onProblem(faultOf(error, this.#options.file), 'invalid');
     } finally {
-      this.#looking = false;
+      this.#isChecking = false;
     }
   }
 

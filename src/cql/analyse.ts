@@ -2,7 +2,8 @@
 // gets through, and what Cassandra would run is never read as something more harmless.
 import { batch, modification, type Modification } from './grammar/modification.ts';
 import { describe } from './grammar/describe.ts';
-import { Parser, Refusal } from './grammar/parser.ts';
+import { Parser } from './grammar/parser.ts';
+import { Refusal } from './grammar/refusal.ts';
 import {
   addIdentity,
   dropIdentity,
@@ -19,7 +20,8 @@ import { compoundKey } from '../compound-key.ts';
 import { CQL } from '../limits/cql.ts';
 import { namesUs, numbersUs, readNumbersUs } from './cost.ts';
 import { isNativeFunction } from './keywords.ts';
-import { isLexicalError, Kind, tokenize } from './lexer.ts';
+import { isLexicalError, tokenize } from './lexer.ts';
+import { Kind } from './tokens.ts';
 import {
   STATEMENT_KINDS,
   type FunctionCall,
@@ -196,7 +198,7 @@ function selectStatement(p: Parser): Mutable<Statement> {
     if (TOPOLOGY_TABLES.has(table.table)) statement.topology = topologySelect(p, start);
     else statement.selection = simpleSelection(p, start);
   }
-  // Rows of traces are rewritten on their way (topology/scrub-rows.ts).
+  // Rows of traces are rewritten on their way (topology/scrub-response.ts).
   else if (table.keyspace === 'system_traces') statement.selection = plainSelection(p, start);
   return statement;
 }

@@ -2,7 +2,8 @@
 // while the text is parsed here (Parser.charge). Nothing stops a thread of Cassandra that has begun a
 // text, and some rules of its grammar take exponential or quadratic time. The figures are in PARSING.
 import { CQL, PARSING } from '../limits/cql.ts';
-import { isName, Kind, nameOf, type Tokens } from './lexer.ts';
+import { nameOf } from './lexer.ts';
+import { isName, Kind, type Tokens } from './tokens.ts';
 
 /** What a text of so many characters may cost. */
 export function allowedUs(characters: number): number {

@@ -1,7 +1,8 @@
 // The shape of a text: equal for texts that differ only in literals, bind markers, case of words, white
 // space, comments, or in how many values a list holds.
 import { createHash } from 'node:crypto';
-import { isConstant, isLexicalError, Kind, tokenize } from './lexer.ts';
+import { isLexicalError, tokenize } from './lexer.ts';
+import { isConstant, Kind } from './tokens.ts';
 
 /** Hex digits: enough that no two shapes of a team's texts ever meet by chance. */
 const LENGTH = 16;

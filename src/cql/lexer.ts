@@ -1,100 +1,9 @@
-// Text to tokens, every byte accounted for. Cassandra's ANTLR lexer does not take the longest match:
-// it commits to a token by what it sees first, and fails where the rest does not fit (`1a`,
-// `12345678-1`). This one fails there too. It is written for speed: one pass, no objects per token.
+// Turns a text into tokens and accounts for every byte. Cassandra's ANTLR lexer does not take the longest match:
+// it commits to a token by what it sees first, and fails where the rest does not fit (`1a`, `12345678-1`).
+// This one fails there too. It is written for speed: one pass, and no object for a token.
 import { PARSING } from '../limits/cql.ts';
 import { KEYWORDS, type WordClass } from './keywords.ts';
-
-/**
- * Kinds of tokens. The order carries meaning: what may be a name is one range, what may be a type's
- * name another.
- */
-export const Kind = {
-  END: 0,
-  /** `"..."`. */
-  QUOTED: 1,
-  /** A word that is no keyword. */
-  IDENT: 2,
-  /** Keywords by class, see keywords.ts. */
-  UNRESERVED: 3,
-  KEY: 4,
-  NATIVE_TYPE: 5,
-  SPECIAL: 6,
-  RESERVED: 7,
-  /** `""`: only ever a column name. */
-  EMPTY_QUOTED: 8,
-  PUNCTUATION: 9,
-  /** The one token `expr(` of custom index expressions. */
-  EXPR_OPEN: 10,
-  /** `'...'` and `$$...$$`; from here on constants. */
-  STRING: 11,
-  INTEGER: 12,
-  FLOAT: 13,
-  BLOB: 14,
-  UUID: 15,
-  DURATION: 16,
-  BOOLEAN: 17,
-} as const;
-
-export function isName(kind: number): boolean {
-  return kind >= Kind.QUOTED && kind <= Kind.SPECIAL;
-}
-
-export function isTypeName(kind: number): boolean {
-  return kind >= Kind.QUOTED && kind <= Kind.KEY;
-}
-
-export function isConstant(kind: number): boolean {
-  return kind >= Kind.STRING;
-}
-
-/**
- * What tokens are, by a code of one byte: 0 to 17 are the kinds themselves, beyond it each keyword and
- * each punctuation has its own.
- */
-const KIND_OF_CODE: number[] = Object.values(Kind);
-const WORD_OF_CODE: string[] = KIND_OF_CODE.map(() => '');
-
-function newCode(kind: number, word: string): number {
-  WORD_OF_CODE.push(word);
-  return KIND_OF_CODE.push(kind) - 1;
-}
-
-/** Tokens of one text, without the text. Arrays are longer than `count`. */
-export class Tokens {
-  count = 0;
-  /** The squares of the digits of its long numbers, added up: what it takes to convert them. */
-  squaredDigits = 0;
-  readonly codes: Uint8Array;
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-
-  constructor(capacity: number) {
-    this.codes = new Uint8Array(capacity);
-    this.starts = new Int32Array(capacity);
-    this.ends = new Int32Array(capacity);
-  }
-
-  push(code: number, start: number, end: number): void {
-    const at = this.count++;
-    this.codes[at] = code;
-    this.starts[at] = start;
-    this.ends[at] = end;
-  }
-
-  kindAt(index: number): number {
-    return KIND_OF_CODE[this.codes[index]!]!;
-  }
-
-  /** Whether it is one of `+ - * / %`. */
-  isOperatorAt(index: number): boolean {
-    return IS_OPERATOR[this.codes[index]!] === 1;
-  }
-
-  /** A keyword in lower case, or punctuation; empty for all else. The strings are interned. */
-  wordAt(index: number): string {
-    return WORD_OF_CODE[this.codes[index]!]!;
-  }
-}
+import { Kind, newCode, Tokens } from './tokens.ts';
 
 export interface LexicalError {
   readonly reason: string;
@@ -130,8 +39,6 @@ const ONE = new Uint8Array(128);
 for (const text of '[ ] { } ( ) < > , . = + - * / % : ; ?'.split(' ')) {
   ONE[text.charCodeAt(0)] = newCode(Kind.PUNCTUATION, text);
 }
-const IS_OPERATOR = new Uint8Array(256);
-for (const text of '+-*/%') IS_OPERATOR[ONE[text.charCodeAt(0)]!] = 1;
 const TWO = new Uint8Array(128);
 const SECOND = new Uint8Array(128);
 for (const text of ['..', '!=', '<=', '>=', '+=', '-=']) {

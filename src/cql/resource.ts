@@ -1,7 +1,7 @@
 // Resources and needs as CQL writes them. What is written here is read back as the same resource, so
 // that equal texts are equal resources.
 import { KEYWORDS } from './keywords.ts';
-import { quoteIfNeeded } from './quote.ts';
+import { quoteIfNeeded, stringLiteral } from './quote.ts';
 import type { Need, Resource } from './statement.ts';
 import { formatSignature } from './type.ts';
 
@@ -34,7 +34,7 @@ export function formatResource(resource: Resource): string {
       return `ROLE ${resource.role === '' ? "''" : quoteIfNeeded(resource.role)}`;
     case 'MBEAN': {
       const word = /[*?]/.test(resource.pattern) ? 'MBEANS' : 'MBEAN';
-      return `${word} '${resource.pattern.replaceAll("'", "''")}'`;
+      return `${word} ${stringLiteral(resource.pattern)}`;
     }
     case 'ALL KEYSPACES':
     case 'ALL FUNCTIONS':

@@ -1,7 +1,9 @@
 // Types as Cassandra writes them in `system_schema` and in LIST PERMISSIONS. That is nearly CQL, but a
 // user's type called `int` stands there without its quotes, like Cassandra's own.
-import { Parser, Refusal } from './grammar/parser.ts';
-import { isLexicalError, Kind, tokenize } from './lexer.ts';
+import { Parser } from './grammar/parser.ts';
+import { Refusal } from './grammar/refusal.ts';
+import { isLexicalError, tokenize } from './lexer.ts';
+import { Kind } from './tokens.ts';
 import { NATIVE_TYPES, type Collection, type CqlType, type Signature } from './type.ts';
 
 /** Whether the keyspace has a user-defined type of this name. */

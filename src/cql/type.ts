@@ -1,7 +1,7 @@
 // Types as data, as far as signatures of functions are compared by them. Cassandra compares frozen
 // forms, so `frozen<...>` leaves nothing here; and `varchar` is `text`.
 import { KEYWORDS } from './keywords.ts';
-import { quoteIfNeeded } from './quote.ts';
+import { quoteIfNeeded, stringLiteral } from './quote.ts';
 
 export type CqlType =
   | { readonly kind: 'native'; readonly name: string }
@@ -76,7 +76,7 @@ function formatType(type: CqlType): string {
     case 'vector':
       return `vector<${formatSignature(type.of)},${type.dimension}>`;
     case 'unread':
-      return `'${type.text.replaceAll("'", "''")}'`;
+      return stringLiteral(type.text);
     default:
       return `${type.kind}<${formatSignature(type.of)}>`;
   }

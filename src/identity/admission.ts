@@ -1,14 +1,15 @@
-// Who may wait at the door. Connections without a login are bounded, in all and per source; when a
-// bound is reached the oldest of the source with most makes room, so that garbage can't keep valid
-// tokens out. A source that fails is answered slowly, never banned: behind NAT all jobs are one source.
+// Admission of connections that have not logged in. They are bounded, in all and per source. When a bound is
+// reached, the oldest connection of the source with the most is closed, so that garbage can't keep valid tokens
+// out. A source whose logins fail is answered slowly, but never banned: behind NAT all jobs are one source.
 import type { MonotonicMs } from '../clock.ts';
 import { FailureDelays } from './failure-delays.ts';
 
-export interface Ticket {
+/** The place of one connection among those without a login. */
+export interface AdmissionSlot {
   succeeded(): void;
   /** Milliseconds by which the answer to this failure is to be delayed. */
   failed(): number;
-  /** The connection ended. Safe to call at any time, and twice. */
+  /** To be called when the connection ends. Calling it at any time, or twice, is safe. */
   release(): void;
 }
 
@@ -39,7 +40,7 @@ export class Admission {
     return this.#total;
   }
 
-  admit(source: string, evict: () => void): Ticket {
+  admit(source: string, evict: () => void): AdmissionSlot {
     const own = this.#waiting.get(source);
     if (own !== undefined && own.size >= this.#options.unauthenticatedPerSource) this.#evict(own);
     else if (this.#total >= this.#options.unauthenticatedConnections) this.#evict(this.#largest());

@@ -56,11 +56,11 @@ export interface Issuer {
   readonly algorithms: readonly string[];
   /** Claims that must have exactly this value, UUIDs compared without braces and case. */
   readonly pinned: Readonly<Record<string, string>>;
-  /** How a user comes by a fresh token. */
+  /** Says how a user gets a fresh token. */
   readonly renewal: string;
-  /** Why a token with these claims is none to be verified here; null where it may be. */
+  /** Why a token with these claims cannot be verified here; null if it can. */
   readonly refusal: (claims: Claims) => string | null;
-  /** Whether it stands for a person, whose sessions have bounds of their own. */
+  /** Whether the token stands for a person, whose sessions have limits of their own. */
   readonly isHuman: (claims: Claims) => boolean;
 }
 

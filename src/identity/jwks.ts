@@ -1,24 +1,19 @@
-// The public keys of one issuer, by key id. Fetched once for all who wait, kept while the issuer is
-// down, and never fetched more often than a cool-down allows, whatever key ids tokens claim. A key that
-// the issuer lists no longer is marked as withdrawn, and whatever rests on it ends with it.
+// The public keys of one issuer, by key id. One fetch serves all who wait for it. The keys are kept while the
+// issuer is down, and are never fetched more often than a cool-down allows, whatever key ids tokens claim. A key
+// that the issuer no longer lists is marked as withdrawn, and tokens that it signed are no longer good.
 import { importJWK, type CryptoKey, type JWK } from 'jose';
 import { LONG_AGO, msBetween, type MonotonicMs } from '../clock.ts';
 import { JWKS } from '../limits/identity.ts';
 import { OutboundFault, type OutboundClient, type OutboundResponse } from '../outbound/client.ts';
 import { urlProblem } from '../outbound/url.ts';
 import type { Issuer } from './issuers.ts';
-
-/** A key while its issuer publishes it. Principals hold on to it, so that they know when it goes. */
-export interface PublishedKey {
-  /** The issuer lists it no longer, or lists other material under its id. Never goes back to false. */
-  readonly isWithdrawn: boolean;
-}
+import type { PublishedKey } from './principal.ts';
 
 class Published implements PublishedKey {
   readonly kid: string;
   readonly jwk: JWK;
   isWithdrawn = false;
-  /** By algorithm, for those of its issuer that it fits: perhaps none. */
+  /** By algorithm, for those algorithms of the issuer that the key fits; there may be none. */
   readonly imported: ReadonlyMap<string, CryptoKey>;
 
   constructor(kid: string, jwk: JWK, imported: ReadonlyMap<string, CryptoKey>) {
@@ -33,15 +28,15 @@ export interface FoundKey {
   readonly key: CryptoKey;
 }
 
-/** Why a token's key is not there: none by its id, none for its algorithm, or several and nothing says which one is meant. */
+/** Why no key is found: the id is unknown, no key of that id fits the algorithm, or several do. */
 export type NoKey = 'unknown' | 'unfit' | 'ambiguous';
 
-/** The keys of an issuer can't be had, or can't be used. */
+/** The keys of an issuer could not be fetched, or none of them can be used. */
 export class KeySetFault extends Error {
   override readonly name = 'KeySetFault';
-  /** What is wrong, to be told to whoever logs in: it names no address. */
+  /** What is wrong, for the user who logs in. It names no address. */
   readonly problem: string;
-  /** Waiting may mend it. */
+  /** Whether trying again later may help. */
   readonly mayPass: boolean;
 
   constructor(url: string, what: string, problem: string, mayPass = false) {
@@ -52,9 +47,9 @@ export class KeySetFault extends Error {
 }
 
 export interface KeySetListener {
-  /** Keys by these ids were withdrawn: what they signed is believed no longer. */
+  /** The keys with these ids were withdrawn: tokens that they signed are no longer good. */
   withdrawn(keyIds: readonly string[]): void;
-  /** The issuer could not be asked; told no more often than the cool-down allows. */
+  /** The issuer could not be asked. Called no more often than the cool-down allows. */
   failed(error: Error): void;
 }
 
@@ -63,9 +58,9 @@ export class KeySet {
   readonly #outbound: OutboundClient;
   readonly #nowMs: () => MonotonicMs;
   readonly #listener: KeySetListener;
-  /** By id: keys of different types may share one (RFC 7517, section 4.5). */
+  /** By key id. Keys of different types may share an id (RFC 7517, section 4.5). */
   #keys: ReadonlyMap<string, readonly Published[]> = new Map();
-  /** Of the last attempt to get them. */
+  /** The error of the last attempt to fetch the keys. */
   #fault: Error | null = null;
   #fetchedAtMs = LONG_AGO;
   #triedAtMs = LONG_AGO;
@@ -83,12 +78,12 @@ export class KeySet {
     this.#listener = listener;
   }
 
-  /** LONG_AGO where they were never fetched. */
+  /** LONG_AGO if the keys were never fetched. */
   get fetchedAtMs(): MonotonicMs {
     return this.#fetchedAtMs;
   }
 
-  /** So that the first token need not wait for them. Never rejects; one that fails is tried again by a token. */
+  /** Fetches the keys so that the first token need not wait. Never rejects: after a failure the first token tries again. */
   async prefetch(): Promise<void> {
     await this.#refresh().catch(() => {
       this.#triedAtMs = LONG_AGO;
@@ -97,23 +92,23 @@ export class KeySet {
 
   /**
    * Fetches them anew once they are old enough, whether or not a token asks for one: tokens that were
-   * verified before ask for none. Never rejects; a failure is told, and it is tried again when called next.
+   * verified before ask for none. Never rejects: a failure goes to the listener, and the next call tries again.
    */
   async keepFresh(): Promise<void> {
     if (msBetween(this.#fetchedAtMs, this.#nowMs()) < JWKS.refreshMs) return;
     await this.#refresh().catch(() => undefined);
   }
 
-  /** Whether `find` asks nobody for this one. */
+  /** Whether `find` needs no fetch for this key. */
   isAtHand(kid: string, algorithm: string): boolean {
     const isFresh = msBetween(this.#fetchedAtMs, this.#nowMs()) <= JWKS.refreshMs;
     return isFresh && this.#has(kid, algorithm);
   }
 
-  /** The key that a token names, for its algorithm. Rejects where the keys can't be had. */
+  /** The key that a token names, for its algorithm. Rejects if the keys cannot be fetched. */
   async find(kid: string, algorithm: string): Promise<FoundKey | NoKey> {
     if (!this.isAtHand(kid, algorithm)) {
-      // Old keys serve on while the issuer can't be asked, but not for ever.
+      // Old keys are used while the issuer does not answer, but not for ever.
       await this.#refresh().catch((error: unknown) => {
         const isStale = msBetween(this.#fetchedAtMs, this.#nowMs()) > JWKS.staleMs;
         if (isStale || !this.#has(kid, algorithm)) throw error;
@@ -180,7 +175,7 @@ export class KeySet {
       throw new KeySetFault(uri, KEY_SET, "has no list called 'keys'");
     }
     const { keys, problems } = await this.#read(document['keys']);
-    // A list without a usable key takes those before back all the same; then it is asked for again soon.
+    // A list without a usable key withdraws the keys before it all the same; the next fetch then follows soon.
     this.#take(keys);
     if (keys.length === 0) {
       throw new KeySetFault(uri, KEY_SET, `holds no usable key (${counted(problems)})`);
@@ -203,7 +198,7 @@ export class KeySet {
     return { keys, problems };
   }
 
-  /** A key that was published before stays what it is. A text says why it is none. */
+  /** A key that was published before stays the same object. A text says why the entry cannot be used. */
   async #publish(jwk: NamedJwk): Promise<Published | string> {
     const known = this.#keys.get(jwk.kid)?.find((one) => isSame(one.jwk, jwk));
     if (known !== undefined) return known;

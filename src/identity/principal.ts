@@ -1,10 +1,15 @@
 // The verified identity behind a session, and the claims that policy bindings look at.
 import type { WallMs } from '../clock.ts';
-import type { PublishedKey } from './jwks.ts';
 
 /** JSON as it came out of a verified token. */
 export type ClaimValue =
   string | number | boolean | null | readonly ClaimValue[] | { readonly [key: string]: ClaimValue };
+
+/** A key that its issuer publishes. A principal keeps it, so that it knows when the key is withdrawn. */
+export interface PublishedKey {
+  /** The issuer no longer lists the key, or lists other material under its id. This never goes back to false. */
+  readonly isWithdrawn: boolean;
+}
 
 export interface Principal {
   /** Name of the issuer's row in the configuration, e.g. `pipelines`. */
@@ -32,7 +37,7 @@ export interface Principal {
 export const PIPELINE_TARGETS = ['branch', 'tag', 'pull_request', 'custom', 'commit'] as const;
 export type PipelineTarget = (typeof PIPELINE_TARGETS)[number];
 
-/** Fields of the principal that go into the audit record (DESIGN 4.5); absent claims are null. */
+/** The fields of the principal in an audit record; those of claims that are absent are null. */
 export interface PrincipalRecord {
   readonly issuer: string;
   readonly subject: string;
@@ -43,4 +48,9 @@ export interface PrincipalRecord {
   readonly branch: string | null;
   readonly token_sha256: string;
   readonly expires: string;
+}
+
+/** Whether the issuer has withdrawn the key of the token since it was verified. */
+export function isWithdrawn({ key }: Principal): boolean {
+  return key?.isWithdrawn === true;
 }

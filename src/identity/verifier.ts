@@ -1,39 +1,28 @@
-// A token to a Principal, or an AuthFault that says what to do. Verified tokens are kept by hash, so
-// that a driver's tenth connection costs no signature check; nothing else is ever taken on trust.
-import { createHash } from 'node:crypto';
-import { compactVerify, decodeProtectedHeader, errors, type CryptoKey } from 'jose';
-import {
-  epochMs,
-  later,
-  monotonicMs,
-  msBetween,
-  wallMs,
-  type MonotonicMs,
-  type WallMs,
-} from '../clock.ts';
+// Turns a token into a Principal, or throws an AuthFault that says what to do. A token that was verified before costs
+// no signature check (verified-tokens.ts); nothing else is ever taken on trust.
+import { monotonicMs, msBetween, wallMs, type MonotonicMs, type WallMs } from '../clock.ts';
 import { AuthFault } from '../errors.ts';
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { JWKS, TOKENS } from '../limits/identity.ts';
-import { MEMORY } from '../limits/session.ts';
 import { UNCOUNTED, type Account } from '../memory/budget.ts';
-import { footprintOf } from '../memory/footprint.ts';
-import { normalizeUuid } from './claims.ts';
-import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
 import { OutboundClient } from '../outbound/client.ts';
-import { timeOf } from '../wall-clock.ts';
+import { checkClaims } from './check-claims.ts';
+import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';
 import { KeySet, KeySetFault, type FoundKey } from './jwks.ts';
-import type { ClaimValue, Principal } from './principal.ts';
+import type { Principal } from './principal.ts';
+import { claimsOf, headerOf, sha256, signedClaims } from './token.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 export interface VerifierOptions {
-  /** What verified tokens hold is charged there. */
+  /** Charged with the memory of the verified tokens. */
   readonly account?: Account;
   readonly issuers: readonly IssuerConfig[];
-  /** The keys of an issuer could not be fetched; those at hand serve on for a while. */
+  /** The keys of an issuer could not be fetched; those fetched before are used for a while. */
   readonly onKeysFailed?: (issuerName: string, error: Error) => void;
-  /** An issuer took keys back; tokens that they signed are believed no longer, sessions included. */
+  /** An issuer has withdrawn keys: the tokens that they signed are no longer good, in sessions too. */
   readonly onKeysWithdrawn?: (issuerName: string, keyIds: readonly string[]) => void;
-  /** A token was found good that this process did not know. */
+  /** A token that this process did not know was verified. */
   readonly onVerified?: (tokenSha256: string) => void;
   readonly wallMs?: () => WallMs;
   readonly monotonicMs?: () => MonotonicMs;
@@ -46,30 +35,19 @@ const CHECKS = {
   waitMs: TOKENS.checkWaitMs,
 };
 
-/** Header parameters that bring a key along, or ask for one from elsewhere. */
-const KEY_IN_HEADER = ['jwk', 'jku', 'x5u', 'x5c'];
-
-type Claims = Principal['claims'];
-
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, { readonly issuer: Issuer; readonly keys: KeySet }>;
   readonly #wallMs: () => WallMs;
   readonly #monotonicMs: () => MonotonicMs;
   readonly #onVerified: (tokenSha256: string) => void;
-  /** Verified tokens by hash, in order of use. */
-  readonly #verified = new Map<string, Principal>();
-  /** Hashes of tokens that were good here, and whose signature has to be seen again. */
-  readonly #seenBefore = new Set<string>();
+  readonly #verified: VerifiedTokens;
   /**
-   * By the issuer whose keys a token needs, since one may be slow, and within it by where tokens come from.
-   * Tokens that name a key at hand do not stand behind those for which an issuer is asked: anybody can
-   * make up the id of a key.
+   * Queues by issuer, since one of them may be slow, and within an issuer by the source of the tokens. A token whose
+   * key is known does not wait behind tokens for which an issuer has to be asked, because anybody can make up the
+   * id of a key.
    */
   readonly #lookUps = new FairSlots(CHECKS);
   readonly #checks = new FairSlots(CHECKS);
-  readonly #account: Account;
-  /** What the verified tokens hold. */
-  #verifiedBytes = 0;
   #refreshing: NodeJS.Timeout | null = null;
 
   constructor({
@@ -81,7 +59,7 @@ export class TokenVerifier {
     onVerified = () => undefined,
     account = UNCOUNTED,
   }: VerifierOptions) {
-    this.#account = account;
+    this.#verified = new VerifiedTokens(account);
     this.#wallMs = wallClock;
     this.#monotonicMs = monotonicClock;
     this.#onVerified = onVerified;
@@ -108,17 +86,17 @@ export class TokenVerifier {
     return [...this.#issuers.values()].map(({ issuer }) => issuer);
   }
 
-  /** Gets the keys of all issuers before the first token comes. Never rejects. */
+  /** Fetches the keys of all issuers before the first token comes. Never rejects. */
   async prefetchKeys(): Promise<void> {
     await Promise.all([...this.#issuers.values()].map(async ({ keys }) => keys.prefetch()));
   }
 
-  /** From here on keys are fetched anew in time, so that one that is withdrawn ends what rests on it. */
+  /** From here on the keys are fetched again regularly, so that sessions end when their key is withdrawn. */
   keepKeysFresh(lookMs: number = JWKS.lookMs): void {
-    const look = (): void => {
+    const refresh = (): void => {
       for (const { keys } of this.#issuers.values()) unattended('keys', keys.keepFresh());
     };
-    this.#refreshing ??= setInterval(guarded('keys', look), lookMs).unref();
+    this.#refreshing ??= setInterval(guarded('keys', refresh), lookMs).unref();
   }
 
   close(): void {
@@ -126,7 +104,7 @@ export class TokenVerifier {
     this.#refreshing = null;
   }
 
-  /** How old the keys at hand are, by issuer, in seconds; issuers that were never asked are left out. */
+  /** The age of the keys in seconds, by issuer. Issuers that were never asked are left out. */
   get keyAges(): [issuerName: string, seconds: number][] {
     const nowMs = this.#monotonicMs();
     return [...this.#issuers.values()].flatMap(({ issuer, keys }) => {
@@ -135,13 +113,13 @@ export class TokenVerifier {
     });
   }
 
-  /** A token that was verified before and is still good, without any work; else null. */
+  /** The principal of a token that was verified before and is still good, without any work; else null. */
   verifyCached(token: string): Principal | null {
     const principal = this.#remembered(token);
     return principal === null || principal.expiresAtMs <= this.#wallMs() ? null : principal;
   }
 
-  /** A token that was good here before it expired; whether that is forgiven is for its role to say. */
+  /** The principal of a token that was good here before it expired. Whether that is forgiven, its role decides. */
   recall(token: string): Principal | null {
     const principal = this.#remembered(token);
     if (principal === null) return null;
@@ -150,37 +128,28 @@ export class TokenVerifier {
   }
 
   #remembered(token: string): Principal | null {
-    if (token.length > TOKENS.maxLength) return null;
-    const hash = sha256(token);
-    const principal = this.#verified.get(hash);
-    if (principal === undefined) return null;
-    this.#verified.delete(hash);
-    if (isWithdrawn(principal)) {
-      this.#charge(-costOf(principal));
-      return null;
-    }
-    this.#verified.set(hash, principal);
-    return principal;
+    return token.length > TOKENS.maxLength ? null : this.#verified.find(sha256(token));
   }
 
   /** Hashes of tokens that were good here before this process began. */
   sawBefore(tokenHashes: Iterable<string>): void {
-    for (const hash of tokenHashes) this.#seenBefore.add(hash);
-    for (const oldest of this.#seenBefore) {
-      if (this.#seenBefore.size <= TOKENS.seenBeforeKept) return;
-      this.#seenBefore.delete(oldest);
-    }
+    this.#verified.sawBefore(tokenHashes);
+  }
+
+  /** Forgets half of the verified tokens, which are then checked again when they come. */
+  evict(): void {
+    this.#verified.evict();
   }
 
   /**
-   * For a login: as `verify`, but a token that was good here before it expired is one still, if a role
-   * forgives that. Its signature is checked all the same.
+   * For a login: as `verify`, but a token that was good here before it expired is still taken, if its role
+   * forgives that. The signature is checked in any case.
    */
   async verifyOrRecall(token: string, source = ''): Promise<Principal> {
     return this.recall(token) ?? this.#checked(token, true, source);
   }
 
-  /** How a user of this principal's issuer comes by a fresh token. */
+  /** Says how a user of this principal's issuer gets a fresh token. */
   renewalFor(principal: Principal): string {
     return this.#issuers.get(principal.issuer)?.issuer.renewal ?? '';
   }
@@ -202,7 +171,7 @@ export class TokenVerifier {
     try {
       return await this.#verify(
         token,
-        forgivesExpiry && this.#seenBefore.has(sha256(token)),
+        forgivesExpiry && this.#verified.wasSeenBefore(sha256(token)),
         source,
       );
     } catch (error) {
@@ -235,9 +204,9 @@ export class TokenVerifier {
       );
     }
     const turn = { key: issuer.name, owner: source };
-    const look = async (): Promise<FoundKey> => keyOf(keys, kid, algorithm, issuer);
+    const lookUp = async (): Promise<FoundKey> => keyOf(keys, kid, algorithm, issuer);
     const isAtHand = keys.isAtHand(kid, algorithm);
-    const found = isAtHand ? await look() : await this.#lookUps.run(turn, look);
+    const found = isAtHand ? await lookUp() : await this.#lookUps.run(turn, lookUp);
     const check = async ({ published, key }: FoundKey) =>
       this.#checks.run(turn, async () => ({
         published,
@@ -252,9 +221,10 @@ export class TokenVerifier {
       if (replaced === null) throw error;
       return check(replaced);
     });
-    // It may have been taken back while the signature was checked.
+    // The key may have been withdrawn while the signature was checked.
     if (published.isWithdrawn) throw unknownKey(issuer);
-    const expiresAtMs = this.#checkClaims(claims, issuer, forgivesExpiry ? TOKENS.graceMaxMs : 0);
+    const graceMs = forgivesExpiry ? TOKENS.graceMaxMs : 0;
+    const expiresAtMs = checkClaims(claims, issuer, this.#wallMs(), graceMs);
     const principal: Principal = {
       issuerName: issuer.name,
       issuer: issuer.issuer,
@@ -265,144 +235,10 @@ export class TokenVerifier {
       expiresAtMs,
       key: published,
     };
-    this.#keep(principal);
+    this.#verified.add(principal);
     this.#onVerified(principal.tokenSha256);
     return principal;
   }
-
-  /** Returns when the token ends. Throws AuthFault. */
-  #checkClaims(claims: Claims, issuer: Issuer, graceMs: number): WallMs {
-    const nowMs = this.#wallMs();
-    if (claims['iss'] !== issuer.issuer) {
-      throw new AuthFault('issuer_unknown', 'The issuer of this token changed under way.');
-    }
-    const { exp, nbf, iat, aud, sub } = claims;
-    if (typeof exp !== 'number') {
-      throw new AuthFault(
-        'no_expiry',
-        'The token has no expiry; cqlgate takes only tokens that end.',
-      );
-    }
-    // One from before 1970 ended long ago, whenever that was.
-    const expiresAtMs = timeOf(Math.max(0, exp), 1000);
-    if (expiresAtMs === null || isNoTime(nbf) || isNoTime(iat)) {
-      throw new AuthFault(
-        'time_out_of_range',
-        'A time in the token (exp, nbf or iat) is not a date between 1970 and 9999, in seconds since the epoch. Check how the issuer sets them.',
-      );
-    }
-    if (later(expiresAtMs, graceMs) <= nowMs) {
-      const minutes = Math.round(msBetween(expiresAtMs, nowMs) / 60_000);
-      throw new AuthFault(
-        'token_expired',
-        `The token expired ${minutes} min ago. ${issuer.renewal}`,
-      );
-    }
-    const latestMs = later(nowMs, TOKENS.clockSkewMs);
-    if (isLater(nbf, latestMs) || isLater(iat, latestMs)) {
-      throw new AuthFault(
-        'not_yet_valid',
-        'The token is not valid yet; check the clocks of issuer, client and cqlgate.',
-      );
-    }
-    const audiences = Array.isArray(aud) ? aud : [aud];
-    if (!audiences.some((one) => typeof one === 'string' && issuer.audiences.includes(one))) {
-      throw new AuthFault(
-        'audience',
-        `The token is not meant for this gate: its audience must contain ${issuer.audiences.join(' or ')}. Set it where the token is asked for (Bitbucket: oidc.audiences of the step).`,
-      );
-    }
-    if (typeof sub !== 'string' || sub === '') {
-      throw new AuthFault('no_subject', 'The token names no subject.');
-    }
-    for (const [claim, value] of Object.entries(issuer.pinned)) {
-      const found = claims[claim];
-      if (typeof found !== 'string' || normalizeUuid(found) !== normalizeUuid(value)) {
-        throw new AuthFault('pinned_claim', `The token's ${claim} is not the one configured here.`);
-      }
-    }
-    return expiresAtMs;
-  }
-
-  #keep(principal: Principal): void {
-    if (this.#verified.has(principal.tokenSha256)) return;
-    this.#verified.set(principal.tokenSha256, principal);
-    this.#charge(costOf(principal));
-    this.#shrink(TOKENS.verifiedKept, TOKENS.verifiedBytes);
-  }
-
-  /** Lets half of the remembered tokens go; they are checked again when they come. */
-  evict(): void {
-    this.#shrink(this.#verified.size / 2, this.#verifiedBytes / 2);
-  }
-
-  /** The oldest go. */
-  #shrink(mostTokens: number, mostBytes: number): void {
-    for (const [hash, principal] of this.#verified) {
-      if (this.#verified.size <= mostTokens && this.#verifiedBytes <= mostBytes) return;
-      this.#verified.delete(hash);
-      this.#charge(-costOf(principal));
-    }
-  }
-
-  #charge(bytes: number): void {
-    this.#verifiedBytes += bytes;
-    this.#account.add(bytes);
-  }
-}
-
-/** A principal is its claims, mostly; an issuer decides how many. */
-function costOf({ claims }: Principal): number {
-  return MEMORY.keptBytes + footprintOf(claims);
-}
-
-/** The key behind it was taken back by its issuer since the token was verified. */
-export function isWithdrawn({ key }: Principal): boolean {
-  return key?.isWithdrawn === true;
-}
-
-function headerOf(token: string): { algorithm: string; kid: string } {
-  let header: ReturnType<typeof decodeProtectedHeader>;
-  try {
-    header = decodeProtectedHeader(token);
-  } catch {
-    throw malformed();
-  }
-  const { alg, kid, crit } = header;
-  if (crit !== undefined) {
-    throw new AuthFault(
-      'crit',
-      'The token has header extensions (crit) that cqlgate does not know.',
-    );
-  }
-  if (KEY_IN_HEADER.some((parameter) => parameter in header)) {
-    throw new AuthFault(
-      'key_in_header',
-      'The token brings its own key; only keys that the issuer publishes are believed.',
-    );
-  }
-  if (typeof alg !== 'string' || typeof kid !== 'string' || kid === '') {
-    throw new AuthFault('no_key_id', 'The token names no key (kid) or no algorithm.');
-  }
-  return { algorithm: alg, kid };
-}
-
-/** The claims as they stand, to find the issuer by; nothing else is read of them. */
-function claimsOf(token: string): Claims {
-  const parts = token.split('.');
-  if (parts.length !== 3) throw malformed();
-  return parseClaims(Buffer.from(parts[1]!, 'base64url'));
-}
-
-function parseClaims(payload: Uint8Array): Claims {
-  let claims: unknown;
-  try {
-    claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
-  } catch {
-    throw malformed();
-  }
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw malformed();
-  return claims as Claims;
 }
 
 async function keyOf(
@@ -445,36 +281,4 @@ function unknownKey(issuer: Issuer): AuthFault {
     'key_unknown',
     `The token is signed with a key that ${issuer.name} does not publish.`,
   );
-}
-
-async function signedClaims(token: string, key: CryptoKey, algorithm: string): Promise<Claims> {
-  try {
-    const { payload } = await compactVerify(token, key, { algorithms: [algorithm] });
-    return parseClaims(payload);
-  } catch (error) {
-    if (error instanceof AuthFault) throw error;
-    const text = 'The signature of the token is not right; it was changed or is not of its issuer.';
-    if (error instanceof errors.JOSEError) throw new AuthFault('signature', text);
-    throw error;
-  }
-}
-
-/** A number that is no date; what is no number at all is refused as a time that lies ahead. */
-function isNoTime(claim: ClaimValue | undefined): boolean {
-  return typeof claim === 'number' && timeOf(claim, 1000) === null;
-}
-
-function isLater(claim: ClaimValue | undefined, latestMs: WallMs): boolean {
-  return claim !== undefined && (typeof claim !== 'number' || claim * 1000 > epochMs(latestMs));
-}
-
-function malformed(): AuthFault {
-  return new AuthFault(
-    'token_malformed',
-    'The password is no OIDC token (three parts with dots between). Send the token alone, without quotes or line ends.',
-  );
-}
-
-function sha256(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }

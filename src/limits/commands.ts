@@ -25,7 +25,7 @@ export const SIDECAR = {
   handshakeFrameBytes: 64 * KIB,
   /** From the first byte of a client to the gate's answer. */
   handshakeMs: 30_000,
-  /** Of answers to bytes that came before any version was told. */
+  /** The version of answers to bytes that came before any version was named. */
   defaultVersion: 4,
   /** How often it looks whether its parent is there, and with `--wait` whether the gate answers. */
   pollMs: 500,

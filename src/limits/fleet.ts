@@ -39,8 +39,8 @@ export const REVOCATION = {
   textLength: 512,
 } as const;
 
-/** What drivers are told of this gate and its siblings. */
+/** What drivers see of this gate and its siblings. */
 export const ADVERTISE = {
-  /** Names under `advertise` are looked up again: a sibling that starts later, or moved, is told soon. */
+  /** Names under `advertise` are looked up again: drivers soon see a sibling that started later or moved. */
   resolveMs: 10_000,
 } as const;

@@ -58,9 +58,9 @@ export const METRICS = {
 export const TELEMETRY = {
   /** At the end what waits is sent within this, or is lost; where there are workers, once by each of them and once by their primary. */
   closeMs: 700,
-  /** Exports that failed are told no more often; those in between are counted. */
+  /** The shortest time between two warnings of exports that failed; those in between are counted. */
   warnIntervalMs: 60_000,
-  /** Of the reason that is told, in characters. */
+  /** The longest reason that is logged, in characters. */
   reasonLength: 256,
 } as const;
 

@@ -170,6 +170,6 @@ export const PROXY = {
   headerBytes: 536,
   /** A balancer sends it with the first packet. `limits.handshakeTimeoutMs` goes before where it is shorter. */
   headerTimeoutMs: 5_000,
-  /** Headers that were not taken are told no more often; those in between are counted. */
+  /** The shortest time between two warnings of headers that were not valid; those in between are counted. */
   warnIntervalMs: 60_000,
 } as const;

@@ -7,7 +7,7 @@ import { guarded } from '../guard.ts';
 import { MEMORY } from '../limits/session.ts';
 
 /** What lies on V8's heap, or in Buffers beside it. */
-export const HEAP_KINDS = [
+const HEAP_KINDS = [
   'statements',
   'prepared',
   'activity',
@@ -15,9 +15,9 @@ export const HEAP_KINDS = [
   'tokens',
   'exchanges',
 ] as const;
-export const BUFFER_KINDS = ['unauthenticated', 'input', 'requests', 'output', 'answers'] as const;
+const BUFFER_KINDS = ['unauthenticated', 'input', 'requests', 'output', 'answers'] as const;
 export type HeapKind = (typeof HEAP_KINDS)[number];
-export type BufferKind = (typeof BUFFER_KINDS)[number];
+type BufferKind = (typeof BUFFER_KINDS)[number];
 
 /** What a cache or log tells of what it holds; the gate's is a Kind of its budget. */
 export interface Account {
@@ -29,7 +29,7 @@ export interface Account {
 export const UNCOUNTED: Account = { add: () => undefined };
 
 /** What of one kind is held now. */
-export class Kind implements Account {
+class Kind implements Account {
   readonly #store: Store;
   bytes = 0;
 

@@ -3,6 +3,7 @@
 import { isOfAbsent, needsOf } from '../cql/needs.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Need, Permission, Resource, Schema, Statement } from '../cql/statement.ts';
+import type { Denial } from './denial.ts';
 import { mayReadOwnEstimates, OWN_ESTIMATES } from './estimates.ts';
 import type { Authority } from './policy.ts';
 import type { Role } from './role.ts';
@@ -34,23 +35,6 @@ class PermitToken {
 
 /** Only `decide` makes one; this module exports the type alone. */
 export type Permit = PermitToken;
-
-export interface Denial {
-  /** Stable code for records and metrics. */
-  readonly reason:
-    | 'permission_missing'
-    | 'kind_denied'
-    | 'capability_missing'
-    | 'no_grant_in_keyspace'
-    | 'own_login'
-    | 'class_not_allowed'
-    | 'commit_unverified'
-    | 'commit_unavailable';
-  /** For the user: the role, what is missing, what to do. */
-  readonly message: string;
-  /** Needs that no grant covers, as `MODIFY ON TABLE ks.t`. */
-  readonly missing: readonly string[];
-}
 
 /** What a role was permitted under one schema. Of each policy a role is another object. */
 interface Remembered {
@@ -268,7 +252,7 @@ function closedKeyspace(role: Role, keyspace: string): Denial {
 /** What the record says of it, in the place of a grant. */
 const OF_ABSENT = 'what it names is not there: any grant in its keyspace will do';
 
-/** Cassandra asks for nothing; here a role is told nothing of keyspaces it has no part in. */
+/** Cassandra asks for nothing; here a role learns nothing of keyspaces it has no part in. */
 function decideOfAbsent(
   { role, policy }: Pick<Authority, 'role' | 'policy'>,
   statement: Statement,

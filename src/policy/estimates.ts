@@ -1,17 +1,17 @@
-// system.size_estimates and system.table_estimates say of every tenant's tables how large they are. Drivers of
-// Spark and Hadoop read them, of one table each. A role reads what is of the keyspaces that it reaches;
-// a grant on these tables gives the rest.
+// system.size_estimates and system.table_estimates tell the size of every tenant's tables. The connectors of Spark
+// and Hadoop read them, for one table at a time. A role may read the rows of keyspaces in which it has grants; all
+// other rows need a grant on these tables.
 import { formatResource } from '../cql/resource.ts';
 import type { SelectionTerm, SimpleSelection, Statement } from '../cql/statement.ts';
-import type { Denial } from './decide.ts';
+import type { Denial } from './denial.ts';
 import type { Role } from './role.ts';
 
 const TABLES: ReadonlySet<string> = new Set(['size_estimates', 'table_estimates']);
-/** What stands for the grant where it is its own part. */
+/** Stands in records for the grant where a role reads the rows of its own keyspaces. */
 export const OWN_ESTIMATES = 'SELECT on estimates of keyspaces that the role reaches';
 
 const KEYSPACE = 'keyspace_name';
-/** Of these the schema tells anybody; to compare with others would tell of rows that are left out. */
+/** Anybody may read these in the schema. A comparison with other columns would tell of rows that are left out. */
 const KEYS: ReadonlySet<string> = new Set([
   KEYSPACE,
   'table_name',
@@ -20,25 +20,25 @@ const KEYS: ReadonlySet<string> = new Set([
   'range_end',
 ]);
 
-/** A value of a bind marker; null where there is none. */
+/** The value of a bind marker; null if there is none. */
 export type BoundValue = (marker: Extract<SelectionTerm, { type: 'marker' }>) => Buffer | null;
 
-/** How the part of a role is told from the rest. */
+/** How the rows of a role's own keyspaces are told apart from the others. */
 interface Parting {
-  /** By the rows themselves, at this place among the columns that are named; -1 is `*`. */
+  /** By the keyspace in each row, at this place among the selected columns; -1 stands for `*`. */
   readonly column: number | null;
-  /** By the condition alone. */
+  /** By the keyspaces that the condition names. */
   readonly keyspaces: readonly SelectionTerm[];
 }
 
 /** Whether a statement reads these tables. */
 export function readsEstimates({ kind, tables }: Statement): boolean {
-  // Asked of every request: by index, since taking an array apart goes through its iterator.
+  // This runs for every request. An index is faster than destructuring, which uses the array's iterator.
   const table = tables[0];
   return table?.keyspace === 'system' && kind === 'SELECT' && TABLES.has(table.table);
 }
 
-/** null where it reads something else, or can not be parted: then it needs a grant. */
+/** null if the statement reads something else, or if the rows cannot be told apart: then it needs a grant. */
 function partingOf(statement: Statement): Parting | null {
   const { selection } = statement;
   if (!readsEstimates(statement)) return null;
@@ -55,14 +55,14 @@ function columnOf({ columns }: SimpleSelection): number | null {
   return index < 0 ? null : index;
 }
 
-/** Whether its own part can be given to the role, as far as the text tells. */
+/** Whether the role may be given the rows of its own keyspaces, as far as the text tells. */
 export function mayReadOwnEstimates(role: Role, statement: Statement): boolean {
   const parting = partingOf(statement);
   if (parting === null) return false;
   return parting.keyspaces.every((term) => term.type === 'marker' || role.reaches(term.value));
 }
 
-/** A keyspace that is bound, and that the role does not reach; null for nearly all. */
+/** The denial where a bound keyspace is one in which the role has no grant; null for nearly all statements. */
 export function estimatesDenial(
   role: Role,
   statement: Statement,
@@ -82,7 +82,7 @@ export function estimatesDenial(
   return null;
 }
 
-/** By which column rows are left out for the role, and which are not; null where all are its own. */
+/** By which column rows are left out, and which of them are kept; null if the role may read all of them. */
 export function estimatesFilter(
   role: Role,
   statement: Statement,

@@ -1,8 +1,10 @@
 // Grants as the GRANT texts they are: `SELECT, MODIFY ON KEYSPACE orders`. Parsed by the grammar of
 // GRANT itself, with one addition: a trailing `*` covers keyspaces by prefix.
-import { Parser, Refusal } from '../cql/grammar/parser.ts';
+import { Parser } from '../cql/grammar/parser.ts';
+import { Refusal } from '../cql/grammar/refusal.ts';
 import { applicable, resource } from '../cql/grammar/roles.ts';
-import { isLexicalError, Kind, tokenize } from '../cql/lexer.ts';
+import { isLexicalError, tokenize } from '../cql/lexer.ts';
+import { Kind } from '../cql/tokens.ts';
 import { PERMISSIONS, type Permission, type Resource } from '../cql/statement.ts';
 
 export interface Grant {

@@ -70,7 +70,7 @@ export class Policy {
     if (binding === undefined || role === undefined) {
       return {
         reason: 'role_not_bound',
-        message: `This token may not take the role ${printable(wantedRole)}; it may take ${names.join(', ')}. Give that as the username.`,
+        message: `This token may not take the role ${quoted(wantedRole)}; it may take ${names.join(', ')}. Give that as the username.`,
       };
     }
     return { policy: this, principal, role, binding };
@@ -127,6 +127,6 @@ export function isAuthority(result: Authority | AuthorityRefusal): result is Aut
 }
 
 /** A name that the client chose, as it may stand in a message. */
-function printable(name: string): string {
+function quoted(name: string): string {
   return JSON.stringify(name.slice(0, 64));
 }

@@ -1,7 +1,7 @@
 // Statements about another Cassandra role, of which it counts whether that is a superuser: then no grant
 // is enough. Cassandra holds logins to that; behind a superuser's login the gate does.
 import type { Statement, StatementKind } from '../cql/statement.ts';
-import type { Denial } from './decide.ts';
+import type { Denial } from './denial.ts';
 import type { Authority } from './policy.ts';
 
 /** The role that is dropped, changed, granted or revoked, or given an identity; it stands first in `roles`. */

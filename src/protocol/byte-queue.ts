@@ -25,8 +25,6 @@ export class ByteQueue {
   /** Where the bytes of the last `take` lie: an object for each would be garbage on the hot path. */
   buffer: Buffer = NO_BYTES;
   start = 0;
-  /** How many takes had to copy. */
-  copies = 0;
 
   get available(): number {
     return this.#available;
@@ -109,10 +107,7 @@ export class ByteQueue {
 
   /** Takes `bytes`, and says in `buffer` and `start` where they lie. The caller checked `available`. */
   take(bytes: number): void {
-    if (this.#joined !== null) {
-      this.#join(this.#joined, Infinity);
-      this.copies++;
-    }
+    if (this.#joined !== null) this.#join(this.#joined, Infinity);
     if (this.#offset + bytes <= this.#head.length) {
       this.buffer = this.#head;
       this.start = this.#offset;
@@ -127,7 +122,6 @@ export class ByteQueue {
       filled += part;
       this.skip(part);
     }
-    this.copies++;
     this.buffer = joined;
     this.start = 0;
   }

@@ -86,11 +86,6 @@ export class FrameDecoder {
     return this.#bytes.available > 0 || this.#skipping > 0;
   }
 
-  /** Frames that straddled two reads and so were copied. */
-  get copiedFrames(): number {
-    return this.#bytes.copies;
-  }
-
   push(chunk: Buffer): void {
     this.#bytes.push(chunk);
   }

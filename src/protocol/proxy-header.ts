@@ -9,7 +9,7 @@
 import { crc32c } from './crc.ts';
 import { inetText, unmapped } from './inet.ts';
 
-export const PROXY_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+const PROXY_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 
 const FIXED_BYTES = 16;
 const COMMANDS = { 0x0: 'LOCAL', 0x1: 'PROXY' } as const;

@@ -3,9 +3,8 @@
 import { isUtf8 } from 'node:buffer';
 import { MessageFault, ProtocolFault } from '../errors.ts';
 
-/** Marks of a [value] that holds none. */
-export const NULL_VALUE = -1;
-export const UNSET_VALUE = -2;
+/** The lengths of a [value] without bytes: -1 for null, -2 for one that is not set. */
+const LEAST_VALUE_LENGTH = -2;
 
 export class Reader {
   readonly buffer: Buffer;
@@ -18,10 +17,6 @@ export class Reader {
     this.offset = start;
     this.end = end;
     this.#streamId = streamId;
-  }
-
-  get remaining(): number {
-    return this.end - this.offset;
   }
 
   fault(message: string): ProtocolFault {
@@ -116,7 +111,7 @@ export class Reader {
   /** Steps over a [value]. Lengths below -2 are errors (v4 section 3). */
   skipValue(field: string): void {
     const length = this.readInt(field);
-    if (length < UNSET_VALUE) throw this.fault(`${field} has the invalid length ${length}`);
+    if (length < LEAST_VALUE_LENGTH) throw this.fault(`${field} has the invalid length ${length}`);
     if (length < 0) return;
     this.#need(length, field);
     this.offset += length;

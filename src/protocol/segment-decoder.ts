@@ -44,7 +44,6 @@ export class SegmentDecoder {
   #partBytes = 0;
   #largeFrameBytes = 0;
   #oversized: OversizedFrame | null = null;
-  #copies = 0;
   maxFrameBytes: number;
   /** What came out of compressed segments, since whoever counts it set it to zero. */
   decompressedBytes = 0;
@@ -76,10 +75,6 @@ export class SegmentDecoder {
   /** A segment, or a frame of several, began that did not come to its end. */
   get isMidFrame(): boolean {
     return this.bufferedBytes > 0 || this.#largeFrameBytes > 0;
-  }
-
-  get copiedFrames(): number {
-    return this.#bytes.copies + this.#parts.copies + this.#copies;
   }
 
   push(chunk: Buffer): void {
@@ -147,7 +142,6 @@ export class SegmentDecoder {
     if (!lz4.decompress(buffer.subarray(start, end), payload)) {
       throw new ProtocolFault('the segment payload is no LZ4 block of its stated length');
     }
-    this.#copies++;
     this.decompressedBytes += uncompressedBytes;
     return { buffer: payload, start: 0, end: uncompressedBytes, selfContained };
   }

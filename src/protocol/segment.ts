@@ -10,8 +10,6 @@ import { crc24 } from './crc.ts';
 
 const CHECKSUM_BYTES = 3;
 export const SEGMENT_TRAILER_BYTES = 4;
-/** What 17 bits hold. */
-export const SEGMENT_PAYLOAD_MAX_BYTES = 131_071;
 /** What Cassandra's own writer puts into one: 128 KiB less header, trailer and two bytes. */
 export const SEGMENT_PAYLOAD_WRITE_BYTES = 131_060;
 

@@ -51,7 +51,7 @@ export function hasBodyCompression(version: number): boolean {
 }
 
 /** The list in the words drivers look for. */
-export function unsupportedVersionText(version: number): string {
+function unsupportedVersionText(version: number): string {
   const list = SUPPORTED_VERSIONS.map((one) => `${one}/v${one}`).join(', ');
   return `Invalid or unsupported protocol version (${version}); supported versions are (${list})`;
 }

@@ -24,12 +24,6 @@ export class Writer {
     return this;
   }
 
-  writeLong(value: bigint): this {
-    this.#reserve(8);
-    this.#length = this.#buffer.writeBigInt64BE(value, this.#length);
-    return this;
-  }
-
   /** Bytes as they are, without a length. */
   writeRaw(bytes: Uint8Array): this {
     this.#reserve(bytes.length);

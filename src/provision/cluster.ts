@@ -1,5 +1,5 @@
-// The cluster as an administrator sees it: what is there, who holds what, and the statements of a plan
-// carried out. The only user of the driver.
+// The cluster as an administrator sees it: reads what exists and what is granted, and carries out the statements
+// of a plan. No other file uses the driver.
 import { auth, Client, policies, type types } from 'cassandra-driver';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import type { LoadedConfig } from '../config/load.ts';
@@ -12,14 +12,14 @@ import { PROVISION } from '../limits/commands.ts';
 import { nameOf } from '../upstream/node.ts';
 import type { Held, HeldRole } from './plan.ts';
 import { rightsOf } from './rights.ts';
-import type { Existing } from './wanted.ts';
+import type { Existing } from './existing.ts';
 
 export interface Admin {
   readonly username: string;
   readonly password: string;
 }
 
-/** Rejects with ConfigFault, whose text says what to do and holds no password. */
+/** Rejects with a ConfigFault, whose text says what to do and contains no password. */
 export async function connect(loaded: LoadedConfig, admin: Admin): Promise<Client> {
   const client = new Client({
     contactPoints: loaded.contactPoints.map(nameOf),
@@ -42,7 +42,7 @@ export async function connect(loaded: LoadedConfig, admin: Admin): Promise<Clien
   }
 }
 
-/** The driver dials addresses: a certificate may also be for a name that the configuration gives. */
+/** The driver connects to addresses, so a certificate may also be for a name that the configuration gives. */
 function tlsOf({ tls, config, contactPoints }: LoadedConfig): { sslOptions?: ConnectionOptions } {
   if (tls.cluster === null) return {};
   const { cert, key, ca } = tls.cluster.certificates;
@@ -63,7 +63,7 @@ function tlsOf({ tls, config, contactPoints }: LoadedConfig): { sslOptions?: Con
   };
 }
 
-/** Of a failed connection the driver's own text is only a heading: each host has its reason. */
+/** The driver's own text for a failed connection is only a heading; the reason is given for each host. */
 function reasonOf(error: unknown): string {
   const inner =
     typeof error === 'object' && error !== null && 'innerErrors' in error
@@ -76,12 +76,12 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whoever may not see all roles would take those for missing: rejects with ConfigFault. */
+/** Rejects with a ConfigFault if the login may not see all roles, because it would take the others for missing. */
 export async function requireSight(client: Client, admin: Admin): Promise<void> {
   const self = quoteIfNeeded(admin.username);
-  const roles = await rowsOf(client, `LIST ROLES OF ${self}`);
+  const roles = await allRows(client, `LIST ROLES OF ${self}`);
   if (roles.some((row) => row['super'] === true)) return;
-  const sight = await rowsOf(client, `LIST DESCRIBE ON ALL ROLES OF ${self}`);
+  const sight = await allRows(client, `LIST DESCRIBE ON ALL ROLES OF ${self}`);
   if (sight.length > 0) return;
   throw new ConfigFault([
     `${admin.username} does not see the roles of others: log in as a superuser, or GRANT DESCRIBE ON ALL ROLES TO ${self}`,
@@ -90,7 +90,7 @@ export async function requireSight(client: Client, admin: Admin): Promise<void> 
 
 export async function readExisting(client: Client): Promise<Existing> {
   const select = async (columns: string, table: string): Promise<types.Row[]> =>
-    rowsOf(client, `SELECT ${columns} FROM ${table}`);
+    allRows(client, `SELECT ${columns} FROM ${table}`);
   const [real, virtual, tables, virtualTables, views, functions, aggregates, roles] =
     await Promise.all([
       select('keyspace_name', 'system_schema.keyspaces'),
@@ -100,7 +100,7 @@ export async function readExisting(client: Client): Promise<Existing> {
       select('keyspace_name, view_name AS table_name', 'system_schema.views'),
       select('keyspace_name, function_name AS name, argument_types', 'system_schema.functions'),
       select('keyspace_name, aggregate_name AS name, argument_types', 'system_schema.aggregates'),
-      rowsOf(client, 'LIST ROLES'),
+      allRows(client, 'LIST ROLES'),
     ]);
   const keyspaces = [...real, ...virtual].map((row) => String(row['keyspace_name']));
   const found: Resource[] = [
@@ -121,14 +121,14 @@ export async function readExisting(client: Client): Promise<Existing> {
   return { keyspaces, resources: new Set(found.map(formatResource)) };
 }
 
-/** The roles of these names that are there. */
+/** Those of the named roles that exist. */
 export async function readHeld(client: Client, names: readonly string[]): Promise<Held> {
-  const known = new Set((await rowsOf(client, 'LIST ROLES')).map((row) => String(row['role'])));
+  const known = new Set((await allRows(client, 'LIST ROLES')).map((row) => String(row['role'])));
   const held = new Map<string, HeldRole>();
   for (const name of names.filter((one) => known.has(one))) {
     const role = quoteIfNeeded(name);
-    const roles = await rowsOf(client, `LIST ROLES OF ${role}`);
-    const permissions = await rowsOf(client, `LIST ALL PERMISSIONS OF ${role}`);
+    const roles = await allRows(client, `LIST ROLES OF ${role}`);
+    const permissions = await allRows(client, `LIST ALL PERMISSIONS OF ${role}`);
     const rights = permissions.flatMap((row) => {
       const right = rightOf(String(row['resource']), String(row['permission']));
       return right === null ? [] : [{ from: String(row['role']), right }];
@@ -143,7 +143,7 @@ export async function readHeld(client: Client, names: readonly string[]): Promis
   return held;
 }
 
-/** The list does not tell a user's type `int` from Cassandra's: taken for the latter on both sides. */
+/** The list does not distinguish a user's type `int` from Cassandra's; both sides take it for the latter. */
 const noneOfThatName = (): boolean => false;
 
 /** How LIST PERMISSIONS shows resources (toString of org.apache.cassandra.auth.*Resource). */
@@ -175,8 +175,8 @@ const SHOWN: readonly [RegExp, (...parts: string[]) => Resource][] = [
   [/^<mbean (.+)>$/s, (_, pattern = '') => ({ type: 'MBEAN', pattern })],
 ];
 
-/** null for permissions that Cassandra keeps in its list and never asks for (READ, WRITE of 4.1). */
-export function rightOf(shown: string, permission: string): Need | null {
+/** null for permissions that Cassandra lists but never checks (READ and WRITE of 4.1). */
+function rightOf(shown: string, permission: string): Need | null {
   const known = PERMISSIONS.find((one) => one === permission);
   if (known === undefined) return null;
   for (const [pattern, resource] of SHOWN) {
@@ -188,7 +188,7 @@ export function rightOf(shown: string, permission: string): Need | null {
   ]);
 }
 
-/** Rejects with ConfigFault; of a text with a password only the code is told, for errors quote texts. */
+/** Rejects with ConfigFault. Errors quote texts, so for one with a password only the code is reported. */
 export async function carryOut(client: Client, text: string, isSecret: boolean): Promise<void> {
   try {
     await client.execute(text);
@@ -203,8 +203,8 @@ export async function carryOut(client: Client, text: string, isSecret: boolean):
   }
 }
 
-/** LIST answers without rows where there is nothing to list. */
-async function rowsOf(client: Client, text: string): Promise<types.Row[]> {
+/** All rows, page by page. LIST answers without rows if there is nothing to list. */
+async function allRows(client: Client, text: string): Promise<types.Row[]> {
   try {
     const rows: types.Row[] = [];
     let pageState: string | undefined;

@@ -1,73 +1,73 @@
-// From what is wanted and what is held to the difference between them, and to the statements that mend
-// it. Nothing is dropped, and nothing taken away unless that is asked for.
+// Compares the desired state with what the cluster grants, and plans the statements that make up the difference.
+// Nothing is dropped, and nothing is revoked unless that is asked for.
 import { applicable } from '../cql/grammar/roles.ts';
-import { quoteIfNeeded } from '../cql/quote.ts';
+import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
 import { formatNeed, formatResource } from '../cql/resource.ts';
 import type { Need, Resource } from '../cql/statement.ts';
 import { ownKeyspaceStatements } from '../upstream/own-keyspace.ts';
 import { covers, grantTexts, rightsOf, sorted, type Rights } from './rights.ts';
-import type { Wanted, WantedRole } from './wanted.ts';
+import type { DesiredState, DesiredRole } from './desired.ts';
 
-/** A role as the cluster has it. */
+/** A role as it is in the cluster. */
 export interface HeldRole {
   readonly canLogin: boolean;
-  /** By itself, or because it was granted a superuser. */
+  /** Whether it is a superuser itself, or was granted one. */
   readonly isSuperuser: boolean;
   readonly own: Rights;
-  /** By roles that it was granted. */
+  /** Rights that it has through roles that it was granted. */
   readonly inherited: readonly { readonly from: string; readonly right: Need }[];
 }
 
-/** By name; a wanted role that is not in it is not there. */
+/** By name. A role that is missing here does not exist. */
 export type Held = ReadonlyMap<string, HeldRole>;
 
 export interface Difference {
-  readonly wanted: WantedRole;
+  readonly desired: DesiredRole;
   readonly exists: boolean;
   readonly isSuperuser: boolean;
-  /** A login that may not log in. */
+  /** Whether it is a login that may not log in. */
   readonly loginIsOff: boolean;
   readonly missing: readonly Need[];
-  /** Held by itself and not covered by the policy. */
+  /** Granted to the role itself, and not covered by the policy. */
   readonly wider: readonly Need[];
   readonly widerInherited: readonly { readonly from: string; readonly right: Need }[];
-  /** Not covered either, but what Cassandra gives to whoever creates something, as this login may. */
+  /** Not covered either, but granted by Cassandra itself to the creator of an object, which this login may be. */
   readonly byCreation: readonly Need[];
 }
 
-/** All of it missing where nobody asked the cluster: then the statements are for an empty one. */
-export function differenceOf(wanted: WantedRole, held: Held | null): Difference {
-  const role = held?.get(wanted.role);
+/** If the cluster was not asked (null), everything is missing, and the statements are for an empty cluster. */
+export function differenceOf(desired: DesiredRole, held: Held | null): Difference {
+  const role = held?.get(desired.role);
   const rights = role?.own ?? NONE;
   const inherited = role?.inherited ?? [];
   const effective = new Map([...rights, ...rightsOf(inherited.map((one) => one.right))]);
-  const foreign = [...rights.values()].filter((right) => !covers(wanted.rights, right));
-  const created = new Set(foreign.filter((right) => isByCreation(right.resource, wanted, rights)));
+  const foreign = [...rights.values()].filter((right) => !covers(desired.rights, right));
+  const created = new Set(foreign.filter((right) => isByCreation(right.resource, desired, rights)));
   return {
-    wanted,
+    desired,
     exists: role !== undefined,
     isSuperuser: role?.isSuperuser ?? false,
-    loginIsOff: role !== undefined && wanted.vaultPaths.length === 0 && !role.canLogin,
-    missing: sorted([...wanted.rights.values()].filter((right) => !covers(effective, right))),
+    loginIsOff: role !== undefined && desired.vaultPaths.length === 0 && !role.canLogin,
+    missing: sorted([...desired.rights.values()].filter((right) => !covers(effective, right))),
     wider: sorted(foreign.filter((right) => !created.has(right))),
-    widerInherited: inherited.filter(({ right }) => !covers(wanted.rights, right)),
+    widerInherited: inherited.filter(({ right }) => !covers(desired.rights, right)),
     byCreation: sorted(created),
   };
 }
 
 const NONE: Rights = new Map();
 
-/** What Cassandra gives at creation is all there is, on something that this login may create. */
-function isByCreation(resource: Resource, wanted: WantedRole, held: Rights): boolean {
+/** Whether the login has all permissions on an object that it may create, as Cassandra grants them to the creator. */
+function isByCreation(resource: Resource, desired: DesiredRole, held: Rights): boolean {
   const needed = createdBy(resource);
   return (
     needed !== null &&
-    covers(wanted.rights, { permission: 'CREATE', resource: needed }) &&
+    covers(desired.rights, { permission: 'CREATE', resource: needed }) &&
     applicable(resource).every((permission) => held.has(formatNeed({ permission, resource })))
   );
 }
 
-/** Where CREATE is asked for by what makes such a resource; null where nothing does. */
+/** On which resource CREATE is needed to create one like this; null if it cannot be created. */
 function createdBy(resource: Resource): Resource | null {
   switch (resource.type) {
     case 'KEYSPACE':
@@ -96,33 +96,33 @@ export function isDrift(difference: Difference): boolean {
 }
 
 export interface Step {
-  /** As it is printed: a password is a placeholder. */
+  /** The text as it is printed, with a placeholder for a password. */
   readonly text: string;
-  /** Entry of `cassandraRoles` whose password stands in it. */
+  /** The entry of `cassandraRoles` whose password replaces the placeholder. */
   readonly passwordOf: string | null;
 }
 
-/** The steps of each role, in the order they are to be run in: all roles first, then their rights. */
+/** The steps in the order in which they have to be run: all roles first, then their rights. */
 export function stepsOf(
-  { ownKeyspace }: Wanted,
+  { ownKeyspace }: DesiredState,
   differences: readonly Difference[],
   options: { readonly revoke: boolean },
 ): Step[] {
   const plain = (text: string): Step => ({ text, passwordOf: null });
-  // A superuser is bound by no permission: it is told of, and nothing is done to it.
+  // No permission binds a superuser: it is reported, and nothing is changed.
   const bound = differences.filter((one) => !one.isSuperuser);
   return [
     ...(ownKeyspace === null ? [] : ownKeyspaceStatements(ownKeyspace).map(plain)),
-    ...bound.filter((one) => !one.exists).map(({ wanted }) => creation(wanted)),
-    ...bound.flatMap(({ wanted, missing }) =>
-      grantTexts(missing).map((text) => plain(`GRANT ${text} TO ${quoteIfNeeded(wanted.role)}`)),
+    ...bound.filter((one) => !one.exists).map(({ desired }) => creation(desired)),
+    ...bound.flatMap(({ desired, missing }) =>
+      grantTexts(missing).map((text) => plain(`GRANT ${text} TO ${quoteIfNeeded(desired.role)}`)),
     ),
     ...(options.revoke ? bound.flatMap(revocations).map(plain) : []),
   ];
 }
 
-function creation(wanted: WantedRole): Step {
-  const { role, vaultPaths, byCertificate, entries } = wanted;
+function creation(desired: DesiredRole): Step {
+  const { role, vaultPaths, byCertificate, entries } = desired;
   if (vaultPaths.length > 0 || byCertificate) {
     const canLogIn = vaultPaths.length === 0;
     const text = `CREATE ROLE IF NOT EXISTS ${quoteIfNeeded(role)} WITH LOGIN = ${canLogIn}`;
@@ -135,27 +135,27 @@ function creation(wanted: WantedRole): Step {
   };
 }
 
-/** CREATE ROLE takes no bind marker: the password is a literal, and the text is shown to nobody. */
+/** CREATE ROLE takes no bind marker, so the password is a literal, and this text must not be shown to anybody. */
 export function creationText(role: string, password: string): string {
-  return `CREATE ROLE IF NOT EXISTS ${quoteIfNeeded(role)} WITH PASSWORD = '${password.replaceAll("'", "''")}' AND LOGIN = true`;
+  return `CREATE ROLE IF NOT EXISTS ${quoteIfNeeded(role)} WITH PASSWORD = ${stringLiteral(password)} AND LOGIN = true`;
 }
 
-function revocations({ wanted, wider, byCreation }: Difference): string[] {
+function revocations({ desired, wider, byCreation }: Difference): string[] {
   return grantTexts([...wider, ...byCreation]).map(
-    (text) => `REVOKE ${text} FROM ${quoteIfNeeded(wanted.role)}`,
+    (text) => `REVOKE ${text} FROM ${quoteIfNeeded(desired.role)}`,
   );
 }
 
 export interface VaultRole {
   readonly path: string;
-  /** Of `vault write database/roles/<name>`; null where Vault keeps a user that somebody else made. */
+  /** For `vault write database/roles/<name>`; null if Vault manages a user that somebody else created. */
   readonly creationStatements: readonly string[] | null;
   readonly revocationStatements: readonly string[] | null;
   readonly note: string;
 }
 
-/** What Vault runs to make and drop a user: rights are the group's, since each user's own end with it. */
-export function vaultRoles({ roles }: Wanted): VaultRole[] {
+/** What Vault runs to create and drop a user. The rights belong to a group, because a user's own end with it. */
+export function vaultRoles({ roles }: DesiredState): VaultRole[] {
   return roles.flatMap(({ role, vaultPaths }) =>
     vaultPaths.map((path) => {
       const group = quoteIfNeeded(role);

@@ -1,13 +1,13 @@
-// Where the cluster's wall differs from the policy's, in sentences: one row for each difference, with
-// the question whether it concerns a login.
+// Says in sentences where the cluster permits more or less than the policy. Each row of the table is one
+// difference, with the condition under which it concerns a login.
 import type { Permission, StatementKind } from '../cql/statement.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
+import type { Existing } from './existing.ts';
 import type { Rights } from './rights.ts';
-import type { Existing } from './wanted.ts';
 
 export interface Concerned {
-  /** The policy's roles that use the login. */
+  /** The roles of the policy that use the login. */
   readonly using: readonly RoleDocument[];
   readonly rights: Rights;
   readonly isLeased: boolean;
@@ -15,7 +15,7 @@ export interface Concerned {
   readonly existing: Existing | null;
 }
 
-/** Each gives a sentence, or null where it does not concern the login. */
+/** Each returns a sentence, or null if the difference does not concern the login. */
 const REMARKS: readonly ((login: Concerned) => string | null)[] = [
   ({ using }) =>
     using.length < 2
@@ -102,7 +102,7 @@ function prefixesOf(
   return [...new Set(found)].sort();
 }
 
-/** Whether a right is there on a type of resource, or of a permission; null stands for any. */
+/** Whether there is a right on this type of resource and of this permission; null stands for any. */
 function has(rights: Rights, type: string | null, permission: Permission | null): boolean {
   return [...rights.values()].some(
     (one) =>
@@ -111,7 +111,7 @@ function has(rights: Rights, type: string | null, permission: Permission | null)
   );
 }
 
-/** Whether CREATE is all that is held on all keyspaces: of that the prefix's own sentence speaks. */
+/** Whether CREATE is the only permission on all keyspaces, which the remark on prefixes explains. */
 function onlyCreate(rights: Rights): boolean {
   return [...rights.values()].every(
     (one) => one.resource.type !== 'ALL KEYSPACES' || one.permission === 'CREATE',

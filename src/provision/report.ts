@@ -2,18 +2,18 @@
 // lines for people. Names come from configuration and policy, so no line end of theirs may end a comment.
 import { formatNeed } from '../cql/resource.ts';
 import { isDrift, type Difference, type Step, type VaultRole } from './plan.ts';
-import type { Wanted } from './wanted.ts';
+import type { DesiredState } from './desired.ts';
 
 export interface Report {
   readonly steps: readonly Step[];
   readonly vault: readonly VaultRole[];
-  readonly wanted: Wanted;
+  readonly desired: DesiredState;
   readonly differences: readonly Difference[];
 }
 
-export function cqlText({ steps, vault, wanted, differences }: Report): string {
+export function cqlText({ steps, vault, desired, differences }: Report): string {
   const lines: string[] = [];
-  for (const { wanted: role, isSuperuser } of differences) {
+  for (const { desired: role, isSuperuser } of differences) {
     const of =
       role.policyRoles.length === 0 ? 'no role of the policy' : role.policyRoles.join(', ');
     lines.push(comment(`${role.role}: used by ${of}`));
@@ -21,7 +21,7 @@ export function cqlText({ steps, vault, wanted, differences }: Report): string {
     for (const remark of role.remarks) lines.push(comment(`  ${remark}`));
     for (const text of role.pending) lines.push(comment(`  not there yet: ${text}`));
   }
-  lines.push(...wanted.remarks.map(comment), '');
+  lines.push(...desired.remarks.map(comment), '');
   lines.push(...steps.map(({ text }) => `${text};`));
   if (steps.length === 0) lines.push(comment('nothing is missing'));
   for (const { path, creationStatements, revocationStatements, note } of vault) {
@@ -36,7 +36,7 @@ export function cqlText({ steps, vault, wanted, differences }: Report): string {
 /** A line for each thing that is not as the policy wants it, and one that sums up. */
 export function driftText({ differences }: Report): string {
   const lines = differences.flatMap((one) => {
-    const { role } = one.wanted;
+    const { role } = one.desired;
     return [
       ...(one.exists ? [] : [`${role}: not there`]),
       ...(one.isSuperuser ? [`${role}: superuser: ${superuserText(role)}`] : []),
@@ -47,7 +47,7 @@ export function driftText({ differences }: Report): string {
         ({ from, right }) => `${role}: wider: ${formatNeed(right)}, by role ${from}`,
       ),
       ...one.byCreation.map((right) => `${role}: by creation, no drift: ${formatNeed(right)}`),
-      ...one.wanted.pending.map((text) => `${role}: not there yet, no drift: ${text}`),
+      ...one.desired.pending.map((text) => `${role}: not there yet, no drift: ${text}`),
     ];
   });
   const drifting = differences.filter(isDrift).length;
@@ -59,7 +59,7 @@ export function driftText({ differences }: Report): string {
   return lines.map(oneLine).join('\n');
 }
 
-export function reportJson({ steps, vault, wanted, differences }: Report): unknown {
+export function reportJson({ steps, vault, desired, differences }: Report): unknown {
   return {
     drift: differences.some(isDrift),
     statements: steps.map(({ text }) => text),
@@ -69,10 +69,10 @@ export function reportJson({ steps, vault, wanted, differences }: Report): unkno
       revocation_statements: revocationStatements,
       note,
     })),
-    remarks: wanted.remarks,
+    remarks: desired.remarks,
     roles: differences.map((one) => ({
-      role: one.wanted.role,
-      policy_roles: one.wanted.policyRoles,
+      role: one.desired.role,
+      policy_roles: one.desired.policyRoles,
       exists: one.exists,
       superuser: one.isSuperuser,
       login_off: one.loginIsOff,
@@ -83,8 +83,8 @@ export function reportJson({ steps, vault, wanted, differences }: Report): unkno
         right: formatNeed(right),
       })),
       by_creation: one.byCreation.map(formatNeed),
-      pending: one.wanted.pending,
-      remarks: one.wanted.remarks,
+      pending: one.desired.pending,
+      remarks: one.desired.remarks,
     })),
   };
 }

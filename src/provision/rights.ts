@@ -1,5 +1,5 @@
-// Rights as Cassandra holds them: a permission on a resource, covered by the same on a wider resource.
-// The chain from table to all keyspaces is that of org.apache.cassandra.auth.*Resource.
+// Rights as in Cassandra: a permission on a resource, which the same permission on a wider resource covers. The
+// chain from a table to all keyspaces is that of org.apache.cassandra.auth.*Resource.
 import { formatNeed, formatResource } from '../cql/resource.ts';
 import { PERMISSIONS, type Need, type Resource } from '../cql/statement.ts';
 import { SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
@@ -11,7 +11,7 @@ export function rightsOf(needs: Iterable<Need>): Map<string, Need> {
   return new Map(Array.from(needs, (need) => [formatNeed(need), need]));
 }
 
-/** The next wider resource; null at the end of the chain, which for system keyspaces comes early. */
+/** The next wider resource; null at the end of the chain, which for a system keyspace is the keyspace itself. */
 export function widerOf(resource: Resource): Resource | null {
   switch (resource.type) {
     case 'TABLE':
@@ -36,7 +36,7 @@ export function widerOf(resource: Resource): Resource | null {
   }
 }
 
-/** Whether whoever holds these rights holds this one: by itself or on a wider resource. */
+/** Whether these rights include this one, directly or by a wider resource. */
 export function covers(held: Rights, { permission, resource }: Need): boolean {
   for (let at: Resource | null = resource; at !== null; at = widerOf(at)) {
     if (held.has(formatNeed({ permission, resource: at }))) return true;
@@ -78,7 +78,7 @@ export function grantTexts(needs: Iterable<Need>): string[] {
   return [...byResource].map(([where, permissions]) => `${permissions.join(', ')} ON ${where}`);
 }
 
-/** By code units: the same on every machine, whatever its locale. */
+/** Compares by code units, so that the order is the same on every machine, whatever its locale. */
 export function compareTexts(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,5 @@
-// The least grants for what a ledger says was done: a list for each role or binding, with what could be
-// widened, what was refused and what nobody uses beside it.
+// Suggests the least grants for what was done according to a ledger: one list for each role or binding, with grants
+// that could replace several others, what was refused, and grants that nobody uses.
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { formatNeed } from '../cql/resource.ts';
 import type { Capability, Need, Resource } from '../cql/statement.ts';
@@ -16,16 +16,16 @@ import {
   widerOf,
   type Rights,
 } from './rights.ts';
-import { permissionsOf } from './wanted.ts';
+import { permissionsOf } from './desired.ts';
 
-/** One record of the ledger, as far as it says what was asked for. */
+/** The part of a ledger's record that says what was requested. */
 export interface Use {
-  /** Whose grants: a role of the policy, or a binding of it. */
+  /** The role of the policy, or the binding, that the suggestion is for. */
   readonly by: string;
   readonly role: string;
   readonly kind: string | null;
   readonly keyspace: string | null;
-  /** null where the record does not say: it is of an older version. */
+  /** null if the record is of an older version and does not say. */
   readonly needs: readonly string[] | null;
   readonly isPermitted: boolean;
   readonly missing: readonly string[];
@@ -35,15 +35,15 @@ export interface Use {
 
 export interface Suggestion {
   readonly by: string;
-  /** Roles of the policy that were taken. */
+  /** The roles of the policy that were used. */
   readonly roles: readonly string[];
   readonly statements: number;
   readonly grants: readonly string[];
   readonly capabilities: readonly Capability[];
-  /** Wider grants, each instead of several of the others. */
+  /** Wider grants, each of which could replace several of the others. */
   readonly alternatives: readonly string[];
   readonly refused: readonly { readonly what: string; readonly count: number }[];
-  /** What grants can't be made of. */
+  /** What no grant can be suggested for. */
   readonly notes: readonly string[];
 }
 
@@ -54,7 +54,7 @@ const CAPABILITY_OF: ReadonlyMap<string, Capability> = new Map([
   ['DROP IDENTITY', 'identities'],
 ]);
 
-/** What was done in one role or binding, gathered record by record in bounded memory. */
+/** What was done under one role or binding, collected record by record in bounded memory. */
 interface Gathered {
   readonly roles: Set<string>;
   statements: number;
@@ -129,7 +129,7 @@ export function suggestions(gathering: Gathering): Suggestion[] {
 
 function suggestionOf(by: string, gathered: Gathered): Suggestion {
   const needs = [...gathered.needs.values()].filter((need) => !isFree(need));
-  // What a wider need covers is not asked for twice.
+  // A need that a wider one covers is left out.
   const held = rightsOf(needs);
   const least = needs.filter((need) => !isCovered(need, held));
   const made = [...gathered.made].sort(compareTexts);
@@ -152,14 +152,14 @@ function isCovered({ permission, resource }: Need, held: Rights): boolean {
   return wider !== null && covers(held, { permission, resource: wider });
 }
 
-/** Of what every login may read no grant speaks. */
+/** What every login may read needs no grant. */
 function isFree({ permission, resource }: Need): boolean {
   if (permission !== 'SELECT' || resource.type !== 'TABLE') return false;
   if (resource.keyspace === TRACES.keyspace) return false;
   return isAlwaysReadable(resource.keyspace, resource.table);
 }
 
-/** CREATE KEYSPACE is by prefix, of which the whole name is the narrowest. */
+/** CREATE KEYSPACE is granted by prefix, and the whole name is the narrowest one. */
 function creationGrant(keyspace: string): string {
   return isPrefix(keyspace) ? `CREATE ON KEYSPACE ${keyspace}*` : 'CREATE ON ALL KEYSPACES';
 }
@@ -183,7 +183,7 @@ function tablesTogether(needs: readonly Need[]): string[] {
   );
 }
 
-/** Keyspaces made for a run have names like ci_orders_1, ci_orders_2. */
+/** Keyspaces that are created for one run have names like ci_orders_1 and ci_orders_2. */
 function prefixesTogether(made: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const name of made.filter(isPrefix)) {
@@ -240,7 +240,7 @@ function reaches({ resource }: Grant, used: Resource): boolean {
   if (resource.type === 'KEYSPACE PREFIX') {
     return 'keyspace' in used && used.keyspace.startsWith(resource.prefix);
   }
-  // Which permission it is was compared before; here any will do.
+  // The permission was compared before, so any one will do here.
   const permission = 'ALTER';
   return covers(rightsOf([{ permission, resource }]), { permission, resource: used });
 }

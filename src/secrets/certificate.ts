@@ -3,7 +3,7 @@ import path from 'node:path';
 import { SECRETS } from '../limits/services.ts';
 import { areCertificates, readCertificates } from '../tls/certificates.ts';
 import { SecretFault } from './fault.ts';
-import type { LoginCertificate } from './login.ts';
+import type { LoginCertificate } from './upstream-login.ts';
 import type { Reader } from './reader.ts';
 
 /** Rejects with SecretFault, which names the files and says what is wrong with them. */

@@ -14,7 +14,7 @@ import {
 import { SECRETS } from '../limits/services.ts';
 import { dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
-import type { Lease } from './login.ts';
+import type { Lease } from './upstream-login.ts';
 import type { Reader, Reading } from './reader.ts';
 import { textOf } from './vault-readers.ts';
 import type { VaultSession, VaultToken } from './vault-session.ts';

@@ -5,7 +5,7 @@ import { later, wallAt, wallMs, type WallMs } from '../clock.ts';
 import { checkFile } from '../file-again.ts';
 import { SECRETS } from '../limits/services.ts';
 import { SecretFault } from './fault.ts';
-import type { LocalSecretSpec } from './login.ts';
+import type { LocalSecretSpec } from './upstream-login.ts';
 import type { Reader, Reading } from './reader.ts';
 
 export interface LocalSecret {

@@ -1,4 +1,4 @@
-// All logins towards the cluster, each with its source, and the one session with Vault behind them.
+// All logins to the cluster, each with its source, and the one Vault session that they share.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { certificateReader, readCertificate } from './certificate.ts';
 import { SecretFault } from './fault.ts';
 import { leaseReader } from './leases.ts';
 import { localReader, readLocal } from './local.ts';
-import type { LocalSecretSpec, LoginSource, LoginSpec, VaultSpec } from './login.ts';
+import type { LocalSecretSpec, LoginSource, LoginSpec, VaultSpec } from './upstream-login.ts';
 import type { Reader } from './reader.ts';
 import { SecretSource, type SecretListener } from './source.ts';
 import { VaultClient } from './vault-client.ts';
@@ -21,11 +21,11 @@ export interface LoginsOptions {
   /** By the names of `cassandraRoles`. */
   readonly specs: Readonly<Record<string, LoginSpec>>;
   readonly vault: VaultSpec | undefined;
-  /** Relative paths start here. */
+  /** The folder that relative paths start at. */
   readonly base: string;
   readonly maxSecretAgeMs: number;
   readonly listener: SecretListener & { vaultFailed(fault: SecretFault): void };
-  /** How long Vault is waited for at start. */
+  /** How long to wait for Vault at start. */
   readonly startTimeoutMs?: number;
 }
 
@@ -34,7 +34,7 @@ export class Logins {
   readonly #secrets: ReadonlyMap<string, SecretSource>;
   readonly #session: VaultSession | null;
   readonly sources: ReadonlyMap<string, LoginSource>;
-  /** What the logins are called in Cassandra: kept true while leases come and go. */
+  /** The names of the logins in Cassandra, kept up to date while leases come and go. */
   readonly usernames: string[] = [];
 
   private constructor(options: LoginsOptions, session: VaultSession | null) {
@@ -79,8 +79,8 @@ export class Logins {
   }
 
   /**
-   * Reads every login. Rejects with a ConfigFault that names all that could not be had: at once
-   * where waiting mends nothing, else when Vault stayed away for too long.
+   * Reads every login. Rejects with a ConfigFault that names all that could not be read: at once if waiting does not
+   * help, else when Vault has not answered for too long.
    */
   async start(): Promise<void> {
     const timeoutMs = this.#options.startTimeoutMs ?? SECRETS.startTimeoutMs;
@@ -102,7 +102,7 @@ export class Logins {
     });
   }
 
-  /** What an operator should look after while the gate works on. */
+  /** What an operator should look after although the gate works. */
   warnings(nowMs: WallMs): string[] {
     const { maxSecretAgeMs } = this.#options;
     const old = this.ages(nowMs)
@@ -131,7 +131,7 @@ export class Logins {
   }
 }
 
-/** What `check-config` can find out about secrets without asking Vault, where a read makes a user. */
+/** What `check-config` can find out about secrets without asking Vault, where reading would create a user. */
 export async function unresolvedSecrets(
   specs: Readonly<Record<string, LoginSpec>>,
   base: string,

@@ -1,12 +1,12 @@
-// One reading of the secret behind a login, and the one who reads it: a kind of place each.
+// What reads the secret behind a login, one reader for each kind of place, and what a reading returns.
 import type { WallMs } from '../clock.ts';
-import type { Lease, LoginCertificate } from './login.ts';
+import type { Lease, LoginCertificate } from './upstream-login.ts';
 
 export interface Reading {
   readonly username: string;
   readonly password: string;
   readonly certificate?: LoginCertificate;
-  /** When the secret was made or last changed; null: its age is no matter. */
+  /** When the secret was made or last changed; null if its age does not matter. */
   readonly sinceMs: WallMs | null;
   readonly lease: Lease | null;
   /** When to read again; null for never. */
@@ -15,12 +15,12 @@ export interface Reading {
 
 export interface Reader {
   /**
-   * `due`: its time came; `refused`: the cluster refused what was read before, so that a lease is
-   * not just renewed. Rejects with SecretFault.
+   * `due`: it is time to read again. `refused`: the cluster refused the secret that was read before, so renewing its
+   * lease is not enough. Rejects with SecretFault.
    */
   read(why: 'due' | 'refused'): Promise<Reading>;
-  /** Users that exist in Cassandra by this reader's doing, or that it was told of. */
+  /** Users in Cassandra that this reader created, or that its configuration names. */
   usernames(): readonly string[];
-  /** Gives back what it holds in Vault; never rejects. */
+  /** Revokes its leases in Vault. Never rejects. */
   close?(): Promise<void>;
 }

@@ -1,15 +1,15 @@
-// The login of one Cassandra role: read at start, again when it is due or refused, and kept while it
-// can't be read. Whoever uses it sees a new object when the secret changed.
+// The login of one Cassandra role. It is read at start, and again when it is due or was refused; while that fails,
+// the login before is kept. Its users get a new object when the secret has changed.
 import { LONG_AGO, monotonicMs, msBetween, type WallMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits/services.ts';
 import { backoffMs } from './due.ts';
 import { SecretFault } from './fault.ts';
-import type { Login, LoginSource } from './login.ts';
+import type { Login, LoginSource } from './upstream-login.ts';
 import type { Reader, Reading } from './reader.ts';
 
 export interface SecretListener {
-  /** Reading failed; the login at hand serves on. Told once while the reason stays the same. */
+  /** Reading failed, and the present login stays in use. Called once while the reason stays the same. */
   failed(cassandraRole: string, fault: SecretFault): void;
   changed(cassandraRole: string): void;
 }
@@ -51,12 +51,12 @@ export class SecretSource implements LoginSource {
     return this.#read('refused');
   }
 
-  /** Milliseconds since the secret was made or last changed; null where it has no age, or was not read yet. */
+  /** Milliseconds since the secret was made or last changed; null if it has no age, or was not read yet. */
   ageMs(nowMs: WallMs): number | null {
     return this.#sinceMs === null ? null : msBetween(this.#sinceMs, nowMs);
   }
 
-  /** Why it could not be read the last time; null where it could. */
+  /** Why the last reading failed; null if it did not. */
   get problem(): string | null {
     return this.#problem;
   }
@@ -65,7 +65,7 @@ export class SecretSource implements LoginSource {
     return this.#reader.usernames();
   }
 
-  /** Gives back what it holds in Vault. Never rejects. */
+  /** Revokes its leases in Vault. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -93,7 +93,7 @@ export class SecretSource implements LoginSource {
       this.#failures++;
       if (this.#problem !== fault.message) this.#listener.failed(this.#name, fault);
       this.#problem = fault.message;
-      // At start nobody has a login yet, and whoever started it decides how often it is tried.
+      // At start there is no login yet, and the caller decides how often to try.
       if (this.#login !== null) this.#readIn(backoffMs(this.#failures));
       throw fault;
     }
@@ -126,7 +126,7 @@ export class SecretSource implements LoginSource {
   #readIn(waitMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#closed) return;
-    // What goes wrong is told to the listener, and tried again.
+    // A failure goes to the listener, and is tried again.
     const read = (): void =>
       unattended(
         'secrets',

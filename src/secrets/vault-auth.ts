@@ -1,7 +1,7 @@
 // The ways to log in to Vault: which endpoint, with what. One row each.
 import { durationOf } from '../wall-clock.ts';
 import { SecretFault } from './fault.ts';
-import type { VaultAuthSpec } from './login.ts';
+import type { VaultAuthSpec } from './upstream-login.ts';
 import { readLocal, readSecretFile } from './local.ts';
 import type { VaultClient } from './vault-client.ts';
 

@@ -5,7 +5,7 @@ import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits/services.ts';
 import { backoffMs, dueInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
-import type { VaultAuthSpec } from './login.ts';
+import type { VaultAuthSpec } from './upstream-login.ts';
 import { logInToVault } from './vault-auth.ts';
 import type { VaultAnswer, VaultClient, VaultRequest } from './vault-client.ts';
 

@@ -2,14 +2,8 @@
 // wait (a commit, a ledger write, a connection) comes back to the first line and is decided anew, so that a
 // permit is always spent in the turn that made it.
 import { later, monotonicMs, msBetween, NEVER } from '../clock.ts';
-import {
-  decide,
-  hangsOnSchema,
-  isPermit,
-  mayTrace,
-  type Denial,
-  type Permit,
-} from '../policy/decide.ts';
+import { decide, hangsOnSchema, isPermit, mayTrace, type Permit } from '../policy/decide.ts';
+import type { Denial } from '../policy/denial.ts';
 import { isStatement } from '../cql/analyse.ts';
 import { meansTheSameInNone, NO_KEYSPACE } from '../cql/connection-state.ts';
 import { estimatesDenial, readsEstimates } from '../policy/estimates.ts';

@@ -160,7 +160,7 @@ export function mayName(
   return frame.byteLength + namingBytes(wanted as string) <= session.gate.limits.maxFrameBytes;
 }
 
-export function isLong(text: string): boolean {
+function isLong(text: string): boolean {
   return text.length > CQL.cachedTextLength;
 }
 

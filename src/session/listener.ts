@@ -7,9 +7,9 @@ import { guarded, guardedEach } from '../guard.ts';
 import { keepAliveOptions } from '../keep-alive.ts';
 import { PROXY, SESSION } from '../limits/session.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
-import type { TlsDoor } from '../tls/door.ts';
+import type { TlsDetector } from '../tls/tls-detector.ts';
 import type { Gate } from './gate.ts';
-import { readProxyHeader } from './proxy-door.ts';
+import { readProxyHeader } from './read-proxy-header.ts';
 import { ProxySources } from './proxy-sources.ts';
 import { Seldom } from './seldom.ts';
 import { Session } from './session.ts';
@@ -25,17 +25,17 @@ interface Entering {
 export class Listener {
   readonly #gate: Gate;
   readonly #server: net.Server;
-  readonly #door: TlsDoor | null;
+  readonly #tls: TlsDetector | null;
   readonly #proxies: ProxySources;
   readonly #headerWarning = new Seldom(PROXY.warnIntervalMs);
   readonly #entering = new Set<Entering>();
   readonly #sessions = new Set<Session>();
   #timer: NodeJS.Timeout | null = null;
 
-  /** Without a door the port speaks plaintext. */
-  constructor(gate: Gate, door: TlsDoor | null, proxies = new ProxySources([])) {
+  /** Without TLS detection the port speaks plaintext. */
+  constructor(gate: Gate, tls: TlsDetector | null, proxies = new ProxySources([])) {
     this.#gate = gate;
-    this.#door = door;
+    this.#tls = tls;
     this.#proxies = proxies;
     this.#server = net.createServer({
       noDelay: true,
@@ -130,7 +130,7 @@ export class Listener {
   #readHeader(socket: net.Socket, untilMs: MonotonicMs): void {
     const { admission, metrics, log } = this.#gate;
     const balancer = peerOf(socket);
-    const ticket = admission.admit(balancer.address, () => socket.destroy());
+    const slot = admission.admit(balancer.address, () => socket.destroy());
     const entering: Entering = {
       socket,
       untilMs: earliest(untilMs, later(monotonicMs(), PROXY.headerTimeoutMs)),
@@ -139,7 +139,7 @@ export class Listener {
     socket.on('error', () => undefined);
     const done = (): void => {
       this.#entering.delete(entering);
-      ticket.release();
+      slot.release();
     };
     readProxyHeader(socket, {
       named: (client) => {
@@ -162,13 +162,13 @@ export class Listener {
 
   #admit(socket: net.Socket, client: ClientAddress, untilMs: MonotonicMs): void {
     let evict = (): void => void socket.destroy();
-    const ticket = this.#gate.admission.admit(client.address, () => evict());
+    const slot = this.#gate.admission.admit(client.address, () => evict());
     const begin = (ready: net.Socket): void => {
       const session = new Session({
         gate: this.#gate,
         socket: ready,
         client,
-        ticket,
+        slot,
         plaintextProblem: this.#plaintextProblem(ready),
         onClosed: (closed) => this.#sessions.delete(closed),
       });
@@ -176,12 +176,12 @@ export class Listener {
       this.#sessions.add(session);
       ready.resume();
     };
-    if (this.#door === null) begin(socket);
-    else this.#enter(this.#door, { socket, untilMs }, begin, () => ticket.release());
+    if (this.#tls === null) begin(socket);
+    else this.#detectTls(this.#tls, { socket, untilMs }, begin, () => slot.release());
   }
 
-  #enter(
-    door: TlsDoor,
+  #detectTls(
+    tls: TlsDetector,
     entering: Entering,
     begin: (ready: net.Socket) => void,
     gone: () => void,
@@ -193,7 +193,7 @@ export class Listener {
       this.#entering.delete(entering);
       begin(ready);
     };
-    door.enter(socket, {
+    tls.detect(socket, {
       secured: through,
       plaintext: through,
       failed: (code) => {
@@ -209,7 +209,7 @@ export class Listener {
   #plaintextProblem(socket: net.Socket): string | null {
     if (socket instanceof TLSSocket) return null;
     const { allowPlaintext } = this.#gate;
-    return plaintextProblem(socket, { isTlsOn: this.#door !== null, allowPlaintext });
+    return plaintextProblem(socket, { isTlsOn: this.#tls !== null, allowPlaintext });
   }
 
   #tick(): void {

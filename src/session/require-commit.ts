@@ -1,9 +1,10 @@
 // Whether a change may be made as far as its commit goes: by the role's word, or the configuration's.
 // Asked for where everything else permits it, and once for each change.
 import type { Authority } from '../policy/policy.ts';
-import type { Denial } from '../policy/decide.ts';
+import type { Denial } from '../policy/denial.ts';
 import { VCS } from '../limits/services.ts';
-import { signedCommit, type CommitProblem } from '../vcs/facts.ts';
+import type { CommitProblem } from '../vcs/facts.ts';
+import { signedCommit } from '../vcs/pipeline-run.ts';
 import type { Exchange } from './exchange.ts';
 
 /**

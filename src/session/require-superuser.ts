@@ -1,7 +1,7 @@
 // Whether a statement about another Cassandra role needs the capability `superuser`, since that role is
 // one. Asked of the cluster for each such statement, just before it is recorded and sent: who is a
 // superuser can change at any time, and not only through this gate.
-import type { Denial } from '../policy/decide.ts';
+import type { Denial } from '../policy/denial.ts';
 import type { Authority } from '../policy/policy.ts';
 import {
   superuserTargetOf,

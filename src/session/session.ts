@@ -6,7 +6,7 @@ import { later, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock
 import type { Who } from '../audit/counted-log.ts';
 import type { Share } from '../audit/room.ts';
 import { ProtocolFault, type AuthFault } from '../errors.ts';
-import type { Ticket } from '../identity/admission.ts';
+import type { AdmissionSlot } from '../identity/admission.ts';
 import type { Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SESSION, TURN } from '../limits/session.ts';
@@ -57,7 +57,7 @@ export interface SessionOptions {
   readonly socket: net.Socket;
   /** Who it is: the other end of the socket, or whom a load balancer named in its place. */
   readonly client: ClientAddress;
-  readonly ticket: Ticket;
+  readonly slot: AdmissionSlot;
   /** Why no token is taken over this socket; null where one is. */
   readonly plaintextProblem: string | null;
   readonly onClosed: (session: Session) => void;
@@ -74,7 +74,7 @@ export class Session implements AccountOwner {
   readonly #socket: net.Socket;
   /** The client's address: what its failures are counted by. */
   readonly #source: string;
-  readonly #ticket: Ticket;
+  readonly #slot: AdmissionSlot;
   readonly #onClosed: (session: Session) => void;
   readonly #outbox: Outbox;
   readonly #openedAtMs = monotonicMs();
@@ -117,11 +117,11 @@ export class Session implements AccountOwner {
   /** As the last SET_KEYSPACE said; unqualified names are looked up there. */
   keyspace: string | null = null;
 
-  constructor({ gate, socket, client, ticket, plaintextProblem, onClosed }: SessionOptions) {
+  constructor({ gate, socket, client, slot, plaintextProblem, onClosed }: SessionOptions) {
     this.gate = gate;
     this.#socket = socket;
     this.#source = client.address;
-    this.#ticket = ticket;
+    this.#slot = slot;
     this.#onClosed = onClosed;
     this.plaintextProblem = plaintextProblem;
     this.advertised = gate.advertising.self(
@@ -268,7 +268,7 @@ export class Session implements AccountOwner {
     this.#standing.loggedIn(authority, facts);
     this.#account.loggedIn(authority.role.name);
     this.#inFlight.loggedIn(this.gate.roleLoads.of(authority.role.name));
-    this.#ticket.succeeded();
+    this.#slot.succeeded();
     this.#state = 'ready';
     this.#inbox.loggedIn();
     // The connections that its requests go by are opened while its driver still asks about the cluster.
@@ -301,7 +301,7 @@ export class Session implements AccountOwner {
 
   /** How long the answer to a failed login waits: longer the more often this source failed. */
   failureDelayMs(): number {
-    return this.#ticket.failed();
+    return this.#slot.failed();
   }
 
   register(events: readonly EventType[]): void {
@@ -663,7 +663,7 @@ export class Session implements AccountOwner {
     this.#inbox.clear();
     this.#outbox.clear();
     this.#account.closed();
-    this.#ticket.release();
+    this.#slot.release();
     // First: whatever goes wrong with the rest, it is not kept.
     this.#onClosed(this);
     if (wasLoggedIn) {

@@ -4,7 +4,7 @@ import { later, LONG_AGO, monotonicMs, NEVER, wallMs, type MonotonicMs } from '.
 import type { AuditEntry, ClientRecord } from '../audit/record.ts';
 import type { Who } from '../audit/counted-log.ts';
 import { principalRecord } from '../identity/claims.ts';
-import { isWithdrawn } from '../identity/verifier.ts';
+import { isWithdrawn } from '../identity/principal.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from '../upstream/faults.ts';

@@ -2,7 +2,7 @@
 // by src/telemetry, null in the gate where no OpenTelemetry exporter is configured.
 import type { ClientRecord } from '../audit/record.ts';
 import type { Authority } from '../policy/policy.ts';
-import type { Denial } from '../policy/decide.ts';
+import type { Denial } from '../policy/denial.ts';
 import type { Exchange } from './exchange.ts';
 import type { Ending } from './recording.ts';
 import type { Session } from './session.ts';

@@ -2,7 +2,8 @@
 // the client claims, marked as such.
 import type { VcsRecord } from '../audit/record.ts';
 import type { Principal } from '../identity/principal.ts';
-import { repositoryPage, runOf, signedCommit, type VcsFacts } from '../vcs/facts.ts';
+import type { VcsFacts } from '../vcs/facts.ts';
+import { repositoryPage, runOf, signedCommit } from '../vcs/pipeline-run.ts';
 import type { VcsHints } from '../vcs/hints.ts';
 
 const UNKNOWN: VcsRecord = {

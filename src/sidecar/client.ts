@@ -60,7 +60,7 @@ export class SidecarClient {
   #startup: Frame | null = null;
   /** What may come next; after STARTUP that is nothing, or where one is asked for a password, once. */
   #expects: 'startup' | 'password' | 'nothing' = 'startup';
-  /** Whose stream the outcome of the login is told on. */
+  /** The request whose stream id the outcome of the login is answered on. */
   #login: Frame | null = null;
   /** Bytes pass both ways. */
   #joined = false;

@@ -1,16 +1,16 @@
-// What is said of connections that were refused: a line each, up to a number a minute, and then how many more there
-// were. A neighbour who connects without end must not fill the log of the step.
+// Reports refused connections: one line each, up to a number per minute, and then how many more there were. A
+// neighbour who connects without end must not fill the log of the step.
 import { guarded } from '../guard.ts';
 import { SIDECAR } from '../limits/commands.ts';
 
 export class Complaints {
-  readonly #tell: (message: string) => void;
+  readonly #report: (message: string) => void;
   readonly #timer: NodeJS.Timeout;
-  #told = 0;
+  #reported = 0;
   #more = 0;
 
-  constructor(tell: (message: string) => void) {
-    this.#tell = tell;
+  constructor(report: (message: string) => void) {
+    this.#report = report;
     this.#timer = setInterval(
       guarded('sidecar', () => this.#flush()),
       SIDECAR.complaintsIntervalMs,
@@ -19,10 +19,10 @@ export class Complaints {
   }
 
   add(message: string): void {
-    if (this.#told >= SIDECAR.complaintsPerInterval) this.#more++;
+    if (this.#reported >= SIDECAR.complaintsPerInterval) this.#more++;
     else {
-      this.#told++;
-      this.#tell(message);
+      this.#reported++;
+      this.#report(message);
     }
   }
 
@@ -32,8 +32,8 @@ export class Complaints {
   }
 
   #flush(): void {
-    if (this.#more > 0) this.#tell(`${this.#more} more like these`);
-    this.#told = 0;
+    if (this.#more > 0) this.#report(`${this.#more} more like these`);
+    this.#reported = 0;
     this.#more = 0;
   }
 }

@@ -1,4 +1,4 @@
-// The sidecar's port on this machine: admits processes of its own user, or whoever gives its password, and serves
+// The sidecar's port on this machine. It admits processes of its own user, or whoever knows its password, and serves
 // each connection as one client.
 import net from 'node:net';
 import { Admission } from '../identity/admission.ts';
@@ -15,12 +15,12 @@ export interface ServerOptions extends Pick<
   'connect' | 'token' | 'role' | 'refused'
 > {
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
   readonly keepAliveMs: number;
-  /** By the port that it came to be. */
+  /** The options for STARTUP, by the port that is in use. */
   readonly hints: (port: number) => ReadonlyMap<string, string>;
-  /** Who may connect: processes of one user, or those of any who give a password. */
+  /** Who may connect: the processes of one user, or everybody who knows a password. */
   readonly admits: { readonly uid: number } | { readonly password: string };
 }
 
@@ -28,7 +28,7 @@ export class SidecarServer {
   readonly #options: ServerOptions;
   readonly #clients = new Set<SidecarClient>();
   readonly #complaints: Complaints;
-  /** Connections that have not given the password. */
+  /** Connections that have not sent the password yet. */
   readonly #admission = new Admission({
     unauthenticatedConnections: SIDECAR.unauthenticated,
     unauthenticatedPerSource: SIDECAR.unauthenticatedPerUser,
@@ -90,7 +90,7 @@ export class SidecarServer {
       role,
       hints: hints(socket.localPort ?? 0),
       password: this.#guard === null ? null : this.#asks(this.#guard, socket, owner),
-      // The row may have been another connection's by the time that it was read.
+      // When the row was read, it may have belonged to another connection already.
       isStillAdmitted: () => !('uid' in admits) || isSame(peerOf(socket), owner),
       refused: (message) => this.#complaints.add(message),
     });
@@ -99,17 +99,17 @@ export class SidecarServer {
     socket.once('close', guarded('sidecar', closed));
   }
 
-  /** The password, asked of this connection; until it is given the connection counts as a stranger's. */
+  /** Asks this connection for the password. Until it is right, the connection counts as one without a login. */
   #asks(guard: PasswordGuard, socket: net.Socket, owner: PeerOwner | null): PasswordCheck {
     const source = nameOf(owner);
-    const ticket = this.#admission.admit(source, () => socket.destroy());
+    const slot = this.#admission.admit(source, () => socket.destroy());
     socket.once(
       'close',
-      guarded('sidecar', () => ticket.release()),
+      guarded('sidecar', () => slot.release()),
     );
     return async (given) => {
       const verdict = await guard.check(source, given);
-      if (verdict === 'right') ticket.succeeded();
+      if (verdict === 'right') slot.succeeded();
       else
         this.#complaints.add(
           `a password of ${source} was ${verdict === 'wrong' ? 'wrong' : 'not looked at: too many at once'}`,

@@ -16,7 +16,7 @@ import {
 } from '@opentelemetry/api';
 import { epochMs, later, LONG_AGO, msSince, wallMs } from '../clock.ts';
 import type { ClientRecord } from '../audit/record.ts';
-import type { Denial } from '../policy/decide.ts';
+import type { Denial } from '../policy/denial.ts';
 import type { Authority } from '../policy/policy.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import { Opcode } from '../protocol/opcodes.ts';

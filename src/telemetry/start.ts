@@ -1,5 +1,5 @@
 // OpenTelemetry as the `OTEL_*` variables say: spans, the gate's metrics, and its log lines. Loaded
-// only where they ask for it (wanted.ts).
+// only where they ask for it (enabled.ts).
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { metrics as metricsApi, trace, type BatchObservableResult } from '@opentelemetry/api';
@@ -24,7 +24,7 @@ export interface RunningTelemetry {
   close(): Promise<void>;
 }
 
-/** `log` is that of the process alone: what could not be exported is not told to a collector. */
+/** `log` is the log of the process alone: failed exports are not reported to a collector. */
 export function startTelemetry(metrics: Metrics, log: Log, env = process.env): RunningTelemetry {
   reportFailures(metrics, log);
   const sdk = new NodeSDK({

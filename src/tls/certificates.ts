@@ -1,5 +1,5 @@
-// Certificates and their key from files: checked before they are used, and read anew when they change,
-// so that none ends a gate that runs. What is not valid is told and not taken.
+// Certificates and their key, read from files. They are checked before they are used, and read again when they
+// change. A running gate reports files that are not valid, and goes on with those before.
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { msBetween, wallMs, type WallMs } from '../clock.ts';
@@ -10,23 +10,23 @@ import { isoTime, timeOfText } from '../wall-clock.ts';
 
 /** Absolute paths of PEM files. */
 export interface CertificateFiles {
-  /** With its key; intermediates after it. */
+  /** The own certificate, followed by the intermediates. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** Who is trusted on the other side. */
+  /** The authorities that may have issued the other side's certificate. */
   readonly ca?: string | undefined;
 }
 
-/** PEM texts, in the words of node:tls. */
+/** PEM texts, named as in node:tls. */
 export interface Certificates {
   readonly cert?: string;
   readonly key?: string;
   readonly ca?: string;
-  /** When the first of them ends; null where there is no own certificate. */
+  /** When the first of them expires; null if there is no own certificate. */
   readonly expiresAtMs: WallMs | null;
 }
 
-/** The certificates, or why they can't be used: a sentence for each problem, without any content. */
+/** The certificates, or why they cannot be used: one sentence for each problem, without any content of the files. */
 export async function readCertificates(
   files: CertificateFiles,
   nowMs = wallMs(),
@@ -73,7 +73,7 @@ export async function readCertificates(
   };
 }
 
-/** What only OpenSSL finds when it is given all of it: a broken intermediate, a key that is too small. */
+/** What only OpenSSL finds when it gets all of them: a broken intermediate, or a key that is too small. */
 function contextProblems(
   files: CertificateFiles,
   texts: { readonly [name in keyof CertificateFiles]: string | undefined },
@@ -95,7 +95,7 @@ export function areCertificates(
   return !('problems' in read);
 }
 
-/** A sentence where the certificate ends soon; null where it does not. */
+/** A sentence if the certificate expires soon; else null. */
 export function expiryWarning(
   { expiresAtMs }: Certificates,
   name: string,
@@ -124,17 +124,17 @@ function keyOf(pem: string): KeyObject | null {
 
 export interface WatcherListener {
   changed(certificates: Certificates): void;
-  /** The files changed and can't be used; those before serve on. */
+  /** The changed files cannot be used; those before stay in use. */
   invalid(problems: readonly string[]): void;
 }
 
-/** Looks at the files from time to time; a change is taken when it was seen the same twice. */
+/** Reads the files at regular intervals. A change is used once it was read twice the same. */
 export class CertificateWatcher {
   readonly #files: CertificateFiles;
   readonly #listener: WatcherListener;
   readonly #timer: NodeJS.Timeout;
   #current: Certificates;
-  /** What was read last, and what was last acted on. */
+  /** What was read last, and what was handled last. */
   #seen: string;
   #handled: string;
   #looking = false;
@@ -163,7 +163,7 @@ export class CertificateWatcher {
     clearInterval(this.#timer);
   }
 
-  /** A certificate and a key that are swapped one after the other do not fit in between. */
+  /** Between the renewals of certificate and key the two do not fit together. */
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;

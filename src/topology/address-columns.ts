@@ -1,18 +1,18 @@
-// Which tables of Cassandra's own keyspaces tell addresses of nodes, in which columns, and what may be asked
-// of them. Reviewed against the schema of a real node, which a test compares (test/node/addresses.test.ts):
-// a column that a new release brings is found there.
+// Which tables of Cassandra's own keyspaces contain addresses of nodes, in which columns, and which statements on
+// them are allowed. The list was reviewed against the schema of a real node. A test compares the two
+// (test/node/addresses.test.ts), and so finds columns that a new release adds.
 import type { Schema, Statement } from '../cql/statement.ts';
 
 type Tables = Readonly<Record<string, readonly string[]>>;
 
 const NONE: readonly string[] = [];
 
-/** Texts that Cassandra writes about what went wrong name the nodes it went wrong at. */
+/** Texts of errors name the nodes that they happened on. */
 const REPAIR_TEXTS = ['failure_cause', 'success_message'];
 
 /**
- * All tables of these keyspaces, with the columns that hold an address of a node or a text that may. What is
- * not listed is refused: nobody has looked at it.
+ * All tables of these keyspaces, with the columns that contain an address of a node, or a text that may. A table that
+ * is not listed is refused, because nobody has reviewed it.
  */
 export const ADDRESS_COLUMNS: Readonly<Record<string, Tables>> = {
   system: {
@@ -42,7 +42,7 @@ export const ADDRESS_COLUMNS: Readonly<Record<string, Tables>> = {
     view_builds_in_progress: NONE,
   },
   system_distributed: {
-    // Only with -Dcassandra.autorepair.enable; nodes are named by their host id.
+    // These exist only with -Dcassandra.autorepair.enable, and name nodes by their host id.
     auto_repair_history: NONE,
     auto_repair_priority: NONE,
     parent_repair_history: ['exception_message', 'exception_stacktrace', 'options'],
@@ -82,7 +82,7 @@ export const ADDRESS_COLUMNS: Readonly<Record<string, Tables>> = {
       'native_address_and_port',
       'removal_coordinator',
       'rpc_address',
-      // Of whatever a release or a snitch puts there.
+      // A release or a snitch may put anything there.
       ...['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '_11_padding'].map((x) => `x${x}`),
     ],
     internode_inbound: ['address', 'port'],
@@ -119,7 +119,7 @@ export const ADDRESS_COLUMNS: Readonly<Record<string, Tables>> = {
   },
 };
 
-/** Tables with a node's address in their key: the state of a page would tell it whatever is selected. */
+/** Tables with a node's address in their key: the paging state would contain it, whatever is selected. */
 export const KEYED_BY_ADDRESS: ReadonlySet<string> = new Set([
   'system.peer_events',
   'system.peer_events_v2',
@@ -131,12 +131,12 @@ export const KEYED_BY_ADDRESS: ReadonlySet<string> = new Set([
   'system_views.internode_outbound',
 ]);
 
-/** Drivers read these to show a trace: their rows are rewritten (scrub-rows.ts), not refused. */
+/** Drivers read these tables to show a trace, so their rows are rewritten (scrub-response.ts) and not refused. */
 const REWRITTEN = 'system_traces';
 
 /**
- * Why a statement may not be carried out, since its answer would tell an address of a node; null for nearly
- * all. Roles and grants were decided on before: no grant gives these.
+ * Why a statement is refused because its answer would contain an address of a node; null for nearly all statements.
+ * It does not depend on the role: no grant permits these.
  */
 export function addressRefusal(statement: Statement): string | null {
   const { children, tables } = statement;
@@ -163,7 +163,7 @@ export function addressRefusal(statement: Statement): string | null {
   return `cqlgate does not tell where nodes are: ${which} of ${name} may hold their addresses. ${instead} it at the cluster.`;
 }
 
-/** The table of Cassandra's own that a statement over rows names and this cluster lacks; null for nearly all. */
+/** A table of Cassandra's own that a statement names and this cluster lacks; null for nearly all statements. */
 export function absentSystemTable(statement: Statement, schema: Schema): string | null {
   const { children, family, tables } = statement;
   if (family !== 'read' && family !== 'write') return null;
@@ -177,7 +177,7 @@ export function absentSystemTable(statement: Statement, schema: Schema): string 
   return null;
 }
 
-/** A condition of an LWT that fails answers with the row. */
+/** When the condition of an LWT fails, the answer contains the row. */
 function answersRows({ kind, lwt }: Statement): boolean {
   return kind === 'SELECT' || lwt;
 }
@@ -191,7 +191,7 @@ function refusalOfTrace(
   { selection, restricted }: Statement,
   columns: readonly string[],
 ): string | null {
-  // Whether a row comes back would tell if a guessed address is right.
+  // Whether a row is returned would show if a guessed address is right.
   const isGuess = restricted === null || columns.some((column) => restricted.includes(column));
   if (selection !== null && !isGuess) return null;
   return 'Of system_traces cqlgate answers plain columns, not compared with addresses: no JSON, CAST, functions or aggregates';

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { endpointText, inetBytes } from '../protocol/inet.ts';
 
-/** An address as drivers are told it; `address` is 4 or 16 bytes, as in CQL's inet. */
+/** An address as drivers see it; `address` is 4 or 16 bytes, as in CQL's inet. */
 export interface Advertised {
   readonly address: Buffer;
   readonly port: number;

@@ -1,20 +1,20 @@
-// Takes addresses out of texts that Cassandra writes, and puts the gate's in their place. All addresses are treated
-// alike, a node's or not: one that stayed because it is none would tell which of a client's guesses are right. Only
-// what stands in the client's own statement stays, and that whatever it is.
+// Replaces addresses in texts that Cassandra writes by the gate's. All addresses are replaced, whether or not they
+// belong to a node: one that stayed because it does not would show a client which of its guesses are right. Only
+// what the client's own statement contains stays, whatever it is.
 import type { Advertised } from './advertised.ts';
 import { endpointText, inetBytes, inetText } from '../protocol/inet.ts';
 
-/** Java writes an address as `name/address`, the name mostly empty: `/10.0.0.1:7000`, `/[2001:db8::1]:7000`. */
+/** Java writes an address as `name/address`, mostly with an empty name: `/10.0.0.1:7000`, `/[2001:db8::1]:7000`. */
 const NAME_AND_SLASH = String.raw`(?<![\w./-])[\w.-]*\/`;
 const IPV4 = String.raw`\d{1,3}(?:\.\d{1,3}){3}`;
 const IPV6 = String.raw`[0-9a-f]*:[0-9a-f:]+(?:%\w+)?`;
 const PORT = String.raw`(?::(\d{1,5})(?!\d))?`;
-/** Without brackets Java leaves out no zeros, and has no port. */
+/** Without brackets Java writes all zeros, and no port. */
 const IPV6_IN_FULL = String.raw`(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}`;
-/** Not the beginning of a longer address, name or number. */
+/** What follows must not make it a longer address, name or number. */
 const END = String.raw`(?![0-9a-z]|\.\d)`;
 
-/** What may be an address: in Java's form, and as most others write it. */
+/** What may be an address, in Java's form or in the usual one. */
 const ADDRESSES = new RegExp(
   [
     String.raw`${NAME_AND_SLASH}(?:${IPV4}|\[${IPV6}\]|${IPV6_IN_FULL})${END}${PORT}`,
@@ -25,20 +25,20 @@ const ADDRESSES = new RegExp(
   'gi',
 );
 
-/** What stands in the place of a node's address. */
+/** What replaces a node's address. */
 export type Replacement = Pick<Advertised, 'address' | 'port'>;
 
 export class NodeAddresses {
-  /** Names of nodes, which nothing but their list tells from other names. */
+  /** The names of nodes, which cannot be recognized by their form. */
   readonly #names: RegExp | null;
 
-  /** `hosts` are addresses and names of nodes. */
+  /** `hosts` are the addresses and names of nodes. */
   constructor(hosts: Iterable<string>) {
     const names = [...new Set(hosts)].filter((host) => inetBytes(host) === null);
     this.#names = names.length === 0 ? null : new RegExp(names.map(patternOf).join('|'), 'gi');
   }
 
-  /** The text without addresses, but for those in `quoted`: the statement that it may quote. */
+  /** Replaces all addresses but those in `quoted`, the statement that the text may quote. */
   scrub(text: string, gate: Replacement, quoted: string | null): string {
     let own: ReadonlySet<string> | null = null;
     const replace = (match: string, ...groups: (string | undefined)[]): string => {
@@ -60,7 +60,7 @@ export class NodeAddresses {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Whether it is one, without what stands around it; `line 1:7` and a time look like the beginning of one. */
+/** Whether a match really is an address; `line 1:7` and a time of day look like the beginning of one. */
 function isAddress(match: string): boolean {
   const plain = match.slice(match.lastIndexOf('/') + 1);
   const end = plain.includes('.') && !plain.startsWith('[') ? plain.indexOf(':') : -1;
@@ -80,7 +80,7 @@ function addressText({ address, port }: Replacement, withPort: boolean): string 
   return withPort ? endpointText(host, port) : host;
 }
 
-/** How a name is found; one of a single word is one only where a port follows. */
+/** The pattern that finds a name. A single word counts as one only if a port follows. */
 function patternOf(host: string): string {
   const start = String.raw`(?<![\w.-])${escaped(host)}`;
   return host.includes('.')
@@ -90,4 +90,13 @@ function patternOf(host: string): string {
 
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`);
+}
+
+/** How the addresses in one response are replaced. */
+export interface Scrub {
+  readonly nodes: NodeAddresses;
+  /** What replaces a node's address. */
+  readonly gate: Replacement;
+  /** The text of the statement that is answered, where it is known: messages may quote it. */
+  readonly quoted: string | null;
 }

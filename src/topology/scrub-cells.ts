@@ -1,11 +1,12 @@
-// One cell of a row that may tell an address, by the type of its column: an inet becomes the gate's, a text
-// loses what is an address in it, collections are gone through. What can't be gone through is left out.
+// Removes addresses from one cell of a row, by the type of its column: an inet becomes the gate's address, addresses
+// in a text are replaced, and collections are treated element by element. Numbers, times and ids stay as they are; values
+// of all other types become null.
 import { Reader } from '../protocol/reader.ts';
 import { TypeCode, type ColumnType } from '../protocol/types.ts';
 import { Writer } from '../protocol/writer.ts';
-import type { Scrub } from './scrub-response.ts';
+import type { Scrub } from './node-addresses.ts';
 
-/** null: the value is left out. */
+/** Returns null if the value is left out. */
 export type CellEdit = (value: Buffer) => Buffer | null;
 
 /** Ports that belong to an address beside them. */
@@ -16,7 +17,7 @@ export function cellEdit(name: string, type: ColumnType, scrub: Scrub): CellEdit
   return editOf(new Reader(type.bytes, 0, type.bytes.length), scrub);
 }
 
-/** These hold no address: numbers, times and ids. */
+/** Numbers, times and ids contain no address. */
 const PLAIN: ReadonlySet<number> = new Set([
   TypeCode.BIGINT,
   TypeCode.BOOLEAN,
@@ -26,7 +27,7 @@ const PLAIN: ReadonlySet<number> = new Set([
   TypeCode.TIMEUUID,
 ]);
 
-/** Reads one type, and the types in it. */
+/** Reads one type, including the types of its elements. */
 function editOf(type: Reader, scrub: Scrub): CellEdit {
   const code = type.readShort('type');
   if (PLAIN.has(code)) return (value) => value;

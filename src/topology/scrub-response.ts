@@ -1,6 +1,6 @@
-// Takes addresses of nodes out of what a node answers: the texts and maps of an ERROR, warnings, and the rows
-// of the few statements that tell any; and the warning that tells in which keyspace a connection is. A response
-// without them is passed on as the same object.
+// Removes the addresses of nodes from a node's response: from the texts and maps of an ERROR, from warnings, and from
+// the rows of the few statements that show any. It also removes the warning that names the keyspace of the shared
+// connection. A response without any of these is returned as the same object.
 import { isAboutConnection } from '../cql/connection-state.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { responsePrefix, withMessage } from '../protocol/body-prefix.ts';
@@ -9,18 +9,10 @@ import { editError } from '../protocol/messages/error.ts';
 import { rowsLayout, type Column } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { Writer } from '../protocol/writer.ts';
-import type { NodeAddresses, Replacement } from './node-addresses.ts';
+import type { Scrub } from './node-addresses.ts';
 import { cellEdit, type CellEdit } from './scrub-cells.ts';
 
-export interface Scrub {
-  readonly nodes: NodeAddresses;
-  /** What stands in the place of a node. */
-  readonly gate: Replacement;
-  /** The statement that is answered, where that is known: texts may quote it. */
-  readonly quoted: string | null;
-}
-
-/** Their texts come of checking what the client sent, and quote it: what it wrote itself stays. */
+/** The texts of these errors quote what the client sent, and what it wrote itself stays. */
 const QUOTING: ReadonlySet<number> = new Set([
   CqlErrorCode.SYNTAX_ERROR,
   CqlErrorCode.UNAUTHORIZED,
@@ -31,7 +23,7 @@ const QUOTING: ReadonlySet<number> = new Set([
   CqlErrorCode.UNPREPARED,
 ]);
 
-/** Throws ProtocolFault where the response is not what its opcode says. */
+/** Throws ProtocolFault if the body does not fit the opcode. */
 export function scrubResponse(frame: Frame, version: number, scrub: Scrub): Frame {
   const warned = (frame.flags & FrameFlag.WARNING) === 0 ? frame : scrubWarnings(frame, scrub);
   return warned.opcode === Opcode.ERROR ? scrubError(warned, version, scrub) : warned;
@@ -64,16 +56,16 @@ function scrubError(frame: Frame, version: number, { nodes, gate, quoted }: Scru
   return before.equals(message) ? frame : withMessage(frame, prefix, message);
 }
 
-/** How the columns of a result are asked for: `names` as the table has them, in their order, or null for `*`. */
+/** The selected columns: `names` as in the table, in the order of the selection, or null for `*`. */
 export interface ScrubbedRows {
   readonly names: readonly string[] | null;
-  /** The columns where the result leaves them out; null where they are not known. */
+  /** The columns, for results without metadata; null if they are not known. */
   readonly prepared: () => readonly Column[] | null;
-  /** Only columns of this type are looked into. */
+  /** Only columns of this type are changed; null for all types. */
   readonly only: number | null;
 }
 
-/** A Rows result without addresses; other results are passed on. */
+/** A Rows result without addresses; other results are returned as they are. */
 export function scrubRows(
   frame: Frame,
   version: number,
@@ -86,13 +78,13 @@ export function scrubRows(
 }
 
 export interface RowsEdit extends Pick<ScrubbedRows, 'prepared'> {
-  /** How many columns it must have; null where its statement does not tell. */
+  /** How many columns the result must have; null if the statement does not say. */
   readonly count: number | null;
-  /** What becomes of the values of a column; null: they stay. */
+  /** The edit for the values of a column; null if they stay as they are. */
   readonly edit: (column: Column, index: number) => CellEdit | null;
 }
 
-/** A Rows result with other values; other results are passed on. */
+/** A Rows result with edited values; other results are returned as they are. */
 export function editRows(
   frame: Frame,
   version: number,

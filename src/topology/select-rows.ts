@@ -7,7 +7,7 @@ import type {
   TopologySelect,
   TopologySelector,
 } from '../cql/statement.ts';
-import { quoteIfNeeded } from '../cql/quote.ts';
+import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
 import { inetBytes, inetText } from '../protocol/inet.ts';
 import type { Column, Rows } from '../protocol/messages/result.ts';
 import { TypeCode } from '../protocol/types.ts';
@@ -127,11 +127,11 @@ function plain(name: string): Pick<TopologySelector, 'text' | 'reads'> {
 /** By the codes of the types that the columns of peers have. */
 const CONSTANTS: Readonly<Record<number, readonly [type: string, text: (cell: Buffer) => string]>> =
   {
-    [TypeCode.VARCHAR]: ['text', (cell) => quoted(cell.toString('utf8'))],
-    [TypeCode.INET]: ['inet', (cell) => quoted(inetText(cell) ?? '')],
+    [TypeCode.VARCHAR]: ['text', (cell) => stringLiteral(cell.toString('utf8'))],
+    [TypeCode.INET]: ['inet', (cell) => stringLiteral(inetText(cell) ?? '')],
     [TypeCode.INT]: ['int', (cell) => String(cell.readInt32BE(0))],
     [TypeCode.UUID]: ['uuid', (cell) => uuid(cell)],
-    [TypeCode.SET]: ['set<text>', (cell) => `{${texts(cell).map(quoted).join(', ')}}`],
+    [TypeCode.SET]: ['set<text>', (cell) => `{${texts(cell).map(stringLiteral).join(', ')}}`],
   };
 
 /** With its type, which Cassandra cannot tell of a constant that is selected. */
@@ -140,10 +140,6 @@ function constantText(cell: Buffer | null, { type }: Column): string {
   if (known === undefined) return 'null';
   const [name, text] = known;
   return `(${name})${cell === null ? 'null' : text(cell)}`;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 function uuid(cell: Buffer): string {

@@ -14,7 +14,7 @@ export function topologyTable(keyspace: string, table: string): TopologyTable | 
   return table === 'local' || table === 'peers' || table === 'peers_v2' ? table : null;
 }
 
-/** What drivers are told of the gate and those beside it. */
+/** What drivers see of the gate and of its siblings. */
 export interface GateView {
   readonly clusterName: string;
   readonly self: Advertised;

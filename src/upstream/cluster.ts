@@ -12,7 +12,7 @@ import { COMPRESSIONS } from '../protocol/compression.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { NodeChange, SchemaChange } from '../protocol/messages/event.ts';
-import type { LoginSource } from '../secrets/login.ts';
+import type { LoginSource } from '../secrets/upstream-login.ts';
 import { ControlConnection, type ControlListener } from './control-connection.ts';
 import { Credentials, type Login } from './credentials.ts';
 import type { Dial } from './dial.ts';

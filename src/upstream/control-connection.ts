@@ -18,7 +18,7 @@ import { encodeQuery } from '../protocol/messages/query.ts';
 import { encodeRegister } from '../protocol/messages/register.ts';
 import type { Rows } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { endOf, hasEnded, type Login } from '../secrets/login.ts';
+import { endOf, hasEnded, type Login } from '../secrets/upstream-login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';

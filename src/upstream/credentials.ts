@@ -3,10 +3,10 @@
 import { later, LONG_AGO, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
-import { hasEnded, type Login, type LoginSource } from '../secrets/login.ts';
+import { hasEnded, type Login, type LoginSource } from '../secrets/upstream-login.ts';
 import { UpstreamFault } from './faults.ts';
 
-export type { Login } from '../secrets/login.ts';
+export type { Login } from '../secrets/upstream-login.ts';
 
 export interface CredentialsOptions {
   readonly sources: ReadonlyMap<string, LoginSource>;

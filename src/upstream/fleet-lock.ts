@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { uptime } from 'node:os';
 import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
-import { quoteIfNeeded } from '../cql/quote.ts';
+import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits/fleet.ts';
@@ -107,7 +107,7 @@ export class LockTable implements FleetLock {
   /** False: it is another's, or nobody's. Rejects where that is not known. */
   async renew(name: string, owner: string): Promise<boolean> {
     const answer = await this.#query(
-      `UPDATE ${this.#table} USING TTL ${LANE.lockTtlSeconds} SET owner = ${literal(owner)} ${whose(name, owner)}`,
+      `UPDATE ${this.#table} USING TTL ${LANE.lockTtlSeconds} SET owner = ${stringLiteral(owner)} ${whose(name, owner)}`,
       Consistency.QUORUM,
     );
     const refusal = refusalOf(answer);
@@ -140,7 +140,7 @@ export class LockTable implements FleetLock {
 
   async #take(name: string, owner: string): Promise<Attempt> {
     const answer = await this.#query(
-      `INSERT INTO ${this.#table} (name, owner) VALUES (${literal(name)}, ${literal(owner)}) IF NOT EXISTS USING TTL ${LANE.lockTtlSeconds}`,
+      `INSERT INTO ${this.#table} (name, owner) VALUES (${stringLiteral(name)}, ${stringLiteral(owner)}) IF NOT EXISTS USING TTL ${LANE.lockTtlSeconds}`,
       Consistency.QUORUM,
     );
     const refusal = refusalOf(answer);
@@ -159,7 +159,7 @@ export class LockTable implements FleetLock {
 
   /** Every login may ask for this. */
   async #exists(): Promise<boolean> {
-    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${literal(this.#keyspace)} AND table_name = 'locks'`;
+    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${stringLiteral(this.#keyspace)} AND table_name = 'locks'`;
     const answer = await this.#query(query, Consistency.ONE);
     const refusal = refusalOf(answer);
     if (refusal === null) return rowsOf(answer).rows.length > 0;
@@ -233,7 +233,7 @@ class Held implements HeldLock {
 }
 
 function whose(name: string, owner: string): string {
-  return `WHERE name = ${literal(name)} IF owner = ${literal(owner)}`;
+  return `WHERE name = ${stringLiteral(name)} IF owner = ${stringLiteral(owner)}`;
 }
 
 /** Throws UpstreamFault where it is no answer to a lightweight transaction. */
@@ -249,10 +249,6 @@ function ownerOf(answer: Frame): string | null {
   const rows = rowsOf(answer);
   const index = rows.columns.findIndex((column) => column.name === 'owner');
   return rows.rows[0]?.[index]?.toString('utf8') ?? null;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 async function pause(ms: number): Promise<void> {

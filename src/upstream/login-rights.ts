@@ -1,5 +1,6 @@
 // What the gate's upstream logins may do that decisions hang on: whether one is a superuser, and
 // whether it sees what masks hide. Asked of the cluster as that login itself, which it may.
+import { stringLiteral } from '../cql/quote.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { encodeQuery } from '../protocol/messages/query.ts';
@@ -12,7 +13,7 @@ import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ContactPoint } from './node.ts';
 import { columnAt, rowsOf } from './own-query.ts';
-import { isSuperuser, literal, type Asking } from './superusers.ts';
+import { isSuperuser, type Asking } from './superusers.ts';
 
 export interface Rights {
   readonly isSuperuser: boolean;
@@ -105,7 +106,7 @@ async function rightsOf(connection: Connection, username: string): Promise<Right
   };
   return {
     isSuperuser: await isSuperuser(asking, username),
-    unmasked: unmaskedOf(await asking.query(`LIST UNMASK OF ${literal(username)}`)),
+    unmasked: unmaskedOf(await asking.query(`LIST UNMASK OF ${stringLiteral(username)}`)),
   };
 }
 

@@ -1,6 +1,6 @@
 // The gate's own keyspace: what the gates of a fleet share, and the statements that make it. No grant
 // of the policy reaches it.
-import { quoteIfNeeded } from '../cql/quote.ts';
+import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
 
 export interface OwnKeyspace {
   readonly name: string;
@@ -11,7 +11,9 @@ export interface OwnKeyspace {
 /** Each may be run again; `cqlgate provision` prints and applies them. */
 export function ownKeyspaceStatements({ name, replication }: OwnKeyspace): string[] {
   const keyspace = quoteIfNeeded(name);
-  const options = Object.entries(replication).map(([key, value]) => `${text(key)}: ${text(value)}`);
+  const options = Object.entries(replication).map(
+    ([key, value]) => `${stringLiteral(key)}: ${stringLiteral(String(value))}`,
+  );
   return [
     `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {${options.join(', ')}}`,
     // Rows live for seconds, by their time to live: what the next compaction finds may go.
@@ -19,8 +21,4 @@ export function ownKeyspaceStatements({ name, replication }: OwnKeyspace): strin
     // One partition: the whole list is read each second, and it is people who make its rows.
     `CREATE TABLE IF NOT EXISTS ${keyspace}.revocations (list int, id uuid, what text, issuer text, value text, reason text, revoked_by text, revoked_at timestamp, PRIMARY KEY (list, id))`,
   ];
-}
-
-function text(value: string | number): string {
-  return `'${String(value).replaceAll("'", "''")}'`;
 }

@@ -9,7 +9,7 @@ import { guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import type { MemoryBudget } from '../memory/budget.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
-import { hasEnded, type Login } from '../secrets/login.ts';
+import { hasEnded, type Login } from '../secrets/upstream-login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';

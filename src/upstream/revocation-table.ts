@@ -1,7 +1,7 @@
 // The fleet's revocations, in the gate's own keyspace: what one gate writes the others read.
 import { epochMs } from '../clock.ts';
 import { CqlErrorCode } from '../errors.ts';
-import { quoteIfNeeded } from '../cql/quote.ts';
+import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import { ResultKind } from '../protocol/messages/result.ts';
 import { REVOCABLES, type Revocable, type Revocation } from '../revocation/revocations.ts';
@@ -44,7 +44,7 @@ export class RevocationTable {
 
   /** Every login may ask for this. */
   async #exists(): Promise<boolean> {
-    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${literal(this.#keyspace)} AND table_name = 'revocations'`;
+    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${stringLiteral(this.#keyspace)} AND table_name = 'revocations'`;
     const answer = await this.#query(query, Consistency.ONE);
     const refusal = refusalOf(answer);
     if (refusal === null) return rowsOf(answer).rows.length > 0;
@@ -56,7 +56,7 @@ export class RevocationTable {
     const { id, what, issuer, value, reason, revokedBy, revokedAtMs } = revocation;
     const values = [
       id,
-      ...[what, issuer ?? '', value, reason, revokedBy].map(literal),
+      ...[what, issuer ?? '', value, reason, revokedBy].map(stringLiteral),
       String(epochMs(revokedAtMs)),
     ];
     const query = `INSERT INTO ${this.#table} (list, ${COLUMNS}) VALUES (0, ${values.join(', ')})`;
@@ -68,10 +68,6 @@ export class RevocationTable {
     }
     expectResult(answer, ResultKind.VOID);
   }
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** null where the row is of a later version. */

@@ -15,7 +15,7 @@ import { NO_KEYSPACE, type WantedKeyspace } from '../cql/connection-state.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
-import { hasEnded, type Login } from '../secrets/login.ts';
+import { hasEnded, type Login } from '../secrets/upstream-login.ts';
 import type { Connection } from './connection.ts';
 import { UpstreamFault } from './faults.ts';
 import type { ClusterNode } from './node.ts';

@@ -1,4 +1,5 @@
 // Whether a Cassandra role is a superuser, asked of the cluster over a connection of a login that may see it.
+import { stringLiteral } from '../cql/quote.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { decodeError } from '../protocol/messages/error.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -13,7 +14,7 @@ export interface Asking {
 
 /** A role that was granted a superuser is one; of a role that is not there it is not said. Rejects with UpstreamFault. */
 export async function isSuperuser(asking: Asking, role: string): Promise<boolean> {
-  const answer = await asking.query(`LIST ROLES OF ${literal(role)}`);
+  const answer = await asking.query(`LIST ROLES OF ${stringLiteral(role)}`);
   if (answer.opcode === Opcode.ERROR && decodeError(answer).code === CqlErrorCode.INVALID) {
     return false;
   }
@@ -24,11 +25,7 @@ export async function isSuperuser(asking: Asking, role: string): Promise<boolean
 
 /** The role that an identity logs in as; null for none. Rejects with UpstreamFault. */
 export async function roleOfIdentity(asking: Asking, identity: string): Promise<string | null> {
-  const text = `SELECT role FROM system_auth.identity_to_role WHERE identity = ${literal(identity)}`;
+  const text = `SELECT role FROM system_auth.identity_to_role WHERE identity = ${stringLiteral(identity)}`;
   const { rows } = rowsOf(await asking.query(text), asking.version);
   return rows[0]?.[0]?.toString('utf8') ?? null;
-}
-
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

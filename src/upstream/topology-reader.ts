@@ -25,7 +25,7 @@ export async function readNodes(query: Query, reached: ContactPoint): Promise<No
   return nodesOf({ local, peersV2, peers }, reached);
 }
 
-export interface TopologyRows {
+interface TopologyRows {
   readonly local: Rows;
   /** null where this release has no such table. */
   readonly peersV2: Rows | null;
@@ -36,7 +36,7 @@ export interface TopologyRows {
  * The nodes, that of `local` first. `reached` is where the gate dialled it, for clusters that don't say
  * where their nodes are (0.0.0.0) and releases that don't say the port.
  */
-export function nodesOf({ local, peersV2, peers }: TopologyRows, reached: ContactPoint): NodeRow[] {
+function nodesOf({ local, peersV2, peers }: TopologyRows, reached: ContactPoint): NodeRow[] {
   const rows = recordsOf(local).slice(0, 1);
   const nodes: NodeRow[] = rows.map((row) => ({
     hostId: uuid(row.get('host_id')) ?? nameOf(reached),

@@ -1,14 +1,14 @@
-// Bitbucket's REST API, as far as it is asked: one pipeline by its UUIDs
+// The one request of Bitbucket's REST API that the gate makes: a pipeline by its UUIDs
 // (https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pipelines/). The gate uses a
-// credential of its own; a step's OIDC token is not taken there.
+// credential of its own, because the API does not accept a step's OIDC token.
 import { z } from 'zod';
 import { msBetween, wallMs, type WallMs } from '../clock.ts';
 import { VCS } from '../limits/services.ts';
 import type { OutboundClient, OutboundResponse } from '../outbound/client.ts';
 import { durationOf, timeOfText } from '../wall-clock.ts';
-import type { PipelineRun } from './facts.ts';
+import type { PipelineRun } from './pipeline-run.ts';
 
-/** The fields that are read; others come and go. */
+/** Only the fields that are used; others may come and go. */
 const pipelineSchema = z.object({
   uuid: z.string(),
   build_number: z.int().nonnegative().optional(),
@@ -28,8 +28,8 @@ const pipelineSchema = z.object({
 export type Pipeline = z.infer<typeof pipelineSchema>;
 
 /**
- * `failed`: ask again later, all requests alike. `refused`: an answer, and asking again changes
- * nothing. Reasons are for users; `detail` is for the log.
+ * `failed`: no answer, and all requests should wait before they try again. `refused`: an answer that will not change.
+ * Reasons are for users; `detail` is for the log.
  */
 export type PipelineAnswer =
   | { readonly type: 'pipeline'; readonly pipeline: Pipeline }
@@ -55,7 +55,7 @@ export interface BitbucketOptions {
 
 export type AskPipeline = (run: PipelineRun) => Promise<PipelineAnswer>;
 
-/** What asks Bitbucket for the pipeline of a run; it never rejects. */
+/** Returns the function that asks Bitbucket for the pipeline of a run, and never rejects. */
 export function bitbucketPipelines({
   apiUrl,
   authorization,
@@ -73,7 +73,7 @@ export function bitbucketPipelines({
   };
 }
 
-/** Built of signed claims alone; the API takes UUIDs with braces in the place of names. */
+/** Built from signed claims alone. The API accepts UUIDs with braces instead of names. */
 export function pipelineUrl(apiUrl: string, run: PipelineRun): string {
   const [workspace, repository, pipeline] = [
     run.workspaceUuid,
@@ -117,7 +117,7 @@ function failed(
 }
 
 /**
- * Retry-After: seconds, or a date (RFC 9110, section 10.2.3), believed up to a bound; null where it is
+ * Retry-After is in seconds, or a date (RFC 9110, section 10.2.3), and is followed up to a bound. null if it is
  * neither.
  */
 export function retryAfterOf(

@@ -1,5 +1,5 @@
-// The commit of a pipeline run, asked of Bitbucket when somebody first needs it: one request in flight
-// for a run, answers kept, failures kept briefly. What is not verified is told as a reason.
+// The commit of a pipeline run. Bitbucket is asked for it when it is first needed, with one request in flight for a
+// run. Answers are kept, failures only briefly. If a commit cannot be verified, the reason is returned.
 import { setTimeout as delay } from 'node:timers/promises';
 import { later, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { compoundKey } from '../compound-key.ts';
@@ -8,18 +8,19 @@ import type { Principal } from '../identity/principal.ts';
 import { VCS } from '../limits/services.ts';
 import type { CommitMode } from '../policy/role.ts';
 import type { AskPipeline } from './bitbucket.ts';
-import { checked, runOf, type LookUp, type PipelineRun, type VcsFacts } from './facts.ts';
+import { checked, type LookUp, type VcsFacts } from './facts.ts';
+import { runOf, type PipelineRun } from './pipeline-run.ts';
 import { Pause, type PauseOptions } from './pause.ts';
 
 /** How a look-up ended, for metrics. */
 export type LookUpResult = 'verified' | 'unverified' | 'unavailable';
 
 export interface CommitSourceOptions extends PauseOptions {
-  /** null: no token for Bitbucket's API is configured. */
+  /** null if no token for Bitbucket's API is configured. */
   readonly ask: AskPipeline | null;
-  /** Names of the issuers whose tokens are of pipelines. */
+  /** The names of the issuers whose tokens belong to pipelines. */
   readonly issuers: ReadonlySet<string>;
-  /** For these issuers' tokens, where the role does not say otherwise. */
+  /** The mode for tokens of these issuers, unless the role says otherwise. */
   readonly mode: CommitMode;
   readonly onLookUp?: (result: LookUpResult) => void;
   /** One request failed; the text is for the log. */
@@ -43,7 +44,7 @@ export class CommitSource {
     waiting: VCS.runsWaiting,
     waitMs: VCS.lookUpMs,
   });
-  /** In order of arrival; the oldest goes. */
+  /** In order of arrival; the oldest is forgotten first. */
   readonly #known = new Map<string, Known>();
   readonly #underWay = new Map<string, Promise<LookUp>>();
 
@@ -53,13 +54,13 @@ export class CommitSource {
     this.#pause = new Pause(options);
   }
 
-  /** What is asked for a change: the role's own word, else the configuration's. */
+  /** The mode for a schema change: that of the role, else that of the configuration. */
   modeFor(principal: Principal, own: CommitMode | null): CommitMode {
     if (own !== null) return own;
     return this.#options.issuers.has(principal.issuerName) ? this.#options.mode : 'off';
   }
 
-  /** What was found before and is still good, without asking. */
+  /** What was found before and is still valid, without asking again. */
   known(principal: Principal): VcsFacts | null {
     const run = this.#runOf(principal);
     const known = run === null ? undefined : this.#known.get(keyOf(run));
@@ -67,7 +68,7 @@ export class CommitSource {
     return 'facts' in known.lookUp ? known.lookUp.facts : null;
   }
 
-  /** Never rejects. After `waitMs` the caller is told to come again; the look-up itself goes on. */
+  /** Never rejects. After `waitMs` the answer is to try again later; the look-up itself goes on. */
   async lookUp(principal: Principal, waitMs: number, turn: Turn): Promise<LookUp> {
     const run = this.#runOf(principal);
     if (run === null) return none(`tokens of ${principal.issuerName} name no Bitbucket pipeline`);
@@ -81,7 +82,7 @@ export class CommitSource {
     return within(answer, waitMs);
   }
 
-  /** null for tokens that are not of pipelines: their claims of these names mean nothing. */
+  /** null for tokens that do not belong to pipelines, in which claims of these names mean nothing. */
   #runOf(principal: Principal): PipelineRun | null {
     return this.#options.issuers.has(principal.issuerName) ? runOf(principal) : null;
   }
@@ -92,7 +93,7 @@ export class CommitSource {
       .run(turn, async () => this.#ask(run, ask, deadlineMs))
       .then(
         (lookUp) => this.#keep(key, lookUp),
-        // One that had no turn is not kept: the next may have one.
+        // A look-up that had to give way is not kept, so that the next one tries again.
         (error: unknown) => notLookedUp(error),
       )
       .finally(() => this.#underWay.delete(key));
@@ -118,20 +119,20 @@ export class CommitSource {
     }
   }
 
-  /** Keeps an answer, and says what holds: what was known before, while there is none. */
+  /** Keeps an answer and returns what is valid now: the one before, for a while, where Bitbucket gives none. */
   #keep(key: string, lookUp: LookUp): LookUp {
     const nowMs = this.#nowMs();
     const result = 'facts' in lookUp ? 'verified' : resultOf(lookUp.problem.kind);
     this.#options.onLookUp?.(result);
     const before = this.#known.get(key);
-    const holds =
+    const keepsBefore =
       result === 'unavailable' &&
       before !== undefined &&
       'facts' in before.lookUp &&
       msBetween(before.saidAtMs, nowMs) < VCS.staleMs;
     const known: Known = {
-      lookUp: holds ? before.lookUp : lookUp,
-      saidAtMs: holds ? before.saidAtMs : nowMs,
+      lookUp: keepsBefore ? before.lookUp : lookUp,
+      saidAtMs: keepsBefore ? before.saidAtMs : nowMs,
       freshUntilMs: later(nowMs, KEPT_MS[result]),
     };
     this.#known.delete(key);
@@ -154,7 +155,7 @@ function resultOf(kind: 'unverified' | 'unavailable' | 'none'): LookUpResult {
   return kind === 'unverified' ? 'unverified' : 'unavailable';
 }
 
-/** Branch and commit too: tokens of one run that differ there are checked each for itself. */
+/** Includes branch and commit: tokens of one run that differ in these are checked separately. */
 function keyOf(run: PipelineRun): string {
   const { repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit } = run;
   return compoundKey(repositoryUuid, pipelineUuid, pipelineRunUuid, branchName, commit);

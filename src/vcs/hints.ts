@@ -1,6 +1,7 @@
-// What a client says of its commit in STARTUP: a hint for those who read the records, and never more.
-// Every variable of a step can be set by the step itself.
-import { printable } from './facts.ts';
+// What a client says about its commit in STARTUP. It is only a hint for those who read the records, because every
+// variable of a step can be set by the step itself.
+import { VCS } from '../limits/services.ts';
+import { printable } from '../printable.ts';
 
 export interface VcsHints {
   readonly commit: string | null;
@@ -10,10 +11,10 @@ export interface VcsHints {
 
 export const NO_HINTS: VcsHints = { commit: null, branch: null, buildNumber: null };
 
-/** Options are named in upper case. What has not the shape of a hint is none. */
+/** The names of options are in upper case. A value without the form of a hint is ignored. */
 export function hintsOf(options: ReadonlyMap<string, string>): VcsHints {
   const commit = commitIn(options.get('CQLGATE_COMMIT')) ?? commitIn(options.get(APPLICATION));
-  const branch = printable(options.get('CQLGATE_BRANCH') ?? '');
+  const branch = printable(options.get('CQLGATE_BRANCH') ?? '', VCS.textLength);
   const build = options.get('CQLGATE_BUILD_NUMBER') ?? '';
   return {
     commit,
@@ -22,7 +23,7 @@ export function hintsOf(options: ReadonlyMap<string, string>): VcsHints {
   };
 }
 
-/** The one option that drivers let an application set; many put their version's commit there. */
+/** The one option that drivers let an application set. Many applications put the commit of their version there. */
 const APPLICATION = 'APPLICATION_VERSION';
 
 function commitIn(text: string | undefined): string | null {

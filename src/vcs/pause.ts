@@ -1,5 +1,5 @@
-// When Bitbucket may be asked again after it failed: one pause for all look-ups, since its limits and
-// its outages are one for all. Doubled with each failure, with jitter; Retry-After wins.
+// When Bitbucket may be asked again after a failure. All look-ups share one pause, because limits and outages
+// concern all of them. It doubles with each failure, with jitter; a Retry-After takes precedence.
 import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { VCS } from '../limits/services.ts';
 
@@ -15,7 +15,7 @@ export class Pause {
   #failures = 0;
   #beganAtMs = LONG_AGO;
   #untilMs = LONG_AGO;
-  /** Of the last failure, for who is told to come later. */
+  /** The reason of the last failure, for the answer to those who are to try again later. */
   reason = 'Bitbucket takes long to answer';
 
   constructor({ nowMs = monotonicMs, random = Math.random }: PauseOptions = {}) {
@@ -23,7 +23,7 @@ export class Pause {
     this.#random = random;
   }
 
-  /** Milliseconds still to wait; 0 where there is no pause. */
+  /** The milliseconds still to wait; 0 if there is no pause. */
   get leftMs(): number {
     return Math.max(0, msBetween(this.#nowMs(), this.#untilMs));
   }
@@ -32,18 +32,18 @@ export class Pause {
   failed(startedAtMs: MonotonicMs, reason: string, retryAfterMs: number | null): void {
     const nowMs = this.#nowMs();
     this.reason = reason;
-    // Requests that were under way together fail together: that is one failure.
+    // Requests that were in flight at the same time fail together, and count as one failure.
     if (startedAtMs > this.#beganAtMs) this.#failures++;
     this.#beganAtMs = nowMs;
     const doubledMs = Math.min(VCS.pauseMaxMs, VCS.pauseMinMs * 2 ** (this.#failures - 1));
     const askedMs = Math.min(VCS.retryAfterMaxMs, retryAfterMs ?? 0);
-    // Later than asked, never sooner; gates that share a limit do not come back together.
+    // Later than asked for, never sooner, so that gates that share a limit do not come back at the same time.
     const waitMs = Math.max(askedMs, doubledMs / 2) + (doubledMs / 2) * this.#random();
     const untilMs = later(nowMs, waitMs);
     if (untilMs > this.#untilMs) this.#untilMs = untilMs;
   }
 
-  /** An answer came. A pause that was asked for still holds. */
+  /** To be called when an answer came. A pause that Retry-After asked for stays in force. */
   succeeded(): void {
     this.#failures = 0;
   }

@@ -1,11 +1,11 @@
-// Questions and answers between the primary process and a worker, over the channel that Node gives a
-// process and its child. Both ends ask and both answer.
+// Questions and answers between the primary process and a worker, over the IPC channel of Node's child processes.
+// Both ends may ask.
 import { unattended, guarded } from '../guard.ts';
 
-/** What an end answers to, by question. An answer may be a promise. */
+/** The handlers of one end, by the name of the question. They may return promises. */
 export type Handlers = Readonly<Record<string, (value: never) => unknown>>;
 
-/** A worker as its primary has it, or the process itself in a worker. */
+/** The worker's process in the primary, and `process` itself in a worker. */
 export interface Port {
   send(message: object, failed: (error: Error | null) => void): unknown;
   on(event: 'message', listener: (message: unknown) => void): unknown;
@@ -34,7 +34,7 @@ export class Channel<Theirs extends Handlers> {
     port.on('message', guarded('workers', take));
   }
 
-  /** Rejects with what the other end's handler rejects with, or when that end is gone. */
+  /** Rejects with the error of the other end's handler, or when that end has closed. */
   async ask<What extends keyof Theirs & string>(
     what: What,
     value: Parameters<Theirs[What]>[0],
@@ -46,12 +46,12 @@ export class Channel<Theirs extends Handlers> {
     });
   }
 
-  /** The same where nobody waits for the answer: an end that is gone needs not know. */
+  /** As `ask`, without waiting for the answer. It does not matter whether the other end has closed. */
   tell<What extends keyof Theirs & string>(what: What, value: Parameters<Theirs[What]>[0]): void {
     this.ask(what, value).catch(() => undefined);
   }
 
-  /** The other end is gone: nothing will be answered any more. */
+  /** To be called when the other end has closed: rejects all questions that are not answered yet. */
   close(): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();

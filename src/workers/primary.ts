@@ -1,5 +1,5 @@
-// The process that has the workers: starts them, replaces one that crashed, and is where they meet. It
-// serves nothing itself; Node's cluster module accepts connections here and deals them out in turn.
+// The process that has the workers: it starts them, replaces one that crashed, and passes on what they share.
+// It serves nothing itself; Node's cluster module accepts connections here and hands them out in turn.
 import { setTimeout as delay } from 'node:timers/promises';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import { monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
@@ -9,32 +9,9 @@ import { WORKERS } from '../limits/process.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import type { Log } from '../session/gate.ts';
-import type { SessionInfo } from '../session/standing.ts';
 import { Channel, type Port } from './channel.ts';
-import { LockDesk } from './lock-desk.ts';
-import type { StopSignal, WorkerHandlers } from './worker.ts';
-
-/** The configuration as it was read: once, for all workers. */
-export interface ConfigText {
-  readonly file: string;
-  readonly content: string;
-}
-
-/** What a worker asks of its primary. */
-export type PrimaryHandlers = {
-  /** The configuration's text, as it was when the gate started. */
-  readonly config: (nothing: null) => ConfigText;
-  /** Answered with what was revoked before. */
-  readonly join: (nothing: null) => readonly Revocation[];
-  readonly up: (nothing: null) => void;
-  readonly lock: (asked: { readonly name: string; readonly waitMs: number }) => Promise<boolean>;
-  readonly unlock: (name: string) => void;
-  readonly metrics: (nothing: null) => Promise<string>;
-  readonly readiness: (nothing: null) => Promise<ReadinessReport>;
-  readonly sessions: (nothing: null) => Promise<readonly SessionInfo[]>;
-  readonly tokenSeen: (sha256: string) => void;
-  readonly revoked: (revocation: Revocation) => void;
-};
+import { LockBroker } from './lock-broker.ts';
+import type { ConfigText, PrimaryHandlers, StopSignal, WorkerHandlers } from './messages.ts';
 
 /** A child process with a channel. */
 export interface WorkerProcess extends Port {
@@ -43,48 +20,48 @@ export interface WorkerProcess extends Port {
 
 export interface PrimaryOptions {
   readonly workers: number;
-  /** What each worker is put together from, a replacement too. */
+  /** What each worker is built from, a replacement too. */
   readonly config: ConfigText;
   /** Starts the worker of this number, from 1. */
   readonly fork: (number: number) => WorkerProcess;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Of the primary's own. */
+  /** The primary's own metrics. */
   readonly registry: Registry;
 }
 
 type MetricObjects = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
-/** One process; the next of the same number is another. */
+/** One process. Its replacement has the same number, and is another member. */
 interface Member {
   readonly number: number;
   readonly channel: Channel<WorkerHandlers>;
   readonly startedAtMs: MonotonicMs;
-  /** Resolves with its exit code; 1 where a signal ended it. */
+  /** Resolves with its exit code, which is 1 if a signal ended it. */
   readonly ended: Promise<number>;
-  /** Accepts clients. */
+  /** Whether it accepts clients. */
   isUp: boolean;
-  /** As last told. */
+  /** Its last report. */
   metrics: MetricObjects;
 }
 
-/** What goes on counting where a process ended; all else is of the present. */
+/** The types of metrics whose values outlive the process; all others describe the present. */
 const KEPT_TYPES: ReadonlySet<string> = new Set(['counter', 'histogram']);
 
 export class Primary {
   readonly #options: PrimaryOptions;
   /** By number. */
   readonly #members = new Map<number, Member>();
-  /** Times in a row that the worker of a number ended soon. */
+  /** By number: how many times in a row the worker ended soon after its start. */
   readonly #failures = new Map<number, number>();
   readonly #restarts = new Set<NodeJS.Timeout>();
-  readonly #desk = new LockDesk();
+  readonly #locks = new LockBroker();
   readonly #revoked: Revocation[] = [];
-  /** Sums over the processes that ended. */
+  /** Sums over the processes that have ended. */
   #kept: MetricObjects = [];
   #firstUp: () => void = () => undefined;
   #isStarted = false;
-  /** Set from when it is to stop. */
+  /** Set once the gate is to stop. */
   #stopSignal: StopSignal | null = null;
 
   constructor(options: PrimaryOptions) {
@@ -93,8 +70,8 @@ export class Primary {
   }
 
   /**
-   * The first worker alone: what keeps a gate from starting is said once. Resolves with null when it
-   * accepts clients and the others are on their way, or with its exit code.
+   * Starts the first worker alone, so that what keeps a gate from starting is logged once. Resolves with null when
+   * it accepts clients and the others have been started, or with its exit code.
    */
   async start(): Promise<number | null> {
     const up = new Promise<null>((resolve) => {
@@ -107,12 +84,12 @@ export class Primary {
     return null;
   }
 
-  /** Passes the signal on, each time; resolves with the exit code when no worker is left. */
+  /** Passes the signal on to all workers. Resolves with the exit code when the last of them has ended. */
   async stop(signal: StopSignal): Promise<number> {
     this.#stopSignal = signal;
     for (const timer of this.#restarts) clearTimeout(timer);
     const members = [...this.#members.values()];
-    // One that is starting may not hear it yet, and is told when it is up.
+    // One that is starting may not listen yet; it gets the signal when it is up.
     for (const { isUp, channel } of members) if (isUp) channel.tell('stop', signal);
     const exitCodes = await Promise.all(members.map(async ({ ended }) => ended));
     return Math.max(0, ...exitCodes);
@@ -132,13 +109,13 @@ export class Primary {
         this.#firstUp();
         if (this.#stopSignal !== null) member.channel.tell('stop', this.#stopSignal);
       },
-      // What a dying process said may be heard after its end: nobody would give that lock back.
+      // The question of a dying process may arrive after its end, and nobody would release that lock.
       lock: async ({ name, waitMs }) =>
-        this.#members.get(number) === member && this.#desk.acquire(member, name, waitMs),
-      unlock: (name) => this.#desk.release(member, name),
+        this.#members.get(number) === member && this.#locks.acquire(member, name, waitMs),
+      unlock: (name) => this.#locks.release(member, name),
       metrics: async () => this.#metrics(),
       readiness: async () => this.#readiness(),
-      sessions: async () => (await this.#ask('sessions')).flatMap((told) => told ?? []),
+      sessions: async () => (await this.#ask('sessions')).flatMap((answer) => answer ?? []),
       tokenSeen: (sha256) => this.#tellOthers(member, 'tokenSeen', sha256),
       revoked: (revocation) => {
         this.#revoked.push(revocation);
@@ -167,7 +144,7 @@ export class Primary {
     const { number, channel, startedAtMs } = member;
     this.#members.delete(number);
     channel.close();
-    this.#desk.releaseAll(member);
+    this.#locks.releaseAll(member);
     const last = member.metrics.filter(({ type }) => KEPT_TYPES.has(String(type)));
     this.#kept = summed([this.#kept, last]);
     if (this.#stopSignal !== null || !this.#isStarted) return;
@@ -199,7 +176,7 @@ export class Primary {
     }
   }
 
-  /** What each that is there answers; null where it does not, or not in time. */
+  /** The answer of each worker; null where it does not answer in time. */
   async #ask<What extends 'metrics' | 'readiness' | 'sessions'>(what: What) {
     const members = [...this.#members.values()];
     return Promise.all(members.map(async (member) => this.#askOne(member, what)));
@@ -213,7 +190,7 @@ export class Primary {
     return Promise.race([answer, delay(WORKERS.answerMs, null, { ref: false })]);
   }
 
-  /** Of one that does not answer, what it told last: a sum must not go back. */
+  /** A worker that does not answer counts with its last report, because a sum must not fall. */
   async #metrics(): Promise<string> {
     const members = [...this.#members.values()];
     await Promise.all(
@@ -226,9 +203,9 @@ export class Primary {
     return AggregatorRegistry.aggregate([own, ...parts, this.#kept]).metrics();
   }
 
-  /** Those that still start get no clients, so they do not count, unless there are no others. */
+  /** Workers that still start get no clients, so they do not count unless there are no others. */
   async #readiness(): Promise<ReadinessReport> {
-    const all = (await this.#ask('readiness')).filter((told) => told !== null);
+    const all = (await this.#ask('readiness')).filter((answer) => answer !== null);
     const started = all.filter(({ isStarting }) => !isStarting);
     const counted = started.length > 0 ? started : all;
     const missing = this.#options.workers - started.length;
@@ -244,7 +221,7 @@ export class Primary {
 }
 
 function summed(parts: readonly MetricObjects[]): MetricObjects {
-  // The registry of sums holds them with their values; its types do not say so.
+  // The registry of sums has them with their values, which its types do not say.
   return AggregatorRegistry.aggregate([...parts]).getMetricsAsArray() as MetricObjects;
 }
 

@@ -1,44 +1,35 @@
-// One of several processes that serve the port: a gate that shares with its siblings what must be of one
-// piece, through their primary.
+// One of several processes that serve the port: a gate that shares with its siblings, through their primary,
+// what the whole gate must have once.
 import path from 'node:path';
 import { monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { ledgerFolder } from '../audit/ledger-files.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { FleetLock, HeldLock } from '../upstream/ddl-lane.ts';
 import { Channel, type Port } from './channel.ts';
-import type { ConfigText, PrimaryHandlers } from './primary.ts';
-import type { Part, Team, Whole } from './team.ts';
+import type { ConfigText, PrimaryHandlers, WorkerHandlers } from './messages.ts';
+import type { GateProcess, WholeGate, WorkerGroup } from './worker-group.ts';
 
-/** Tells a process which of the workers it is: a number from 1. */
+/** The environment variable that holds the worker's number, from 1. */
 export const WORKER_VARIABLE = 'CQLGATE_WORKER';
 
-export const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-export type StopSignal = (typeof STOP_SIGNALS)[number];
-
-/** What the primary asks of a worker. */
-export type WorkerHandlers = {
-  readonly stop: (signal: StopSignal) => void;
-  readonly metrics: () => ReturnType<Part['registry']['getMetricsAsJSON']>;
-} & { readonly [What in Exclude<keyof Part, 'registry'>]: Part[What] };
-
-export class WorkerTeam implements Team {
+export class Worker implements WorkerGroup {
   readonly number: number;
   readonly #primary: Channel<PrimaryHandlers>;
-  #part: Part | null = null;
+  #own: GateProcess | null = null;
 
   constructor(number: number, port: Port, stop: WorkerHandlers['stop']) {
     this.number = number;
-    const part = (): Part => {
-      if (this.#part === null) throw new Error(`worker ${number} is starting`);
-      return this.#part;
+    const own = (): GateProcess => {
+      if (this.#own === null) throw new Error(`worker ${number} is starting`);
+      return this.#own;
     };
     const handlers: WorkerHandlers = {
       stop,
-      metrics: async () => part().registry.getMetricsAsJSON(),
-      readiness: () => part().readiness(),
-      sessions: () => part().sessions(),
-      tokenSeen: (sha256) => this.#part?.tokenSeen(sha256),
-      revoked: (revocation) => this.#part?.revoked(revocation),
+      metrics: async () => own().registry.getMetricsAsJSON(),
+      readiness: () => own().readiness(),
+      sessions: () => own().sessions(),
+      tokenSeen: (sha256) => this.#own?.tokenSeen(sha256),
+      revoked: (revocation) => this.#own?.revoked(revocation),
     };
     this.#primary = new Channel(port, handlers);
   }
@@ -56,10 +47,10 @@ export class WorkerTeam implements Team {
     return { acquire: async (name, deadlineAtMs) => this.#acquire(fleet, name, deadlineAtMs) };
   }
 
-  async join(part: Part): Promise<Whole> {
-    // From here on it hears what is told; what was told before comes with the answer.
-    this.#part = part;
-    for (const revocation of await this.#primary.ask('join', null)) part.revoked(revocation);
+  async join(own: GateProcess): Promise<WholeGate> {
+    // From here on this process receives announcements; the answer holds the earlier ones.
+    this.#own = own;
+    for (const revocation of await this.#primary.ask('join', null)) own.revoked(revocation);
     return {
       metrics: async () => this.#primary.ask('metrics', null),
       readiness: async () => this.#primary.ask('readiness', null),
@@ -74,7 +65,7 @@ export class WorkerTeam implements Team {
   }
 
   async #acquire(fleet: FleetLock, name: string, deadlineAtMs: MonotonicMs): Promise<HeldLock> {
-    // A moment of this process means nothing to the primary.
+    // Monotonic times of this process mean nothing to the primary.
     const waitMs = msBetween(monotonicMs(), deadlineAtMs);
     const isOurs = await this.#primary.ask('lock', { name, waitMs });
     if (!isOurs) {

@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wallAt } from '../../src/clock.ts';
 import { clocksAt, monotonic } from '../support/moments.ts';
-import { isWithdrawn, TokenVerifier } from '../../src/identity/verifier.ts';
+import { isWithdrawn } from '../../src/identity/principal.ts';
+import { TokenVerifier } from '../../src/identity/verifier.ts';
 import type { Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import { JWKS } from '../../src/limits/identity.ts';

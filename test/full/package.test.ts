@@ -69,7 +69,8 @@ describe('the package', () => {
     const sources = await readdir(path.join(ROOT, 'src'), { recursive: true });
     const built = sources
       .filter((file) => /\.[jt]s$/.test(file) && !file.endsWith('.d.ts'))
-      .map((file) => `dist/lib/${file.replace(/\.ts$/, '.js')}`);
+      .map((file) => `dist/lib/${file.replace(/\.ts$/, '.js')}`)
+      .flatMap((file) => [file, `${file}.map`]);
     const documents = (await readdir(path.join(ROOT, 'docs'))).map((file) => `docs/${file}`);
     const others = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'dist/main.js'];
     const expected = [...others, ...documents, ...built].map((file) => `package/${file}`);
@@ -80,11 +81,29 @@ describe('the package', () => {
     await run('tar', ['xzf', tarball], { cwd: dir });
     for (const file of packed.filter((one) => one.endsWith('.js'))) {
       const text = await readFile(path.join(dir, file), 'utf8');
-      expect(text, file).not.toMatch(/sourceMappingURL/);
       expect(text, file).not.toContain(dir);
+      if (file !== 'package/dist/main.js') {
+        const [, map] = /^\/\/# sourceMappingURL=(.*)$/m.exec(text)!;
+        expect(packed, file).toContain(path.posix.join(path.posix.dirname(file), map!));
+      }
       for (const [, imported] of text.matchAll(/from '(\.[^']+)'/g)) {
         expect(packed).toContain(path.posix.join(path.posix.dirname(file), imported!));
       }
+    }
+  });
+
+  it('has the lines of the sources for debuggers and stack traces, in maps that need no other file', async () => {
+    const maps = packed.filter((file) => file.endsWith('.js.map'));
+    expect(maps.length).toBeGreaterThan(200);
+    for (const file of maps) {
+      const map = JSON.parse(await readFile(path.join(dir, file), 'utf8')) as {
+        readonly sources: readonly string[];
+        readonly sourcesContent: readonly string[];
+      };
+      expect(map.sources, file).toHaveLength(1);
+      const source = path.posix.join(path.posix.dirname(file), map.sources[0]!);
+      const text = await readFile(path.join(ROOT, source.replace(/^package\//, '')), 'utf8');
+      expect(map.sourcesContent, file).toEqual([text]);
     }
   });
 

@@ -1,4 +1,4 @@
-// The door: bounds on connections without a login, and a source that fails is slowed, never shut out.
+// Admission: bounds on connections without a login, and a source that fails is slowed, never shut out.
 import { describe, expect, it } from 'vitest';
 import { monotonic } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
@@ -29,30 +29,30 @@ describe('admission', () => {
 
   it('counts a connection until its login or its end, once', () => {
     const admission = new Admission(bounds);
-    const ticket = admission.admit('a', () => undefined);
-    ticket.succeeded();
-    ticket.release();
-    ticket.release();
+    const slot = admission.admit('a', () => undefined);
+    slot.succeeded();
+    slot.release();
+    slot.release();
     expect(admission.unauthenticated).toBe(0);
   });
 
   it('answers the first failures at once, then later and later, with an end to it', () => {
     let nowMs = 0;
     const admission = new Admission({ ...bounds, nowMs: () => monotonic(nowMs) });
-    const ticket = admission.admit('a', () => undefined);
-    const delays = Array.from({ length: 100 }, () => ticket.failed());
+    const slot = admission.admit('a', () => undefined);
+    const delays = Array.from({ length: 100 }, () => slot.failed());
     expect(delays.slice(0, ADMISSION.freeFailures).every((delay) => delay === 0)).toBe(true);
     expect(Math.max(...delays)).toBe(ADMISSION.delayMaxMs);
     expect(admission.admit('b', () => undefined).failed()).toBe(0);
     nowMs += ADMISSION.forgetMs;
-    expect(ticket.failed()).toBe(0);
+    expect(slot.failed()).toBe(0);
   });
 
   it('forgets the failures of a source that logged in', () => {
     const admission = new Admission(bounds);
-    const ticket = admission.admit('a', () => undefined);
-    for (let i = 0; i < 20; i++) ticket.failed();
-    ticket.succeeded();
+    const slot = admission.admit('a', () => undefined);
+    for (let i = 0; i < 20; i++) slot.failed();
+    slot.succeeded();
     expect(admission.admit('a', () => undefined).failed()).toBe(0);
   });
 
@@ -62,9 +62,9 @@ describe('admission', () => {
       unauthenticatedPerSource: 5,
     });
     for (let i = 0; i < ADMISSION.sources + 10; i++) {
-      const ticket = admission.admit(`s${i}`, () => undefined);
-      ticket.failed();
-      ticket.release();
+      const slot = admission.admit(`s${i}`, () => undefined);
+      slot.failed();
+      slot.release();
     }
     expect(admission.unauthenticated).toBe(0);
   });

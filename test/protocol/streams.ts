@@ -9,6 +9,17 @@ export function requestOf(version: number, streamId: number, bodyBytes: number):
   return encodeFrame({ version, opcode: Opcode.QUERY, streamId, body });
 }
 
+/** The frames that are views on one of the reads: all others were copied. */
+export function viewsOn(
+  reads: readonly Buffer[],
+  frames: readonly (Frame | OversizedFrame)[],
+): Frame[] {
+  const memory = new Set(reads.map(({ buffer }) => buffer));
+  return frames.filter(
+    (frame) => frame instanceof Frame && memory.has(frame.buffer.buffer),
+  ) as Frame[];
+}
+
 /** All frames that come out of these chunks. */
 export function decodeAll(
   decoder: FrameDecoder | SegmentDecoder,

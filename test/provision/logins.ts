@@ -1,9 +1,10 @@
 // Roles of a policy with the logins they use, for tests of what the cluster must hold for them.
 import { parseGrant } from '../../src/policy/grant.ts';
 import type { Need } from '../../src/cql/statement.ts';
-import { wantedOf, type Existing, type Wanted } from '../../src/provision/wanted.ts';
+import { desiredState, type DesiredState } from '../../src/provision/desired.ts';
+import type { Existing } from '../../src/provision/existing.ts';
 import { roleDocument, type TestRoleDocument } from '../support/policy.ts';
-import type { LoginSpec } from '../../src/secrets/login.ts';
+import type { LoginSpec } from '../../src/secrets/upstream-login.ts';
 
 export const CI: LoginSpec = { username: 'ci', password: { env: 'CI' } };
 
@@ -20,7 +21,7 @@ export function existing(...resources: string[]): Existing {
   };
 }
 
-export function wanted(
+export function desired(
   roles: readonly TestRoleDocument[],
   {
     logins = { ci: CI },
@@ -31,8 +32,8 @@ export function wanted(
     gateRole: string;
     ownKeyspace: { name: string; replication: Record<string, string | number> } | null;
   }> = {},
-): Wanted {
-  return wantedOf({
+): DesiredState {
+  return desiredState({
     logins: new Map(Object.entries(logins)),
     roles: roles.map((role) => roleDocument({ cassandraRole: 'ci', ...role })),
     gateRole: 'gate',

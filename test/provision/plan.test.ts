@@ -14,7 +14,7 @@ import {
 } from '../../src/provision/plan.ts';
 import { cqlText } from '../../src/provision/report.ts';
 import { rightsOf } from '../../src/provision/rights.ts';
-import { need, wanted } from './logins.ts';
+import { need, desired } from './logins.ts';
 
 const held = (own: readonly string[], rest: Partial<HeldRole> = {}): Held =>
   new Map([
@@ -30,7 +30,7 @@ const held = (own: readonly string[], rest: Partial<HeldRole> = {}): Held =>
     ],
   ]);
 
-const POLICY = wanted([
+const POLICY = desired([
   { grants: ['SELECT, MODIFY ON KEYSPACE ks', 'CREATE ON ALL TABLES IN KEYSPACE ks'] },
 ]);
 
@@ -113,7 +113,7 @@ describe('drift', () => {
   });
 
   it('does not take rights on all keyspaces for rights on those of the system', () => {
-    const policy = wanted([{ grants: ['SELECT ON KEYSPACE system_views'] }]);
+    const policy = desired([{ grants: ['SELECT ON KEYSPACE system_views'] }]);
     const now = difference(held(['SELECT ON ALL KEYSPACES']), policy);
     expect(now.missing.map(formatNeed)).toEqual(['SELECT ON KEYSPACE system_views']);
   });
@@ -136,7 +136,7 @@ describe('statements', () => {
   });
 
   it('make the own keyspace first', () => {
-    const policy = wanted([], {
+    const policy = desired([], {
       ownKeyspace: {
         name: 'cqlgate',
         replication: { class: 'SimpleStrategy', replication_factor: 1 },
@@ -149,7 +149,7 @@ describe('statements', () => {
   });
 
   it('of Vault put its users into the group that has the rights', () => {
-    const policy = wanted([], {
+    const policy = desired([], {
       logins: {
         a: { vault: { path: 'database/creds/a' } },
         b: { vault: { path: 'database/static-creds/b' } },
@@ -175,9 +175,9 @@ describe('statements', () => {
   });
 
   it('stand alone outside of comments, whatever a role is called', () => {
-    const policy = wanted([{ name: 'x\nDROP KEYSPACE orders;\u2028', grants: [] }]);
+    const policy = desired([{ name: 'x\nDROP KEYSPACE orders;\u2028', grants: [] }]);
     const differences = [differenceOf(policy.roles[0]!, held(ALL))];
-    const text = cqlText({ wanted: policy, differences, steps: [], vault: [] });
+    const text = cqlText({ desired: policy, differences, steps: [], vault: [] });
     for (const line of text.split(/[\n\r\u2028\u2029]/)) expect(line).toMatch(/^(?:--|$)/);
   });
 });
@@ -185,7 +185,7 @@ describe('statements', () => {
 describe('a login by certificate', () => {
   it('is made without a password that anybody could guess', () => {
     const certificate = { cert: 'a.crt', key: 'a.key' };
-    const policy = wanted([{ grants: ['SELECT ON KEYSPACE ks'] }], {
+    const policy = desired([{ grants: ['SELECT ON KEYSPACE ks'] }], {
       logins: { ci: { username: 'ci', certificate } },
     });
     const steps = stepsOf(policy, [differenceOf(policy.roles[0]!, null)], { revoke: false });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wallMs } from '../../src/clock.ts';
 import { SECRETS } from '../../src/limits/services.ts';
 import { readLocal } from '../../src/secrets/local.ts';
-import type { LoginSpec } from '../../src/secrets/login.ts';
+import type { LoginSpec } from '../../src/secrets/upstream-login.ts';
 import { Logins, unresolvedSecrets } from '../../src/secrets/logins.ts';
 
 let dir: string;

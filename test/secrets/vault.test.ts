@@ -5,7 +5,12 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wallMs } from '../../src/clock.ts';
 import { msUntil } from '../support/moments.ts';
-import type { Login, LoginSpec, VaultAuthSpec, VaultSpec } from '../../src/secrets/login.ts';
+import type {
+  Login,
+  LoginSpec,
+  VaultAuthSpec,
+  VaultSpec,
+} from '../../src/secrets/upstream-login.ts';
 import { Logins } from '../../src/secrets/logins.ts';
 import { VaultDouble, type VaultFault } from '../support/vault.ts';
 

@@ -6,7 +6,7 @@ import { TypeCode } from '../../src/protocol/types.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import type { Login } from '../../src/secrets/login.ts';
+import type { Login } from '../../src/secrets/upstream-login.ts';
 import { Cluster } from '../../src/upstream/cluster.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';

@@ -6,7 +6,7 @@ import { SECRETS } from '../../src/limits/services.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import type { Login, LoginSource } from '../../src/secrets/login.ts';
+import type { Login, LoginSource } from '../../src/secrets/upstream-login.ts';
 import { Cluster } from '../../src/upstream/cluster.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import type { ClientRequest } from '../../src/upstream/connection.ts';

@@ -8,7 +8,7 @@ import { OutboundClient } from '../../src/outbound/client.ts';
 import { wallAt } from '../../src/clock.ts';
 import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bitbucket.ts';
 import { CommitSource, type LookUpResult } from '../../src/vcs/commit-source.ts';
-import { runOf } from '../../src/vcs/facts.ts';
+import { runOf } from '../../src/vcs/pipeline-run.ts';
 import { Pause } from '../../src/vcs/pause.ts';
 import { API_TOKEN, COMMIT, pipelineDocument, startBitbucket } from '../support/bitbucket.ts';
 import type { BitbucketFault, LocalBitbucket } from '../support/bitbucket.ts';

@@ -7,32 +7,32 @@ import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Revocation } from '../../src/revocation/revocations.ts';
 import type { FleetLock, HeldLock } from '../../src/upstream/ddl-lane.ts';
 import { Primary } from '../../src/workers/primary.ts';
-import type { Whole } from '../../src/workers/team.ts';
-import { WorkerTeam } from '../../src/workers/worker.ts';
+import { Worker } from '../../src/workers/worker.ts';
+import type { WholeGate } from '../../src/workers/worker-group.ts';
 import { FakePort } from '../support/ports.ts';
 
-/** One worker: what a gate has of its team, over a channel of the test. */
+/** One worker, over a channel of the test. */
 class FakeWorker {
   readonly number: number;
   readonly process: FakePort;
-  readonly team: WorkerTeam;
+  readonly worker: Worker;
   readonly metrics = new Metrics();
   readonly readiness = new Readiness();
   readonly heard: unknown[] = [];
   readonly signals: string[] = [];
-  whole: Whole | null = null;
+  whole: WholeGate | null = null;
 
   constructor(number: number) {
     this.number = number;
     const [process, own] = FakePort.pair();
     this.process = process;
-    this.team = new WorkerTeam(number, own, (signal) => this.signals.push(signal));
+    this.worker = new Worker(number, own, (signal) => this.signals.push(signal));
   }
 
-  async join(): Promise<Whole> {
+  async join(): Promise<WholeGate> {
     this.metrics.gauge('sessions', () => this.number);
     this.metrics.gauge('policy_info', () => [[['v1'], 1]]);
-    this.whole = await this.team.join({
+    this.whole = await this.worker.join({
       registry: prometheusRegistry(this.metrics),
       readiness: () => this.readiness.report(),
       sessions: () => [
@@ -52,10 +52,10 @@ class FakeWorker {
     return this.whole;
   }
 
-  async start(): Promise<Whole> {
+  async start(): Promise<WholeGate> {
     const whole = await this.join();
     this.readiness.started();
-    this.team.up();
+    this.worker.up();
     return whole;
   }
 }
@@ -226,7 +226,7 @@ describe('the primary', () => {
         return Promise.resolve(held);
       },
     });
-    const [one, two] = forked.map(({ team, number }) => team.lock(fleet(`worker ${number}`)));
+    const [one, two] = forked.map(({ worker, number }) => worker.lock(fleet(`worker ${number}`)));
     const held = await one!.acquire('ddl ks', later(monotonicMs(), 5_000));
     const waiting = two!.acquire('ddl ks', later(monotonicMs(), 5_000));
     await expect(two!.acquire('ddl ks', later(monotonicMs(), 50))).rejects.toThrow(
@@ -246,10 +246,10 @@ describe('the primary', () => {
     const deadline = later(monotonicMs(), 60_000);
     const none: FleetLock = { acquire: async () => Promise.resolve(null) };
     forked[0]!.process.emit('exit', null, 'SIGKILL');
-    await expect(forked[0]!.team.lock(none).acquire('a', deadline)).rejects.toThrow(
+    await expect(forked[0]!.worker.lock(none).acquire('a', deadline)).rejects.toThrow(
       'another worker',
     );
-    const held = await forked[1]!.team.lock(none).acquire('a', deadline);
+    const held = await forked[1]!.worker.lock(none).acquire('a', deadline);
     expect(held?.isHeld).toBe(true);
   });
 
@@ -258,8 +258,10 @@ describe('the primary', () => {
     const refusing: FleetLock = { acquire: async () => Promise.reject(new Error('not now')) };
     const none: FleetLock = { acquire: async () => Promise.resolve(null) };
     const deadline = later(monotonicMs(), 5_000);
-    await expect(forked[0]!.team.lock(refusing).acquire('a', deadline)).rejects.toThrow('not now');
-    const held = await forked[1]!.team.lock(none).acquire('a', deadline);
+    await expect(forked[0]!.worker.lock(refusing).acquire('a', deadline)).rejects.toThrow(
+      'not now',
+    );
+    const held = await forked[1]!.worker.lock(none).acquire('a', deadline);
     expect(held?.isHeld).toBe(true);
   });
 

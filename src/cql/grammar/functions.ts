@@ -1,5 +1,5 @@
 // Functions, aggregates and triggers: code that runs in the node.
-import { Kind } from '../lexer.ts';
+import { Kind } from '../tokens.ts';
 import type { Need, Statement } from '../statement.ts';
 import type { CqlType, Signature } from '../type.ts';
 import { commaList, type Parser } from './parser.ts';

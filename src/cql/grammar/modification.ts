@@ -4,7 +4,7 @@ import type { TableName } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
 import { chargeConditions, comparison, contained, inValues, whereClause } from './select.ts';
 import { integerOrMarker, isPlainColumn, term, termBeforeColumn } from './terms.ts';
-import { Kind } from '../lexer.ts';
+import { Kind } from '../tokens.ts';
 
 export interface Modification {
   readonly kind: 'INSERT' | 'UPDATE' | 'DELETE';

@@ -1,58 +1,14 @@
-// The cursor over the tokens of one text, and what was found on the way: tables, functions, types,
-// columns. Grammar functions take a Parser; a text that does not fit throws Refusal, caught in
-// analyse().
+// The cursor over the tokens of one text, and what was found on the way: tables, functions, types and columns.
+// Grammar functions take a Parser. A text that does not fit throws a Refusal, which analyse() catches.
 import { compoundKey } from '../../compound-key.ts';
 import { CQL } from '../../limits/cql.ts';
 import { allowedUs, type ReadNumbers } from '../cost.ts';
-import { isName, Kind, nameOf, NUL_IN_NAME, type Tokens } from '../lexer.ts';
-import type { RefusalRule } from '../statement.ts';
-
-export class Refusal extends Error {
-  readonly position: number;
-  readonly rule: RefusalRule;
-  constructor(reason: string, position: number, rule: RefusalRule = 'syntax') {
-    // A refusal is an answer, not a fault: its stack is nobody's business and costs more than all else.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    super(reason);
-    Error.stackTraceLimit = stackTraceLimit;
-    this.position = position;
-    this.rule = rule;
-  }
-}
+import { nameOf, NUL_IN_NAME } from '../lexer.ts';
+import { isName, Kind, type Tokens } from '../tokens.ts';
+import { isCall, type Call, type Name } from './names.ts';
+import { foreignHint, noKeyspace, Refusal } from './refusal.ts';
 
 const NONE: readonly never[] = [];
-
-/** A name as written: with its keyspace, or without. */
-export interface Name {
-  readonly keyspace: string | null;
-  readonly name: string;
-}
-
-/** A call as written, with its number of arguments. */
-export interface Call extends Name {
-  readonly arity: number;
-}
-
-function isCall(call: Call | null, keyspace: string | null, name: string, arity: number): boolean {
-  return call?.name === name && call.keyspace === keyspace && call.arity === arity;
-}
-
-/** Words of other releases and products, at the place where the text stops being CQL of 5.0. */
-const FOREIGN: ReadonlyMap<string, string> = new Map([
-  ['schema', 'write KEYSPACE: SCHEMA is not taken for it since Cassandra 4.0'],
-  ['transaction', 'transactions are CQL of a later Cassandra than 5.0'],
-  ['superusers', 'LIST SUPERUSERS is CQL of a later Cassandra than 5.0'],
-  ['comment', 'COMMENT ON is CQL of a later Cassandra than 5.0'],
-  ['security', 'SECURITY LABEL is CQL of a later Cassandra than 5.0'],
-  ['between', 'BETWEEN is CQL of a later Cassandra than 5.0'],
-  ['not', 'NOT IN and NOT CONTAINS are CQL of a later Cassandra than 5.0'],
-  ['like', 'CREATE TABLE ... LIKE is CQL of a later Cassandra than 5.0'],
-  ['check', 'CHECK is CQL of a later Cassandra than 5.0'],
-  ['generated', 'GENERATED PASSWORD is CQL of a later Cassandra than 5.0'],
-  ['bypass', 'BYPASS CACHE is ScyllaDB only'],
-  ['timeout', 'USING TIMEOUT is ScyllaDB only'],
-]);
 
 export class Parser {
   readonly text: string;
@@ -94,7 +50,7 @@ export class Parser {
   readonly javaUserTypes: { readonly keyspace: string; readonly name: string }[] = [];
   /** Types found so far whose values name Java classes (java-type.ts). */
   dynamicTypes = 0;
-  /** A name without keyspace was looked up in the session's. */
+  /** Whether a name without a keyspace was looked up in the session's. */
   usesKeyspace = false;
 
   constructor(text: string, tokens: Tokens, sessionKeyspace: string | null) {
@@ -249,9 +205,7 @@ export class Parser {
 
   /** A column name, which may also be the empty quoted name. */
   skipColumn(): void {
-    if (!isName(this.kind) && this.kind !== Kind.EMPTY_QUOTED) {
-      throw this.unexpected('a column name');
-    }
+    if (!this.isColumnAt(this.#at)) throw this.unexpected('a column name');
     this.#at++;
   }
 
@@ -300,7 +254,7 @@ export class Parser {
     }
   }
 
-  /** What is found next belongs to another statement: that of a BATCH. */
+  /** Forgets what was found: what comes next belongs to another statement of a BATCH. */
   forget(): void {
     if (this.calls.size > 0) this.calls.clear();
     if (this.types.size > 0) this.types.clear();
@@ -395,9 +349,7 @@ export class Parser {
   unexpected(wanted: string): Refusal {
     if (this.kind === Kind.END) return this.refusal(`expected ${wanted}, found the end`);
     const source = this.sourceText();
-    const foreign = FOREIGN.get(source.toLowerCase());
-    const hint = foreign === undefined ? '' : ` (${foreign})`;
-    return this.refusal(`expected ${wanted}, found '${source.slice(0, 40)}'${hint}`);
+    return this.refusal(`expected ${wanted}, found '${source.slice(0, 40)}'${foreignHint(source)}`);
   }
 
   /** A text that Cassandra would not parse either. */
@@ -432,13 +384,7 @@ export class Parser {
   }
 
   defaultKeyspace(): string {
-    if (this.sessionKeyspace === null) {
-      throw new Refusal(
-        'No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename',
-        this.position,
-        'no_keyspace',
-      );
-    }
+    if (this.sessionKeyspace === null) throw noKeyspace(this.position);
     this.usesKeyspace = true;
     return this.sessionKeyspace;
   }

@@ -1,6 +1,6 @@
 // WITH properties of schema statements. Some of them name Java classes that the node would load:
 // those that are not Cassandra's own are noted, and need the role's leave.
-import { isConstant, isName, Kind } from '../lexer.ts';
+import { isConstant, isName, Kind } from '../tokens.ts';
 import type { Parser } from './parser.ts';
 import { acceptConstant } from './terms.ts';
 

@@ -9,7 +9,7 @@ import {
   type StatementKind,
   type TableName,
 } from '../statement.ts';
-import { Kind } from '../lexer.ts';
+import { Kind } from '../tokens.ts';
 import { signature } from './functions.ts';
 import { commaList, type Parser } from './parser.ts';
 import { propertyMap } from './properties.ts';
@@ -32,7 +32,7 @@ const PERMISSION_WORDS = new Map<string, Permission>(
   PERMISSIONS.map((permission) => [permission.toLowerCase(), permission]),
 );
 
-export function roleName(p: Parser): string {
+function roleName(p: Parser): string {
   return p.kind === Kind.STRING ? p.nameLiteral() : p.name('a role');
 }
 

@@ -1,7 +1,7 @@
 // CREATE, ALTER and DROP of the schema: keyspaces and types here, the rest in its own file.
 import type { Need, Permission, StatementKind } from '../statement.ts';
 import { createAggregate, createFunction, dropFunction, trigger } from './functions.ts';
-import { type Parser } from './parser.ts';
+import type { Parser } from './parser.ts';
 import { properties } from './properties.ts';
 import {
   acceptIfExists,

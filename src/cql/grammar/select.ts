@@ -2,7 +2,7 @@
 // conditions compare, are noted for masks.
 import { PARSING } from '../../limits/cql.ts';
 import type { TableName } from '../statement.ts';
-import { isConstant, Kind } from '../lexer.ts';
+import { isConstant, Kind } from '../tokens.ts';
 import { commaList, type Parser } from './parser.ts';
 import {
   acceptConstant,

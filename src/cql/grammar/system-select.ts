@@ -8,8 +8,9 @@ import type {
   TopologySelector,
 } from '../statement.ts';
 import { CQL } from '../../limits/cql.ts';
-import { isConstant, Kind } from '../lexer.ts';
-import { Refusal, type Parser } from './parser.ts';
+import { isConstant, Kind } from '../tokens.ts';
+import type { Parser } from './parser.ts';
+import { Refusal } from './refusal.ts';
 import { selectionWord, selector } from './select.ts';
 
 /** Thrown where a SELECT is more than simple; never leaves this file. */

@@ -1,5 +1,5 @@
 // CREATE and ALTER of tables and materialized views, CREATE INDEX.
-import { Kind } from '../lexer.ts';
+import { Kind } from '../tokens.ts';
 import type { TableName } from '../statement.ts';
 import { commaList, type Parser } from './parser.ts';
 import { noteIndexClass, properties } from './properties.ts';

@@ -2,7 +2,7 @@
 // nearly every place of a statement.
 import { CQL, PARSING } from '../../limits/cql.ts';
 import { isNativeFunction, isOverloadedFunction } from '../keywords.ts';
-import { isConstant, isName, Kind } from '../lexer.ts';
+import { isConstant, isName, Kind } from '../tokens.ts';
 import { commaList, type Parser } from './parser.ts';
 import { nativeType, typeEnd, typeOfValue } from './types.ts';
 

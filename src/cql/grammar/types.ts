@@ -1,5 +1,5 @@
 // Types of columns, fields, arguments and casts. User-defined ones are noted with their keyspace.
-import { isTypeName, Kind } from '../lexer.ts';
+import { isTypeName, Kind } from '../tokens.ts';
 import { DYNAMIC_TYPE, javaType } from './java-type.ts';
 import { NATIVE_TYPES, RESERVED_TYPE_NAMES, type Collection, type CqlType } from '../type.ts';
 import type { Parser } from './parser.ts';

@@ -8,7 +8,7 @@ import type { Frame } from '../frame.ts';
 import { Reader } from '../reader.ts';
 import { readBatchParameters } from './parameters.ts';
 
-export const BATCH_TYPES = ['LOGGED', 'UNLOGGED', 'COUNTER'] as const;
+const BATCH_TYPES = ['LOGGED', 'UNLOGGED', 'COUNTER'] as const;
 
 /** Where the text or the prepared id of a child lies in the frame's buffer, and its values. */
 export interface BatchChild {

@@ -1,6 +1,6 @@
-// Locks between the workers of one gate, kept by the primary: in order of arrival, and given back by the
-// death of a worker. The lock that gates share is asked for under them (team.ts), so that workers stand
-// in line here instead of asking the cluster again and again.
+// Locks between the workers of one gate, kept by the primary. They are granted in order of arrival, and the
+// end of a worker releases its locks. A worker that holds one here then asks for the lock that gates share
+// (worker.ts), so that workers wait in line here instead of asking the cluster again and again.
 import { guarded } from '../guard.ts';
 import { timerMs } from '../wall-clock.ts';
 
@@ -10,11 +10,11 @@ interface Claim {
   grant: ((isGranted: boolean) => void) | null;
 }
 
-export class LockDesk {
-  /** The first of a line holds the lock. */
+export class LockBroker {
+  /** The first in a line holds the lock. */
   readonly #lines = new Map<string, Claim[]>();
 
-  /** Resolves with false when it does not come in time, or its owner is gone. */
+  /** Resolves with false when the lock is not granted in time, or when its owner has ended. */
   async acquire(owner: object, name: string, waitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const late = (): void => this.#leave(name, claim);
@@ -34,16 +34,16 @@ export class LockDesk {
     });
   }
 
-  /** Of a lock that its owner does not hold this is nothing. */
+  /** No-op unless the caller holds the lock. */
   release(owner: object, name: string): void {
     const holder = this.#lines.get(name)?.[0];
     if (holder?.owner === owner) this.#leave(name, holder);
   }
 
-  /** What it holds and what it waits for. */
+  /** Releases what the owner holds, and withdraws what it waits for. */
   releaseAll(owner: object): void {
     for (const [name, line] of [...this.#lines]) {
-      // Backwards: what it waits for must not be granted on the way.
+      // From the end, so that no claim of this owner is granted on the way.
       for (const claim of line.filter((one) => one.owner === owner).reverse()) {
         this.#leave(name, claim);
       }

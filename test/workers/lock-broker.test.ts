@@ -1,6 +1,6 @@
 // Locks between the workers of a gate: in order, in time, and given back by the dead.
 import { describe, expect, it } from 'vitest';
-import { LockDesk } from '../../src/workers/lock-desk.ts';
+import { LockBroker } from '../../src/workers/lock-broker.ts';
 
 const [one, other, third] = [{ of: 1 }, { of: 2 }, { of: 3 }];
 const LONG_MS = 10_000;
@@ -18,7 +18,7 @@ const turn = async () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the lock desk', () => {
   it('grants a lock to one at a time, in order of arrival', async () => {
-    const desk = new LockDesk();
+    const desk = new LockBroker();
     const order = settled({
       one: desk.acquire(one, 'a', LONG_MS),
       other: desk.acquire(other, 'a', LONG_MS),
@@ -38,7 +38,7 @@ describe('the lock desk', () => {
   });
 
   it('takes who waited too long out of the line', async () => {
-    const desk = new LockDesk();
+    const desk = new LockBroker();
     expect(await desk.acquire(one, 'a', LONG_MS)).toBe(true);
     expect(await desk.acquire(other, 'a', 20)).toBe(false);
     const last = desk.acquire(third, 'a', LONG_MS);
@@ -47,14 +47,14 @@ describe('the lock desk', () => {
   });
 
   it('gives a lock that is granted for good: its time to wait does not end it', async () => {
-    const desk = new LockDesk();
+    const desk = new LockBroker();
     expect(await desk.acquire(one, 'a', 10)).toBe(true);
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(await desk.acquire(other, 'a', 10)).toBe(false);
   });
 
   it('gives back what a worker held and waited for when it dies', async () => {
-    const desk = new LockDesk();
+    const desk = new LockBroker();
     const order = settled({
       one: desk.acquire(one, 'a', LONG_MS),
       'one again': desk.acquire(one, 'a', LONG_MS),
@@ -70,7 +70,7 @@ describe('the lock desk', () => {
   });
 
   it('lets nobody give back what another holds', async () => {
-    const desk = new LockDesk();
+    const desk = new LockBroker();
     expect(await desk.acquire(one, 'a', LONG_MS)).toBe(true);
     desk.release(other, 'a');
     desk.release(other, 'never taken');

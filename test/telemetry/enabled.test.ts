@@ -1,6 +1,6 @@
 // When the OpenTelemetry SDK is loaded at all.
 import { describe, expect, it } from 'vitest';
-import { isTelemetryWanted } from '../../src/telemetry/wanted.ts';
+import { isTelemetryEnabled } from '../../src/telemetry/enabled.ts';
 
 describe('OpenTelemetry', () => {
   it.each([
@@ -12,6 +12,6 @@ describe('OpenTelemetry', () => {
     [{ OTEL_TRACES_EXPORTER: 'none' }, false],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x', OTEL_SDK_DISABLED: 'true' }, false],
   ])('with %j is wanted: %s', (env, wanted) => {
-    expect(isTelemetryWanted(env)).toBe(wanted);
+    expect(isTelemetryEnabled(env)).toBe(wanted);
   });
 });

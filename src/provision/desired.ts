@@ -1,58 +1,53 @@
-// What each Cassandra role must hold so that the policy's roles can work, and no more than Cassandra
-// forces on it: the union over the policy's roles that share a login. What stays wider is put in words.
+// What each Cassandra role must be granted so that the policy's roles can work, and no more than Cassandra makes
+// necessary: the union of what the policy's roles that share a login need. Where the cluster permits more than the
+// policy, a remark says so.
 import { formatResource } from '../cql/resource.ts';
 import type { Need, Permission, Resource } from '../cql/statement.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE, SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
-import type { LoginSpec } from '../secrets/login.ts';
+import type { LoginSpec } from '../secrets/upstream-login.ts';
 import type { OwnKeyspace } from '../upstream/own-keyspace.ts';
+import type { Existing } from './existing.ts';
 import { remarksOf } from './remarks.ts';
 import { compareTexts, rightsOf, type Rights } from './rights.ts';
 
-/** What is there on the cluster; null where nobody asked it. */
-export interface Existing {
-  /** As `formatResource` writes them: `KEYSPACE ks`, `TABLE ks.t`, `FUNCTION ks.f(int)`, `ROLE r`. */
-  readonly resources: ReadonlySet<string>;
-  readonly keyspaces: readonly string[];
-}
-
-export interface WantedRole {
-  /** What it is called in Cassandra. */
+export interface DesiredRole {
+  /** Its name in Cassandra. */
   readonly role: string;
-  /** Entries of `cassandraRoles` that log in as it, or get their users into it. */
+  /** The entries of `cassandraRoles` that log in as this role, or whose users are members of it. */
   readonly entries: readonly string[];
-  /** A group that users made by Vault are put into; it does not log in itself. */
+  /** Paths of Vault whose users become members of this role, which then does not log in itself. */
   readonly vaultPaths: readonly string[];
-  /** It logs in with a certificate, and has no password that anybody could guess. */
+  /** Whether it logs in with a certificate, and so has no password that anybody could guess. */
   readonly byCertificate: boolean;
   readonly policyRoles: readonly string[];
   readonly rights: Rights;
-  /** Grants on what is not there yet: Cassandra would refuse them. */
+  /** Grants on objects that do not exist yet, which Cassandra would refuse. */
   readonly pending: readonly string[];
-  /** What the policy refuses and the cluster does not, or the other way round. */
+  /** Where the policy and the cluster differ in what they permit. */
   readonly remarks: readonly string[];
 }
 
-export interface Wanted {
-  readonly roles: readonly WantedRole[];
+export interface DesiredState {
+  readonly roles: readonly DesiredRole[];
   readonly ownKeyspace: OwnKeyspace | null;
   readonly remarks: readonly string[];
 }
 
-export interface WantedOptions {
+export interface DesiredOptions {
   readonly logins: ReadonlyMap<string, LoginSpec>;
   readonly roles: readonly RoleDocument[];
-  /** Entry of `cassandraRoles` for the gate's own queries. */
+  /** The entry of `cassandraRoles` that the gate uses for its own queries. */
   readonly gateRole: string;
   readonly ownKeyspace: OwnKeyspace | null;
   readonly existing: Existing | null;
 }
 
-/** What the gate itself does in its keyspace; `system` and `system_schema` every login may read. */
+/** What the gate itself needs in its keyspace. Every login may read `system` and `system_schema`. */
 const GATE_PERMISSIONS = ['SELECT', 'MODIFY'] as const;
 
-export function wantedOf(options: WantedOptions): Wanted {
+export function desiredState(options: DesiredOptions): DesiredState {
   const { logins, ownKeyspace } = options;
   const open = [...logins].filter(([, spec]) => 'open' in spec).map(([name]) => name);
   const names = new Map<string, string[]>();
@@ -63,7 +58,7 @@ export function wantedOf(options: WantedOptions): Wanted {
   const ordered = [...names].sort(([a], [b]) => compareTexts(a, b));
   const existing = withOwn(options.existing, [...names.keys()], ownKeyspace);
   return {
-    roles: ordered.map(([role, entries]) => wantedRole(role, entries, { ...options, existing })),
+    roles: ordered.map(([role, entries]) => desiredRole(role, entries, { ...options, existing })),
     ownKeyspace,
     remarks: [
       ...open.map(
@@ -77,7 +72,7 @@ export function wantedOf(options: WantedOptions): Wanted {
   };
 }
 
-/** What is made here is there when the grants come. */
+/** Adds what the plan itself creates, because it exists when the grants are carried out. */
 function withOwn(
   existing: Existing | null,
   roles: readonly string[],
@@ -91,14 +86,18 @@ function withOwn(
   return { ...existing, resources: new Set([...existing.resources, ...made]) };
 }
 
-/** The Cassandra role that rights hang on; null where there is no login. */
+/** The Cassandra role that is granted the rights; null if there is no login. */
 function roleNameOf(entry: string, spec: LoginSpec): string | null {
   if ('open' in spec) return null;
-  // A user of Vault's lives as long as its lease: what lasts is a group.
+  // A user that Vault creates lasts as long as its lease, so the rights belong to a group.
   return 'username' in spec ? spec.username : `${entry}_group`;
 }
 
-function wantedRole(role: string, entries: readonly string[], options: WantedOptions): WantedRole {
+function desiredRole(
+  role: string,
+  entries: readonly string[],
+  options: DesiredOptions,
+): DesiredRole {
   const { logins, gateRole, ownKeyspace, existing } = options;
   const using = options.roles.filter((one) => entries.includes(one.cassandraRole));
   const needs: Need[] = [];
@@ -140,7 +139,7 @@ function wantedRole(role: string, entries: readonly string[], options: WantedOpt
   };
 }
 
-/** What Cassandra takes of a grant of the policy: it knows no prefixes, and its keyspaces are its own. */
+/** A grant of the policy as Cassandra takes it: without prefixes, and with little on its own keyspaces. */
 function needsOfGrant(grant: Grant, role: RoleDocument, existing: Existing | null): Need[] {
   const { resource } = grant;
   const permissions = permissionsOf(grant, role);
@@ -158,7 +157,7 @@ function needsOfGrant(grant: Grant, role: RoleDocument, existing: Existing | nul
     .map((permission) => ({ permission, resource }));
 }
 
-/** What a grant of this role gives: by ALL not AUTHORIZE, unless the role has it as in Cassandra. */
+/** The permissions of a grant. ALL does not include AUTHORIZE, unless the role says `asCassandra: [authorize]`. */
 export function permissionsOf(grant: Grant, role: RoleDocument): Permission[] {
   return grant.permissions.filter(
     (permission) =>
@@ -166,7 +165,7 @@ export function permissionsOf(grant: Grant, role: RoleDocument): Permission[] {
   );
 }
 
-/** Of these Cassandra gives SELECT and ALTER only (GrantPermissionsStatement); virtual ones are open. */
+/** On these Cassandra grants only SELECT and ALTER (GrantPermissionsStatement). Virtual keyspaces are not restricted. */
 const NOT_GRANTABLE: ReadonlySet<string> = new Set(
   [...SYSTEM_KEYSPACES].filter(
     (name) => name !== 'system_views' && name !== 'system_virtual_schema',

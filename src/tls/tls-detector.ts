@@ -1,5 +1,6 @@
-// The TLS side of the listening port: what an accepted socket turns out to be, by its first byte. A
-// TLS client becomes a secured socket; a plaintext one is handed on as it is, to be told.
+// The TLS side of the listening port: whether the client of an accepted socket speaks TLS is detected by its
+// first byte. A TLS client becomes a secured socket; a plaintext one is handed on as it is, because only an
+// answer in CQL can say to its user that TLS is required.
 import type net from 'node:net';
 import tls from 'node:tls';
 import { guarded } from '../guard.ts';
@@ -8,27 +9,27 @@ import type { Certificates } from './certificates.ts';
 /** First byte of a TLS record that holds a handshake (RFC 8446 5.1); no CQL version looks like it. */
 const HANDSHAKE_RECORD = 0x16;
 
-export interface Entering {
+export interface DetectionListener {
   /** The handshake is done, and the client's certificate, where one is asked for, is good. */
   secured(socket: tls.TLSSocket): void;
   plaintext(socket: net.Socket): void;
-  /** Its handshake failed; the socket is gone or going. `code` is OpenSSL's or Node's. */
+  /** The handshake failed, and the socket is closed or about to be. `code` is OpenSSL's or Node's. */
   failed(code: string): void;
 }
 
-/** One that is told once what became of it. */
-interface Waiting {
-  readonly entering: Entering;
-  isTold: boolean;
+/** A socket whose kind is not known yet. Its listener is called exactly once. */
+interface Pending {
+  readonly listener: DetectionListener;
+  isSettled: boolean;
 }
 
-export class TlsDoor {
+export class TlsDetector {
   readonly #server: tls.Server;
   /**
-   * By the addresses and ports of both ends, which TLSSocket and the socket below it share. One that was reset may still be
-   * here when the next with the same four comes: it is told of its own end all the same.
+   * By the addresses and ports of both ends, which a TLSSocket and the socket below it share. A socket that was reset may
+   * still be here when the next one with the same addresses and ports comes; its listener hears of its own end all the same.
    */
-  readonly #entering = new Map<string, Waiting>();
+  readonly #pending = new Map<string, Pending>();
 
   /** With `ca` a client certificate is required. */
   constructor(certificates: Certificates) {
@@ -38,10 +39,10 @@ export class TlsDoor {
       rejectUnauthorized: certificates.ca !== undefined,
     });
     const secured = (socket: tls.TLSSocket): void => {
-      const entering = this.#take(socket);
-      // Nobody would end what nobody waits for.
-      if (entering === null) socket.destroy();
-      else entering.secured(socket);
+      const listener = this.#take(socket);
+      // Without a listener nobody would ever close it.
+      if (listener === null) socket.destroy();
+      else listener.secured(socket);
     };
     const failed = (error: NodeJS.ErrnoException, socket: tls.TLSSocket): void => {
       this.#take(socket)?.failed(error.code ?? 'unknown');
@@ -54,20 +55,20 @@ export class TlsDoor {
     this.#server.on('tlsClientError', guarded('listener', failed));
   }
 
-  /** New connections are shown these; those that stand keep theirs. */
+  /** Shown to new connections; established ones keep the certificates they began with. */
   renew(certificates: Certificates): void {
     this.#server.setSecureContext(contextOf(certificates));
   }
 
-  enter(socket: net.Socket, entering: Entering): void {
+  detect(socket: net.Socket, listener: DetectionListener): void {
     const key = keyOf(socket);
-    const waiting: Waiting = { entering, isTold: false };
-    this.#entering.set(key, waiting);
+    const pending: Pending = { listener, isSettled: false };
+    this.#pending.set(key, pending);
     const closed = (): void => {
-      if (this.#entering.get(key) === waiting) this.#entering.delete(key);
-      if (waiting.isTold) return;
-      waiting.isTold = true;
-      entering.failed('closed');
+      if (this.#pending.get(key) === pending) this.#pending.delete(key);
+      if (pending.isSettled) return;
+      pending.isSettled = true;
+      listener.failed('closed');
     };
     const began = (first: Buffer): void => {
       socket.pause();
@@ -82,13 +83,14 @@ export class TlsDoor {
     );
   }
 
-  #take(socket: net.Socket): Entering | null {
+  /** Ends the detection; null where none is under way for this socket. */
+  #take(socket: net.Socket): DetectionListener | null {
     const key = keyOf(socket);
-    const waiting = this.#entering.get(key);
-    if (waiting === undefined) return null;
-    this.#entering.delete(key);
-    waiting.isTold = true;
-    return waiting.entering;
+    const pending = this.#pending.get(key);
+    if (pending === undefined) return null;
+    this.#pending.delete(key);
+    pending.isSettled = true;
+    return pending.listener;
   }
 }
 

@@ -1,4 +1,4 @@
-// The door for load balancers: takes the PROXY header off a connection before anything else is read, and gives it back with
+// Reads the PROXY header that a load balancer puts at the start of a connection, and gives the socket back with
 // the bytes behind the header unread.
 import type net from 'node:net';
 import { guarded } from '../guard.ts';
@@ -6,16 +6,16 @@ import { PROXY } from '../limits/session.ts';
 import { ProxyHeaderDecoder, ProxyHeaderFault } from '../protocol/proxy-header.ts';
 import { peerOf, type ClientAddress } from './transport.ts';
 
-export interface ProxyEntering {
-  /** Whose connection it is; the socket is paused. */
+export interface ProxyHeaderListener {
+  /** The header names this client; the socket is paused. */
   named(client: ClientAddress): void;
-  /** The header was not taken; the socket is destroyed. `problem` is one of a few words. */
+  /** The header is not valid, and the socket is destroyed. `problem` is one of a few words. */
   refused(problem: string): void;
-  /** The socket was closed without a byte: a balancer that looks whether the port is open. */
+  /** The socket was closed without a byte, as balancers do that check whether the port is open. */
   gone(): void;
 }
 
-export function readProxyHeader(socket: net.Socket, entering: ProxyEntering): void {
+export function readProxyHeader(socket: net.Socket, listener: ProxyHeaderListener): void {
   const decoder = new ProxyHeaderDecoder(PROXY.headerBytes);
   let hasBegun = false;
   const stop = (): void => {
@@ -24,8 +24,8 @@ export function readProxyHeader(socket: net.Socket, entering: ProxyEntering): vo
   };
   const onClose = (): void => {
     stop();
-    if (hasBegun) entering.refused('unfinished');
-    else entering.gone();
+    if (hasBegun) listener.refused('unfinished');
+    else listener.gone();
   };
   const onData = (chunk: Buffer): void => {
     hasBegun = true;
@@ -35,11 +35,11 @@ export function readProxyHeader(socket: net.Socket, entering: ProxyEntering): vo
       stop();
       socket.pause();
       if (header.rest.length > 0) socket.unshift(header.rest);
-      entering.named(header.source ?? peerOf(socket));
+      listener.named(header.source ?? peerOf(socket));
     } catch (error) {
       stop();
       socket.destroy();
-      entering.refused(error instanceof ProxyHeaderFault ? error.problem : 'internal');
+      listener.refused(error instanceof ProxyHeaderFault ? error.problem : 'internal');
       if (!(error instanceof ProxyHeaderFault)) throw error;
     }
   };

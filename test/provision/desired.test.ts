@@ -1,14 +1,14 @@
 // What a login must hold: the union of the policy's roles that share it, in Cassandra's words.
 import { describe, expect, it } from 'vitest';
 import { grantTexts } from '../../src/provision/rights.ts';
-import type { WantedRole } from '../../src/provision/wanted.ts';
-import { CI, existing, wanted } from './logins.ts';
+import type { DesiredRole } from '../../src/provision/desired.ts';
+import { CI, existing, desired } from './logins.ts';
 
-const grants = (role: WantedRole | undefined): string[] => grantTexts(role?.rights.values() ?? []);
+const grants = (role: DesiredRole | undefined): string[] => grantTexts(role?.rights.values() ?? []);
 
 describe('what a login must hold', () => {
   it('is the union over the roles that share it, and nothing of others', () => {
-    const { roles } = wanted(
+    const { roles } = desired(
       [
         { name: 'a', grants: ['SELECT ON KEYSPACE ks', 'EXECUTE ON FUNCTION ks.f(int, text)'] },
         { name: 'b', grants: ['MODIFY ON KEYSPACE ks', 'SELECT ON TABLE ks2.t'] },
@@ -29,7 +29,7 @@ describe('what a login must hold', () => {
   });
 
   it('is one for two entries of one username', () => {
-    const { roles } = wanted(
+    const { roles } = desired(
       [
         { name: 'a', grants: ['SELECT ON KEYSPACE ks'] },
         { name: 'b', cassandraRole: 'again', grants: ['DROP ON KEYSPACE ks'] },
@@ -42,10 +42,10 @@ describe('what a login must hold', () => {
 
   it('has no AUTHORIZE by ALL, unless the policy says that ALL includes it', () => {
     const all = ['ALL ON KEYSPACE ks'];
-    expect(grants(wanted([{ grants: all }]).roles[0])[0]).not.toContain('AUTHORIZE');
-    const relaxed = wanted([{ grants: all, asCassandra: ['authorize'] }]);
+    expect(grants(desired([{ grants: all }]).roles[0])[0]).not.toContain('AUTHORIZE');
+    const relaxed = desired([{ grants: all, asCassandra: ['authorize'] }]);
     expect(grants(relaxed.roles[0])[0]).toContain('AUTHORIZE');
-    expect(grants(wanted([{ grants: ['AUTHORIZE ON KEYSPACE ks'] }]).roles[0])).toEqual([
+    expect(grants(desired([{ grants: ['AUTHORIZE ON KEYSPACE ks'] }]).roles[0])).toEqual([
       'AUTHORIZE ON KEYSPACE ks',
     ]);
   });
@@ -53,34 +53,34 @@ describe('what a login must hold', () => {
   it('has a prefix as grants on each keyspace that is there, and CREATE on all, which is told', () => {
     const role = { grants: ['CREATE, SELECT ON KEYSPACE ci_*'] };
     const there = existing('KEYSPACE ci_1', 'KEYSPACE ci_2', 'KEYSPACE cj_1');
-    const [asked] = wanted([role], { existing: there }).roles;
+    const [asked] = desired([role], { existing: there }).roles;
     expect(grants(asked)).toEqual([
       'CREATE ON ALL KEYSPACES',
       'CREATE, SELECT ON KEYSPACE ci_1',
       'CREATE, SELECT ON KEYSPACE ci_2',
     ]);
     expect(asked!.remarks.join()).toContain('CREATE on ci_* is CREATE ON ALL KEYSPACES');
-    const [unasked] = wanted([role]).roles;
+    const [unasked] = desired([role]).roles;
     expect(grants(unasked)).toEqual(['CREATE ON ALL KEYSPACES']);
     expect(unasked!.remarks.join()).toContain('not printed: grants on ci_*');
-    const [reader] = wanted([{ grants: ['SELECT ON KEYSPACE ci_*'] }], { existing: there }).roles;
+    const [reader] = desired([{ grants: ['SELECT ON KEYSPACE ci_*'] }], { existing: there }).roles;
     expect(grants(reader)).toEqual(['SELECT ON KEYSPACE ci_1', 'SELECT ON KEYSPACE ci_2']);
   });
 
   it('never reaches a system keyspace or that of the gate by a prefix', () => {
     const there = existing('KEYSPACE system_auth', 'KEYSPACE systematic');
-    const [role] = wanted([{ grants: ['SELECT, MODIFY ON KEYSPACE sys*'] }], {
+    const [role] = desired([{ grants: ['SELECT, MODIFY ON KEYSPACE sys*'] }], {
       existing: there,
     }).roles;
     expect(grants(role)).toEqual(['SELECT, MODIFY ON KEYSPACE systematic']);
     const own = existing('KEYSPACE cqlgate', 'KEYSPACE cqltest');
     expect(
-      grants(wanted([{ grants: ['SELECT ON KEYSPACE cql*'] }], { existing: own }).roles[0]),
+      grants(desired([{ grants: ['SELECT ON KEYSPACE cql*'] }], { existing: own }).roles[0]),
     ).toEqual(['SELECT ON KEYSPACE cqltest']);
   });
 
   it('leaves out what Cassandra would refuse: things not there, and most on its own keyspaces', () => {
-    const [role] = wanted(
+    const [role] = desired(
       [
         {
           grants: [
@@ -110,7 +110,7 @@ describe('what a login must hold', () => {
   });
 
   it('gives the gate its own keyspace, and nobody else', () => {
-    const { roles } = wanted([{ grants: ['SELECT ON KEYSPACE ks'] }], {
+    const { roles } = desired([{ grants: ['SELECT ON KEYSPACE ks'] }], {
       logins: { ci: CI, gate: { username: 'gate_login', password: { env: 'G' } } },
       ownKeyspace: { name: 'cqlgate', replication: { class: 'SimpleStrategy' } },
       existing: existing('KEYSPACE ks'),
@@ -122,7 +122,7 @@ describe('what a login must hold', () => {
   });
 
   it('hangs the rights of users that Vault makes on a group', () => {
-    const { roles } = wanted([{ grants: ['CREATE, SELECT ON KEYSPACE ks'] }], {
+    const { roles } = desired([{ grants: ['CREATE, SELECT ON KEYSPACE ks'] }], {
       logins: { ci: { vault: { path: 'database/creds/ci' } } },
     });
     expect(roles[0]).toMatchObject({ role: 'ci_group', vaultPaths: ['database/creds/ci'] });
@@ -130,7 +130,7 @@ describe('what a login must hold', () => {
   });
 
   it('tells what the cluster lets through that the policy does not', () => {
-    const [role] = wanted([
+    const [role] = desired([
       {
         grants: ['MODIFY ON ALL KEYSPACES', 'ALTER ON ALL ROLES'],
         deny: ['TRUNCATE'],
@@ -142,7 +142,7 @@ describe('what a login must hold', () => {
     expect(remarks).toContain('deny: [TRUNCATE]');
     expect(remarks).toContain("ALL ROLES reaches the gate's own logins");
     expect(remarks).toContain('capabilities [triggers]');
-    const open = wanted([], { logins: { legacy: { open: true } } });
+    const open = desired([], { logins: { legacy: { open: true } } });
     expect(open).toMatchObject({ roles: [] });
     expect(open.remarks[0]).toContain('no second wall');
   });

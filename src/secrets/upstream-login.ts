@@ -1,13 +1,13 @@
-// What the gate logs in with towards the cluster, and where the configuration says it comes from.
+// What the gate logs in to the cluster with, and where the configuration says that it comes from.
 import { NEVER, type MonotonicMs } from '../clock.ts';
 
-/** Until when a login may be used; Vault moves the end when it renews. */
+/** Until when a login may be used. Vault moves the end when it renews the lease. */
 export interface Lease {
-  /** Vault tells how long, not until when, so that the machine's time of day is no matter. */
+  /** Monotonic, because Vault gives a duration: the machine's time of day does not matter. */
   readonly endsAtMs: MonotonicMs;
 }
 
-/** PEM texts, shown to the node instead of those of cluster.tls. */
+/** PEM texts that are shown to the node instead of those of cluster.tls. */
 export interface LoginCertificate {
   readonly cert: string;
   readonly key: string;
@@ -19,10 +19,10 @@ export type Login =
       readonly name: string;
       readonly open: false;
       readonly username: string;
-      /** Empty where the certificate is what it logs in with. */
+      /** Empty if the login uses a certificate. */
       readonly password: string;
       readonly certificate?: LoginCertificate;
-      /** Set where the user is dropped in the end. */
+      /** Set if Vault drops the user when the lease ends. */
       readonly lease?: Lease;
     }
   /** A cluster without authentication. */
@@ -30,9 +30,9 @@ export type Login =
 
 /** Where the login of one Cassandra role comes from. */
 export interface LoginSource {
-  /** The same object until the secret changes. */
+  /** Returns the same object until the secret changes. */
   current(): Login;
-  /** Reads the secret anew, after the cluster refused it. Rejects with SecretFault. */
+  /** Reads the secret again after the cluster refused it. Rejects with SecretFault. */
   refresh(): Promise<Login>;
 }
 
@@ -45,7 +45,7 @@ export type LoginSpec =
       readonly password:
         LocalSecretSpec | { readonly vault: { readonly path: string; readonly field: string } };
     }
-  /** For Cassandra's mutual TLS authenticators: files. */
+  /** Files, for Cassandra's mutual TLS authenticators. */
   | {
       readonly username: string;
       readonly certificate: { readonly cert: string; readonly key: string };
@@ -70,7 +70,7 @@ export interface VaultSpec {
   readonly auth: VaultAuthSpec;
 }
 
-/** Until when a login may be used; NEVER where nothing ends it. */
+/** Until when a login may be used; NEVER if nothing ends it. */
 export function endOf(login: Login | null): MonotonicMs {
   return login === null || login.open ? NEVER : (login.lease?.endsAtMs ?? NEVER);
 }

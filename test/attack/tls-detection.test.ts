@@ -1,4 +1,4 @@
-// The door of TLS under attack by connections that share a source address and port: one that was just reset, or one to
+// The detection of TLS under attack by connections that share a source address and port: one that was just reset, or one to
 // another address of this machine. Each is let in, timed and counted by itself.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -20,7 +20,7 @@ const sockets: net.Socket[] = [];
 
 beforeAll(async () => {
   authority = new CertificateAuthority();
-  dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-door-'));
+  dir = await mkdtemp(path.join(os.tmpdir(), 'cqlgate-tls-'));
   const { cert, key } = authority.issue();
   await writeFile(path.join(dir, 'tls.crt'), cert);
   await writeFile(path.join(dir, 'tls.key'), key, { mode: 0o600 });

@@ -1,14 +1,14 @@
-// What a gate knows of the processes that it is made of. One process is all of the gate; of several
-// (`workers:`) each is a gate of its own on the same port (worker.ts), and what has to be of one piece goes
-// through their primary (primary.ts).
+// What a gate knows of the processes that it consists of. A gate with one process is the whole gate. With
+// several (`workers:`) each process is a gate of its own on the same port (worker.ts), and what they must
+// share goes through their primary (primary.ts).
 import type { Registry } from 'prom-client';
 import type { ReadinessReport } from '../admin/readiness.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import type { SessionInfo } from '../session/standing.ts';
 import type { FleetLock } from '../upstream/ddl-lane.ts';
 
-/** What one process tells of itself, and what it is told of the others. */
-export interface Part {
+/** One process: what it reports of itself, and how it receives what the others report. */
+export interface GateProcess {
   readonly registry: Registry;
   readonly readiness: () => ReadinessReport;
   readonly sessions: () => readonly SessionInfo[];
@@ -16,8 +16,8 @@ export interface Part {
   readonly revoked: (revocation: Revocation) => void;
 }
 
-/** What all processes tell together, and what is told to the others. */
-export interface Whole {
+/** All processes together: what they report, and how the other processes are notified. */
+export interface WholeGate {
   /** In Prometheus' text format. */
   metrics(): Promise<string>;
   readiness(): Promise<ReadinessReport>;
@@ -26,19 +26,19 @@ export interface Whole {
   revoked(revocation: Revocation): void;
 }
 
-export interface Team {
-  /** Where this process keeps its ledger: a chain has one writer. */
+export interface WorkerGroup {
+  /** Where this process keeps its ledger, because a chain has one writer. */
   ledgerDir(auditDir: string): string;
-  /** The fleet's lock behind the one between the processes of this gate. */
+  /** The fleet's lock, taken after the one between the processes of this gate. */
   lock(fleet: FleetLock): FleetLock;
-  /** Resolves once the part was told what it was not there to hear. */
-  join(part: Part): Promise<Whole>;
-  /** This process accepts clients. */
+  /** Resolves once this process has received the state that was announced before it joined. */
+  join(own: GateProcess): Promise<WholeGate>;
+  /** Reports that this process accepts clients. */
   up(): void;
 }
 
-/** Of a gate with one process. */
-export const ALONE: Team = {
+/** The group of a gate with one process. */
+export const SINGLE_PROCESS: WorkerGroup = {
   ledgerDir: (auditDir) => auditDir,
   lock: (fleet) => fleet,
   join: async ({ registry, readiness, sessions }) =>

@@ -12,7 +12,7 @@ import { inetText, unmapped } from './inet.ts';
 const PROXY_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 
 const FIXED_BYTES = 16;
-const COMMANDS = { 0x0: 'LOCAL', 0x1: 'PROXY' } as const;
+const COMMANDS = ['LOCAL', 'PROXY'] as const;
 
 interface Family {
   readonly addressBytes: number;
@@ -97,7 +97,7 @@ export class ProxyHeaderDecoder {
 function commandOf(header: Buffer): 'LOCAL' | 'PROXY' {
   const versionAndCommand = header[12]!;
   if (versionAndCommand >> 4 !== 2) throw new ProxyHeaderFault('version');
-  const command = COMMANDS[(versionAndCommand & 0x0f) as keyof typeof COMMANDS];
+  const command = COMMANDS[versionAndCommand & 0x0f];
   if (command === undefined) throw new ProxyHeaderFault('command');
   return command;
 }

@@ -203,13 +203,19 @@ export async function carryOut(client: Client, text: string, isSecret: boolean):
   }
 }
 
+/** A page as the driver really returns it; its types leave out what may be missing. */
+interface Page {
+  readonly rows?: readonly types.Row[];
+  readonly pageState?: string | null;
+}
+
 /** All rows, page by page. LIST answers without rows if there is nothing to list. */
 async function allRows(client: Client, text: string): Promise<types.Row[]> {
   try {
     const rows: types.Row[] = [];
     let pageState: string | undefined;
     do {
-      const page = await client.execute(text, [], {
+      const page: Page = await client.execute(text, [], {
         fetchSize: PROVISION.pageRows,
         ...(pageState === undefined ? {} : { pageState }),
       });

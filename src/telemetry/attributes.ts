@@ -76,7 +76,7 @@ export function identityAttributes(
     'enduser.id': record.subject,
     'user.roles': [role.name],
     'cqlgate.issuer': principal.issuerName,
-    'cqlgate.binding': binding.name ?? null,
+    'cqlgate.binding': binding.name,
     'cqlgate.policy.version': policy.version,
     'cqlgate.token.sha256': record.token_sha256,
     'cqlgate.cassandra_role': role.cassandraRole,

@@ -467,7 +467,7 @@ export class Connection implements Flushable {
     this.#charge(0);
     this.#socket.destroy();
     for (let id = 0; id < this.#slots.length; id++) {
-      const request = this.#slots[id]!;
+      const request = this.#slots[id] ?? null;
       if (request === null) continue;
       this.#slots[id] = null;
       try {
@@ -602,7 +602,8 @@ export class Connection implements Flushable {
     // A response nobody asked for: what else this node mixes up can't be known.
     if (request === null) throw new ProtocolFault(`no request waits on stream ${id}`, id);
     this.#slots[id] = null;
-    const wasHeld = this.isHeld;
+    // With its type, or the compiler would take it for the answer to every later question.
+    const wasHeld: boolean = this.isHeld;
     if (this.#readsKeyspace[id] === 1) {
       this.#readsKeyspace[id] = 0;
       if (--this.readers === 0) this.readAtMs = this.#lastReadAtMs;
@@ -635,7 +636,7 @@ export class Connection implements Flushable {
 
   #expire(nowMs: MonotonicMs): void {
     for (let id = 0; id < this.#slots.length; id++) {
-      const request = this.#slots[id]!;
+      const request = this.#slots[id] ?? null;
       if (request === null || request.deadlineAtMs > nowMs) continue;
       this.#slots[id] = QUARANTINED;
       this.#streams.quarantine();

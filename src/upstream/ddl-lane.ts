@@ -104,12 +104,13 @@ export class DdlLane {
    */
   async close(): Promise<void> {
     const unlocked = Promise.all([...this.#lanes.values()].map(async (lane) => lane.unlocked()));
-    let timer: NodeJS.Timeout | null = null;
+    let stop = (): void => undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LANE.closeMs);
+      const timer = setTimeout(resolve, LANE.closeMs);
+      stop = () => clearTimeout(timer);
     });
     await Promise.race([unlocked, late]);
-    if (timer !== null) clearTimeout(timer);
+    stop();
   }
 
   #open(keyspace: string): Lane {

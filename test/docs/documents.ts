@@ -60,13 +60,13 @@ export function parse(name: string, content: string): MarkdownDocument {
   const prose: string[] = [];
   let heading = '';
   let remark: Block['remark'] = null;
-  let open: {
+  let open = null as {
     place: string;
     language: string;
     fence: string;
     indent: number;
     lines: string[];
-  } | null = null;
+  } | null;
   content.split('\n').forEach((line, index) => {
     if (open !== null) {
       // In a list it is indented.

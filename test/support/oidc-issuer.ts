@@ -117,7 +117,9 @@ export class OidcIssuer {
     const key = this.key(alg);
     const nowSeconds = Math.floor(Date.now() / 1000);
     const all = { iss: this.issuer, iat: nowSeconds, exp: nowSeconds + 3600, ...claims };
-    const payload = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+    const payload = Object.fromEntries(
+      Object.entries<unknown>(all).filter(([, value]) => value !== null),
+    );
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const signed = `${part({ alg, typ: 'JWT', kid: key.kid, ...header })}.${part(payload)}`;
     const signature = sign(alg === 'ES384' ? 'sha384' : 'sha256', Buffer.from(signed), {

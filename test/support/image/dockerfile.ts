@@ -29,8 +29,8 @@ const KEYWORDS = new Set(
 function filled(text: string, variables: Readonly<Texts>): string {
   return text.replace(
     /\$(?:\{([^}]*)\}|([A-Za-z_]\w*))/g,
-    (whole, braced: string, bare: string) => {
-      const value = variables[braced ?? bare];
+    (whole, braced: string | undefined, bare: string | undefined) => {
+      const value = variables[braced ?? bare ?? ''];
       if (value === undefined) throw new Error(`Dockerfile: ${whole} is not known here`);
       return value;
     },

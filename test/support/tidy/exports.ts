@@ -104,7 +104,7 @@ function exportsOf({ ast }: Source): Exported[] {
       for (const declaration of node.declarationList.declarations) {
         found.push({ name: declaration.name.getText(ast), node: declaration, isType: false });
       }
-    } else if ('name' in node && node.name !== undefined) {
+    } else if ('name' in node) {
       const isType = ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
       found.push({ name: (node.name as ts.Identifier).text, node, isType });
     }
@@ -139,7 +139,7 @@ function namesInSignature(declaration: ts.Node): Set<string> {
 }
 
 /**
- * Public members of classes whose name stands nowhere else in src: as `src/a.ts Class.member`, sorted. Names that
+ * Public members of classes whose name stands nowhere else in src: as `<file> Class.member`, sorted. Names that
  * others use for something else are not found, so this is a lower bound.
  */
 export function unusedMembers(sources: readonly Source[]): string[] {

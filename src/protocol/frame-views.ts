@@ -31,9 +31,9 @@ export class FrameViews {
       return;
     }
     if (this.compression !== null && this.#pushCompressed(frame, this.compression)) return;
-    if (this.segments !== null && !fitsSegment(frame.byteLength)) {
+    if (this.segments !== null && !fitsSegment(frame.byteLength, this.segments)) {
       this.#closeRun();
-      this.#cut(frame.bytes(), frame.byteLength);
+      this.#cut(frame.bytes(), this.segments);
       return;
     }
     if (
@@ -57,8 +57,9 @@ export class FrameViews {
       return;
     }
     this.#closeRun();
-    if (this.segments !== null && !fitsSegment(bytes.length)) this.#cut(bytes, bytes.length);
-    else this.#views.push(bytes);
+    if (this.segments !== null && !fitsSegment(bytes.length, this.segments)) {
+      this.#cut(bytes, this.segments);
+    } else this.#views.push(bytes);
   }
 
   /** The buffers to write, in order; nothing is left behind. */
@@ -75,28 +76,21 @@ export class FrameViews {
     return views;
   }
 
-  /** What is compressed, or shares a segment, is made of whole frames; else the parts need not lie together. */
+  /** What is compressed, or is cut to segments that are full, is made of whole frames; else the parts need not lie together. */
   #pushParts(frame: Frame): void {
-    const { byteLength } = frame;
-    const isCompressed = this.compression !== null || this.segments?.compressed === true;
-    const isSmall = this.segments !== null && fitsSegment(byteLength);
-    if (isSmall || (isCompressed && isCompressible(byteLength))) {
+    const isCompressed = this.compression !== null && isCompressible(frame.byteLength);
+    if (isCompressed || this.segments !== null) {
       this.pushFrame(frame.whole());
       return;
     }
     this.#closeRun();
+    this.#views.push(frame.bytes());
     // One by one: there may be more of them than a call takes arguments.
-    this.#pushPart(frame.bytes(), byteLength);
-    for (const part of frame.rest) this.#pushPart(part, byteLength);
+    for (const part of frame.rest) this.#views.push(part);
   }
 
-  #pushPart(bytes: Buffer, frameBytes: number): void {
-    if (this.segments === null) this.#views.push(bytes);
-    else this.#cut(bytes, frameBytes);
-  }
-
-  #cut(bytes: Buffer, frameBytes: number): void {
-    for (const part of cutParts(bytes, frameBytes)) this.#views.push(part);
+  #cut(frame: Buffer, layout: SegmentLayout): void {
+    for (const part of cutParts(frame, layout)) this.#views.push(part);
   }
 
   #pushCompressed(frame: Frame, compression: BodyCompression): boolean {

@@ -6,7 +6,6 @@ import { HEADER_BYTES } from './frame.ts';
 import { lz4 } from './lz4.ts';
 import {
   PLAIN_SEGMENTS,
-  SEGMENT_PAYLOAD_WRITE_BYTES,
   SEGMENT_TRAILER_BYTES,
   writeSegmentHeader,
   type SegmentLayout,
@@ -28,20 +27,20 @@ export class SegmentPart {
   }
 }
 
-export function fitsSegment(frameBytes: number): boolean {
-  return frameBytes < SEGMENT_PAYLOAD_WRITE_BYTES;
+export function fitsSegment(frameBytes: number, { fullPayloadBytes }: SegmentLayout): boolean {
+  return frameBytes < fullPayloadBytes;
 }
 
 export function isCompressible(frameBytes: number): boolean {
   return frameBytes - HEADER_BYTES <= COMPRESSION.maxBytes;
 }
 
-/** Bytes of a large frame, cut to parts; `frameBytes` is the length of all of it. */
-export function cutParts(bytes: Buffer, frameBytes: number): SegmentPart[] {
+/** A large frame, cut to parts that fill their segments; only the last one may be smaller. */
+export function cutParts(frame: Buffer, { fullPayloadBytes }: SegmentLayout): SegmentPart[] {
   const parts: SegmentPart[] = [];
-  for (let start = 0; start < bytes.length; start += SEGMENT_PAYLOAD_WRITE_BYTES) {
-    const part = bytes.subarray(start, start + SEGMENT_PAYLOAD_WRITE_BYTES);
-    parts.push(new SegmentPart(part, isCompressible(frameBytes)));
+  for (let start = 0; start < frame.length; start += fullPayloadBytes) {
+    const part = frame.subarray(start, start + fullPayloadBytes);
+    parts.push(new SegmentPart(part, isCompressible(frame.length)));
   }
   return parts;
 }
@@ -66,13 +65,13 @@ export function encodeSegments(
       continue;
     }
     const { length } = frame;
-    if (bytes + length > SEGMENT_PAYLOAD_WRITE_BYTES) closeSmall();
-    if (fitsSegment(length)) {
+    if (bytes + length > layout.fullPayloadBytes) closeSmall();
+    if (fitsSegment(length, layout)) {
       small.push(frame);
       bytes += length;
     } else {
       closeSmall();
-      for (const part of cutParts(frame, length)) pushPart(out, part, layout);
+      for (const part of cutParts(frame, layout)) pushPart(out, part, layout);
     }
   }
   closeSmall();

@@ -10,8 +10,12 @@ import { crc24 } from './crc.ts';
 
 const CHECKSUM_BYTES = 3;
 export const SEGMENT_TRAILER_BYTES = 4;
-/** What Cassandra's own writer puts into one: 128 KiB less header, trailer and two bytes. */
-export const SEGMENT_PAYLOAD_WRITE_BYTES = 131_060;
+/**
+ * A segment is written with at most so many bytes, header and trailer included, and a large frame fills all of its
+ * segments but the last. Whoever reads in powers of two then finds each header at the beginning of a read: the Python
+ * driver loses bytes where a read ends within a header.
+ */
+const SEGMENT_WRITE_BYTES = 128 * 1024;
 
 const LENGTH_VALUES = 2 ** 17;
 
@@ -20,26 +24,25 @@ export interface SegmentLayout {
   readonly lengthBytes: number;
   /** Lengths and checksum. */
   readonly headerBytes: number;
+  /** The most that is put into one. */
+  readonly fullPayloadBytes: number;
   readonly compressed: boolean;
 }
 
-export const PLAIN_SEGMENTS: SegmentLayout = {
-  lengthBytes: 3,
-  headerBytes: 3 + CHECKSUM_BYTES,
-  compressed: false,
-};
-
-export const LZ4_SEGMENTS: SegmentLayout = {
-  lengthBytes: 5,
-  headerBytes: 5 + CHECKSUM_BYTES,
-  compressed: true,
-};
+export const PLAIN_SEGMENTS = layoutOf(3, false);
+export const LZ4_SEGMENTS = layoutOf(5, true);
 
 export interface SegmentHeader {
   readonly payloadBytes: number;
   /** Before compression; 0 where the payload is not compressed. */
   readonly uncompressedBytes: number;
   readonly selfContained: boolean;
+}
+
+function layoutOf(lengthBytes: number, compressed: boolean): SegmentLayout {
+  const headerBytes = lengthBytes + CHECKSUM_BYTES;
+  const fullPayloadBytes = SEGMENT_WRITE_BYTES - headerBytes - SEGMENT_TRAILER_BYTES;
+  return { lengthBytes, headerBytes, fullPayloadBytes, compressed };
 }
 
 export function writeSegmentHeader(

@@ -197,16 +197,22 @@ describe.skipIf(noNode)('reads in flight over 100 Mbit/s', () => {
     });
   });
 
-  // In v4: in v5 this driver loses its place where a read of it ends within the header of a segment, with Cassandra too
-  // (connection.py, _process_segment_buffer), as one of 128 MiB mostly does.
-  it.skipIf(missing !== null)('are answered to the Python driver, all 64', async () => {
-    const target = {
-      port: await link(plain.port),
-      username: 'reader',
-      password: plain.issuer.mint(),
-      version: 4,
-      compression: '',
-    } as const;
-    expect(await runScenario('large_reads', target)).toEqual({ answers: 64, bytes: 64 * 2 * MIB });
-  });
+  // In v5 this driver loses its place where a read of it ends within the header of a segment (connection.py,
+  // _process_segment_buffer): what the gate writes must not be cut there by a link that reads 64 KiB at a time.
+  it.skipIf(missing !== null).each([4, 5])(
+    'are answered to the Python driver in v%i, all 64',
+    async (version) => {
+      const target = {
+        port: await link(plain.port),
+        username: 'reader',
+        password: plain.issuer.mint(),
+        version,
+        compression: '',
+      } as const;
+      expect(await runScenario('large_reads', target)).toEqual({
+        answers: 64,
+        bytes: 64 * 2 * MIB,
+      });
+    },
+  );
 });

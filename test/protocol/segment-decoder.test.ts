@@ -71,11 +71,15 @@ describe('the segment decoder', () => {
     (size) => {
       const all = [frames[1]!, requestOf(5, 9, size - 9), frames[2]!];
       const bytes = Buffer.concat(encodeSegments(all));
-      expect(bytesOf(decodeAll(decoder(), [bytes]))).toEqual(all);
       const chunks = [];
       for (let at = 0; at < bytes.length; at += 65_536)
         chunks.push(bytes.subarray(at, at + 65_536));
-      expect(bytesOf(decodeAll(decoder(), chunks))).toEqual(all);
+      for (const reads of [[bytes], chunks]) {
+        const found = bytesOf(decodeAll(decoder(), reads));
+        // An assertion on each byte of them would take most of a second.
+        expect(found.map(({ length }) => length)).toEqual(all.map(({ length }) => length));
+        expect(Buffer.concat(found).equals(Buffer.concat(all))).toBe(true);
+      }
     },
   );
 

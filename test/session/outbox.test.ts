@@ -7,11 +7,7 @@ import { MEMORY, SESSION } from '../../src/limits/session.ts';
 import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
-import {
-  LZ4_SEGMENTS,
-  PLAIN_SEGMENTS,
-  SEGMENT_PAYLOAD_WRITE_BYTES,
-} from '../../src/protocol/segment.ts';
+import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../../src/protocol/segment.ts';
 import { Outbox } from '../../src/session/outbox.ts';
 import { bytesOf, decodeAll } from '../protocol/streams.ts';
 
@@ -130,7 +126,7 @@ describe('the outbox', () => {
     ['plain', PLAIN_SEGMENTS],
     ['compressed', LZ4_SEGMENTS],
   ])('in %s segments', (_name, layout) => {
-    const PART = SEGMENT_PAYLOAD_WRITE_BYTES;
+    const PART = layout.fullPayloadBytes;
     const sizes = [9, 100, PART - 1, 20, PART, PART + 1, 9, 3 * PART, 300 * KIB, 4 * MIB, 50, MIB];
     const frameOf = (bytes: number, n: number): Buffer =>
       encodeFrame({ version: 5, opcode: 8, streamId: n, body: Buffer.alloc(bytes - 9, n + 1) });

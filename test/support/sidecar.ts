@@ -40,6 +40,10 @@ export class Sidecar {
     return sidecar;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get text(): string {
     return this.output.join('');
   }

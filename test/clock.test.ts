@@ -27,10 +27,7 @@ import { UPSTREAM } from '../src/limits/upstream.ts';
 import { WORKERS } from '../src/limits/process.ts';
 import { Metrics } from '../src/metrics/metrics.ts';
 import type { OutboundClient } from '../src/outbound/client.ts';
-import { encodeFrame, Frame } from '../src/protocol/frame.ts';
-import { encodeRows } from '../src/protocol/messages/result.ts';
 import { Opcode } from '../src/protocol/opcodes.ts';
-import { TypeCode } from '../src/protocol/types.ts';
 import { Revocations } from '../src/revocation/revocations.ts';
 import { leaseReader } from '../src/secrets/leases.ts';
 import { hasEnded, type Lease, type Login } from '../src/secrets/upstream-login.ts';
@@ -43,20 +40,24 @@ import { PasswordGuard } from '../src/sidecar/password-guard.ts';
 import { Connection } from '../src/upstream/connection.ts';
 import { ControlConnection } from '../src/upstream/control-connection.ts';
 import { Credentials } from '../src/upstream/credentials.ts';
-import { DdlLane, LaneTicket } from '../src/upstream/ddl-lane.ts';
+import { CqlErrorCode } from '../src/errors.ts';
+import { DdlLane, LaneTicket } from '../src/fleet/ddl-lane.ts';
 import { dialPlain } from '../src/upstream/dial.ts';
 import { UpstreamFault } from '../src/upstream/faults.ts';
-import { LockTable } from '../src/upstream/fleet-lock.ts';
+import { LockTable } from '../src/fleet/fleet-lock.ts';
 import { ClusterNode } from '../src/upstream/node.ts';
-import { ConnectionBudget } from '../src/upstream/pool.ts';
-import { RevocationFeed } from '../src/upstream/revocation-feed.ts';
-import type { RevocationTable } from '../src/upstream/revocation-table.ts';
-import { ANYWHERE, Route } from '../src/upstream/route.ts';
+import { ConnectionBudget } from '../src/upstream/connection-budget.ts';
+import { RevocationFeed } from '../src/fleet/revocation-feed.ts';
+import type { RevocationTable } from '../src/fleet/revocation-table.ts';
+import { ANYWHERE } from '../src/upstream/connection-criteria.ts';
+import { OwnQueries } from '../src/upstream/own-query.ts';
+import { Route } from '../src/upstream/route.ts';
 import { SchemaAgreement } from '../src/upstream/schema-agreement.ts';
 import { Pause } from '../src/vcs/pause.ts';
 import { Primary } from '../src/workers/primary.ts';
 import { Worker } from '../src/workers/worker.ts';
 import { prometheusRegistry } from '../src/admin/prometheus.ts';
+import { errorMessage, rowsMessage } from './support/own-answers.ts';
 import { FakePort } from './support/ports.ts';
 import { answerAsCluster } from './support/scripted-cluster.ts';
 import { ScriptedNode } from './support/scripted-node.ts';
@@ -182,26 +183,18 @@ function ended(promise: Promise<unknown>): () => boolean {
   return () => isOver;
 }
 
-function appliedRow(): Frame {
-  const type = { code: TypeCode.BLOB, bytes: Buffer.from([0, TypeCode.BLOB]) };
-  const body = encodeRows({
-    columns: [{ keyspace: 'k', table: 't', name: '[applied]', type }],
-    rows: [[Buffer.from([1])]],
-  });
-  const bytes = encodeFrame({ version: 4, opcode: Opcode.RESULT, streamId: 0, body });
-  return new Frame(bytes, 0, bytes.length);
-}
+const appliedRow = () => rowsMessage(['[applied]'], [Buffer.from([1])]);
 
 /** The fleet's lock, taken once, after which the table can't be reached. */
 async function lockTaken() {
   let answers = 1;
   const table = new LockTable(
     'cqlgate',
-    async () => {
+    new OwnQueries(async () => {
       await Promise.resolve();
       if (answers-- > 0) return appliedRow();
       throw new UpstreamFault('unreachable', 'the control connection is down');
-    },
+    }),
     { shared: () => undefined, lost: () => undefined },
   );
   const held = (await table.acquire('ddl ks', later(monotonicMs(), 10_000)))!;
@@ -411,25 +404,13 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       'until an absent table of locks is looked for again',
       async () => {
         const queries: string[] = [];
-        const error = encodeFrame({
-          version: 4,
-          opcode: Opcode.ERROR,
-          streamId: 0,
-          body: Buffer.from([0, 0, 0x22, 0, 0, 0]),
-        });
-        const none = encodeFrame({
-          version: 4,
-          opcode: Opcode.RESULT,
-          streamId: 0,
-          body: encodeRows({ columns: [], rows: [] }),
-        });
         const table = new LockTable(
           'cqlgate',
-          async (query) => {
+          new OwnQueries(async (query) => {
             queries.push(query);
-            const bytes = query.includes('system_schema') ? none : error;
-            return Promise.resolve(new Frame(bytes, 0, bytes.length));
-          },
+            const isSchema = query.includes('system_schema');
+            return Promise.resolve(isSchema ? rowsMessage([]) : errorMessage(CqlErrorCode.INVALID));
+          }),
           { shared: () => undefined, lost: () => undefined },
         );
         const ask = async () => table.acquire('ddl ks', later(monotonicMs(), 1_000));

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { AuthFault } from '../errors.ts';
 import { ADMIN } from '../limits/process.ts';
 import type { Gate } from '../session/gate.ts';
-import type { RevocationFeed } from '../upstream/revocation-feed.ts';
+import type { RevocationFeed } from '../fleet/revocation-feed.ts';
 import type { WholeGate } from '../workers/worker-group.ts';
 
 export function adminControl(

@@ -1,11 +1,10 @@
 // How drivers are told to reach this gate and its siblings. A host name is resolved at start and again from time
 // to time: addresses change, names stay.
 import { lookup } from 'node:dns/promises';
-import type { HostPort } from '../config/host-port.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { guarded, unattended } from '../guard.ts';
 import { ADVERTISE } from '../limits/fleet.ts';
-import { endpointText, inetBytes } from '../protocol/inet.ts';
+import { endpointText, inetBytes, type Endpoint } from '../protocol/inet.ts';
 import type { Advertising, Log } from '../session/gate.ts';
 import type { Advertised } from '../topology/advertised.ts';
 
@@ -24,7 +23,7 @@ export async function advertisingOf(
   if (own.address === null) throw new Error(`advertise.host ${host} has no address`);
   // The same list of peers may stand at all gates of the fleet.
   const siblings = peers
-    .filter((peer) => nameOf(peer) !== nameOf({ host, port }))
+    .filter((peer) => endpointText(peer) !== endpointText({ host, port }))
     .map((peer) => new Name(peer, log, resolve));
   await Promise.all(siblings.map(async (sibling) => sibling.resolve()));
   const look = (): void => {
@@ -42,21 +41,21 @@ const BY_SOCKET: Advertising = {
   self: (address, port) => ({
     address: inetBytes(address) ?? Buffer.from([127, 0, 0, 1]),
     port,
-    name: endpointText(address, port),
+    name: endpointText({ host: address, port }),
   }),
   siblings: () => [],
 };
 
 /** A host as configured and the address that it has now; one that can't be looked up keeps its last. */
 class Name {
-  readonly #of: HostPort;
+  readonly #of: Endpoint;
   readonly #log: Log;
   readonly #lookup: Resolve;
   /** The last attempt failed: it is said once. */
   #isFailing = false;
   address: Buffer | null;
 
-  constructor(of: HostPort, log: Log, lookup: Resolve) {
+  constructor(of: Endpoint, log: Log, lookup: Resolve) {
     this.#of = of;
     this.#log = log;
     this.#lookup = lookup;
@@ -65,7 +64,7 @@ class Name {
 
   get advertised(): Advertised | null {
     const { address } = this;
-    return address === null ? null : { address, port: this.#of.port, name: nameOf(this.#of) };
+    return address === null ? null : { address, port: this.#of.port, name: endpointText(this.#of) };
   }
 
   async resolve(): Promise<void> {
@@ -85,8 +84,4 @@ class Name {
       );
     }
   }
-}
-
-function nameOf({ host, port }: HostPort): string {
-  return endpointText(host, port);
 }

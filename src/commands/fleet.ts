@@ -5,18 +5,15 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
 import type { Gate, Log } from '../session/gate.ts';
 import type { Cluster } from '../upstream/cluster.ts';
-import { DdlLane } from '../upstream/ddl-lane.ts';
-import { LockTable } from '../upstream/fleet-lock.ts';
-import type { OwnQuery } from '../upstream/own-query.ts';
-import { RevocationFeed } from '../upstream/revocation-feed.ts';
-import { RevocationTable } from '../upstream/revocation-table.ts';
+import { DdlLane } from '../fleet/ddl-lane.ts';
+import { LockTable } from '../fleet/fleet-lock.ts';
+import { RevocationFeed } from '../fleet/revocation-feed.ts';
+import { RevocationTable } from '../fleet/revocation-table.ts';
 import type { WorkerGroup } from '../workers/worker-group.ts';
 
 /** Reads and writes the fleet's revocations over the control connection. */
 export function revocationFeed({ cluster, revocations, metrics, log }: Gate): RevocationFeed {
-  const table = new RevocationTable(GATE_KEYSPACE, async (query, consistency) =>
-    cluster.control.ask(query, consistency),
-  );
+  const table = new RevocationTable(GATE_KEYSPACE, cluster.control.queries);
   const feed = new RevocationFeed(table, revocations, {
     shared: (isShared) => {
       if (isShared) log.info({}, 'revocations are shared with the fleet');
@@ -47,8 +44,7 @@ export function ddlLane(
   metrics: Metrics,
   log: Log,
 ): DdlLane {
-  const ask: OwnQuery = async (query, consistency) => cluster.control.ask(query, consistency);
-  const table = new LockTable(GATE_KEYSPACE, ask, {
+  const table = new LockTable(GATE_KEYSPACE, cluster.control.queries, {
     shared: (isShared) => {
       if (isShared) log.info({}, 'schema changes wait for those of the other gates of the fleet');
       else {

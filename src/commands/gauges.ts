@@ -5,7 +5,7 @@ import { compoundKey } from '../compound-key.ts';
 import { METRICS } from '../limits/process.ts';
 import type { Labels } from '../metrics/metrics.ts';
 import type { Gate } from '../session/gate.ts';
-import type { PoolState } from '../upstream/cluster.ts';
+import type { PoolState } from '../upstream/routes.ts';
 
 export function readGauges(
   gate: Gate,

@@ -9,11 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { later, monotonicMs } from '../clock.ts';
 import { exposure } from '../config/exposed-files.ts';
-import { HOW_HOST_PORT, parseHostPort, type HostPort } from '../config/host-port.ts';
+import { HOW_HOST_PORT, parseHostPort } from '../config/host-port.ts';
 import { ConfigFault } from '../errors.ts';
 import { keepAlive, keepAliveOptions } from '../keep-alive.ts';
 import { SIDECAR } from '../limits/commands.ts';
-import { endpointText, inetBytes } from '../protocol/inet.ts';
+import { endpointText, inetBytes, type Endpoint } from '../protocol/inet.ts';
 import { GateLoginSteps, startupFrame } from '../sidecar/gate-login.ts';
 import { withoutLineEnd } from '../secrets/local.ts';
 import { SidecarServer } from '../sidecar/server.ts';
@@ -80,7 +80,7 @@ export async function sidecar(
   if (wait !== null) await gateAnswers(Number(wait), { connect, token, role: options.role, gone });
   const port = await server.listen();
   tell(
-    `listening on ${endpointText(listen.host, port)} for ${options.gate} as role ${options.role}`,
+    `listening on ${endpointText({ host: listen.host, port })} for ${options.gate} as role ${options.role}`,
   );
   try {
     return command.length > 0
@@ -92,7 +92,7 @@ export async function sidecar(
 }
 
 /** `isOwn`: a port that this process listens on, where 0 is any that is free. */
-function hostPort(option: string, text: string, isOwn = false): HostPort {
+function hostPort(option: string, text: string, isOwn = false): Endpoint {
   const isAny = isOwn && /:0$/.test(text);
   const parsed = parseHostPort(isAny ? text.replace(/:0$/, ':1') : text);
   if (parsed === null) throw new ConfigFault([`${option} ${text}: ${HOW_HOST_PORT}`]);
@@ -110,7 +110,7 @@ function isLoopback(host: string): boolean {
 }
 
 async function connector(
-  { host, port }: HostPort,
+  { host, port }: Endpoint,
   { ca, serverName, plaintext }: SidecarOptions,
   keepAliveMs: number,
 ): Promise<() => net.Socket> {
@@ -164,7 +164,7 @@ function ownUser(): number {
  * What the gate records as hints, and how it is to appear to drivers: as the sidecar's own port. That is not known
  * yet (null) when it is tried whether the gate takes the token.
  */
-function hintsOf(env: NodeJS.ProcessEnv, listening: HostPort | null): ReadonlyMap<string, string> {
+function hintsOf(env: NodeJS.ProcessEnv, listening: Endpoint | null): ReadonlyMap<string, string> {
   const hints: [string, string | undefined][] = [
     ['CQLGATE_COMMIT', env['BITBUCKET_COMMIT']],
     ['CQLGATE_BRANCH', env['BITBUCKET_BRANCH'] ?? env['BITBUCKET_TAG']],
@@ -177,7 +177,7 @@ function hintsOf(env: NodeJS.ProcessEnv, listening: HostPort | null): ReadonlyMa
   );
 }
 
-function advertised({ host, port }: HostPort): string | undefined {
+function advertised({ host, port }: Endpoint): string | undefined {
   const address = host === 'localhost' ? '127.0.0.1' : host;
   return inetBytes(address) === null ? undefined : `${address} ${port}`;
 }
@@ -249,7 +249,7 @@ async function tryLogin({
  */
 export function commandEnv(
   { dropToken, tokenEnv }: Pick<SidecarOptions, 'dropToken' | 'tokenEnv'>,
-  { host, port }: HostPort,
+  { host, port }: Endpoint,
   env: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv {
   const own = { CASSANDRA_HOST: host, CASSANDRA_PORT: String(port) };

@@ -291,7 +291,7 @@ export async function startGate(
       const { keepAliveMs } = limits;
       const hosts = openHosts(config);
       admin = await startAdmin({ ...config.admin, ...whole, keepAliveMs, hosts, control });
-      log.info({}, `admin port on ${endpointText(config.admin.host, admin.port)}`);
+      log.info({}, `admin port on ${endpointText({ host: config.admin.host, port: admin.port })}`);
     }
     unattended('keys', gate.verifier.prefetchKeys());
     gate.verifier.keepKeysFresh();
@@ -306,7 +306,7 @@ export async function startGate(
     const { clusterName, releaseVersion } = cluster.control.target;
     log.info(
       { cluster: clusterName, cassandra: releaseVersion, policy_version: policy.version },
-      `listening on ${endpointText(config.listen.host, port)}`,
+      `listening on ${endpointText({ host: config.listen.host, port })}`,
     );
     return { port, drainTimeoutMs: limits.drainTimeoutMs, drain, close, seal };
   } catch (error) {

@@ -1,11 +1,7 @@
 // Hosts with a port, as they are written in the configuration and on the command line: `10.0.0.11:9042`,
 // `node-1.example.com:9042`, `[2001:db8::1]:9042`.
 import { isIPv6 } from 'node:net';
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Endpoint } from '../protocol/inet.ts';
 
 /** 1 to 65535, without leading zeros. */
 const PORT = String.raw`[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]`;
@@ -17,7 +13,7 @@ export const HOW_HOST_PORT =
   'write it as host:port with a port from 1 to 65535, for instance 10.0.0.11:9042; an IPv6 address stands in brackets, [2001:db8::1]:9042';
 
 /** null where the text is none, or its port none that can be connected to. */
-export function parseHostPort(text: string): HostPort | null {
+export function parseHostPort(text: string): Endpoint | null {
   if (!HOST_PORT.test(text)) return null;
   const at = text.lastIndexOf(':');
   const host = text.slice(0, at);
@@ -28,7 +24,7 @@ export function parseHostPort(text: string): HostPort | null {
 }
 
 /** Of a text that was checked before. */
-export function checkedHostPort(text: string): HostPort {
+export function checkedHostPort(text: string): Endpoint {
   const parsed = parseHostPort(text);
   if (parsed === null) throw new Error(`${text} is no host:port`);
   return parsed;

@@ -15,11 +15,12 @@ import {
   type Certificates,
 } from '../tls/certificates.ts';
 import type { CommitMode } from '../policy/role.ts';
+import type { Endpoint } from '../protocol/inet.ts';
 import type { LocalSecretSpec, LoginSpec } from '../secrets/upstream-login.ts';
 import { coversAll } from './cidr.ts';
 import { exposedSecrets } from './exposed-files.ts';
 import { durationMs } from './duration.ts';
-import { checkedHostPort, type HostPort } from './host-port.ts';
+import { checkedHostPort } from './host-port.ts';
 import { configSchema, NOT_YET, type Config } from './schema.ts';
 import { parseYaml, readText, type TextFile, type YamlFile } from './yaml-file.ts';
 
@@ -45,8 +46,8 @@ export interface LoadedConfig {
   /** The configuration's directory: relative paths start there. */
   readonly base: string;
   readonly maxSecretAgeMs: number;
-  readonly contactPoints: readonly HostPort[];
-  readonly peers: readonly HostPort[];
+  readonly contactPoints: readonly Endpoint[];
+  readonly peers: readonly Endpoint[];
   readonly bitbucket: BitbucketAccess;
   /** Processes; never 0. */
   readonly workers: number;

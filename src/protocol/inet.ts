@@ -50,14 +50,20 @@ export function plainAddress(text: string): string {
   return `${inetText(bytes)!}${zone < 0 ? '' : text.slice(zone)}`;
 }
 
-/** `host:port`, an IPv6 address in brackets, so that it is clear where the port begins. */
-export function endpointText(host: string, port: number): string {
+/** A host, by its name or address, and a port of it. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port`, with an IPv6 address in brackets and in its one spelling. */
+export function endpointText({ host, port }: Endpoint): string {
   const plain = plainAddress(host);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
 /** What `endpointText` made, in its two parts. */
-export function endpointOf(text: string): { readonly host: string; readonly port: number } {
+export function endpointOf(text: string): Endpoint {
   const at = text.lastIndexOf(':');
   return { host: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) };
 }

@@ -9,7 +9,7 @@ import { PERMISSIONS, type Need, type Resource } from '../cql/statement.ts';
 import { storedSignature, storedTypes } from '../cql/stored-type.ts';
 import { ConfigFault, CqlErrorCode } from '../errors.ts';
 import { PROVISION } from '../limits/commands.ts';
-import { nameOf } from '../upstream/node.ts';
+import { endpointText } from '../protocol/inet.ts';
 import type { Held, HeldRole } from './plan.ts';
 import { rightsOf } from './rights.ts';
 import type { Existing } from './existing.ts';
@@ -22,7 +22,7 @@ export interface Admin {
 /** Rejects with a ConfigFault, whose text says what to do and contains no password. */
 export async function connect(loaded: LoadedConfig, admin: Admin): Promise<Client> {
   const client = new Client({
-    contactPoints: loaded.contactPoints.map(nameOf),
+    contactPoints: loaded.contactPoints.map(endpointText),
     authProvider: new auth.PlainTextAuthProvider(admin.username, admin.password),
     policies: { loadBalancing: new policies.loadBalancing.RoundRobinPolicy() },
     socketOptions: {

@@ -7,7 +7,7 @@ import type { Grant } from '../policy/grant.ts';
 import type { RoleDocument } from '../policy/role.ts';
 import { GATE_KEYSPACE, SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
 import type { LoginSpec } from '../secrets/upstream-login.ts';
-import type { OwnKeyspace } from '../upstream/own-keyspace.ts';
+import type { OwnKeyspace } from '../fleet/own-keyspace.ts';
 import type { Existing } from './existing.ts';
 import { remarksOf } from './remarks.ts';
 import { compareTexts, rightsOf, type Rights } from './rights.ts';

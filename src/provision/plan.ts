@@ -4,7 +4,7 @@ import { applicable } from '../cql/grammar/roles.ts';
 import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
 import { formatNeed, formatResource } from '../cql/resource.ts';
 import type { Need, Resource } from '../cql/statement.ts';
-import { ownKeyspaceStatements } from '../upstream/own-keyspace.ts';
+import { ownKeyspaceStatements } from '../fleet/own-keyspace.ts';
 import { covers, grantTexts, rightsOf, sorted, type Rights } from './rights.ts';
 import type { DesiredState, DesiredRole } from './desired.ts';
 

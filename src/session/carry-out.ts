@@ -13,7 +13,8 @@ import { absentSystemTable, addressRefusal } from '../topology/address-columns.t
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
-import { ANYWHERE, type Route } from '../upstream/route.ts';
+import { ANYWHERE } from '../upstream/connection-criteria.ts';
+import type { Route } from '../upstream/route.ts';
 import type { Authority } from '../policy/policy.ts';
 import { bound, comparesNode, planTopology, topologyOf } from './answer-topology.ts';
 import type { Exchange } from './exchange.ts';

@@ -22,11 +22,12 @@ import {
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
 import { withKeyspace } from '../protocol/request-keyspace.ts';
 import { turnWork } from '../turn.ts';
-import type { ClientRequest, Connection } from '../upstream/connection.ts';
+import type { Connection } from '../upstream/connection.ts';
 import type { UpstreamFault } from '../upstream/faults.ts';
+import type { ClientRequest } from '../upstream/in-flight-request.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
-import type { Want } from '../upstream/route.ts';
+import type { ConnectionCriteria } from '../upstream/connection-criteria.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
 import type { BufferCharge } from './in-flight.ts';
 import { answerTopology, type Answering } from './answer-topology.ts';
@@ -107,7 +108,7 @@ const TIME_LIMITS = {
   schema: 'schemaTimeoutMs',
 } as const;
 
-export class Exchange implements ClientRequest, Want {
+export class Exchange implements ClientRequest, ConnectionCriteria {
   readonly session: Session;
   request: Request;
   readonly clientStreamId: number;
@@ -130,7 +131,7 @@ export class Exchange implements ClientRequest, Want {
   connection: Connection | null = null;
   /** The connection that a wait for one ended with. */
   offered: Connection | null = null;
-  /** The nodes that serve it best, as `carryOut` found; the rest of `Want` is below. */
+  /** The nodes that serve it best, as `carryOut` found; the rest of `ConnectionCriteria` is below. */
   preferred: readonly ClusterNode[] = NOWHERE;
   /** Name of the node that it was sent to last. */
   node: string | null = null;
@@ -288,10 +289,10 @@ export class Exchange implements ClientRequest, Want {
     const { permit, connection } = this;
     this.permit = null;
     if (permit === null || connection === null) return false;
-    const { sent } = this;
     const isSent = this.handedOver
-      ? connection.repeat(permit, this, sent)
-      : connection.forward(permit, this, sent);
+      ? connection.repeat(permit, this, this.sent)
+      : connection.forward(permit, this, this.sent);
+    if (!isSent && this.isUse) connection.keyspaceState.useNotSent();
     if (!isSent) return false;
     this.node = connection.node;
     this.handedOver = true;
@@ -300,13 +301,13 @@ export class Exchange implements ClientRequest, Want {
 
   /** What a permit for something else ends it with: an error of ours, and nothing was sent. */
   notPermitted(error: unknown): Outcome {
-    if (this.isUse && this.connection !== null) this.connection.switchingTo = null;
+    if (this.isUse) this.connection?.keyspaceState.useNotSent();
     this.connection = null;
     return this.fail(error, 'permit');
   }
 
   answered(answer: Frame, connection: Connection): void {
-    if (this.isUse) connection.settleKeyspace(answer);
+    if (this.isUse) connection.keyspaceState.useAnswered(answer);
     const failed = answer.opcode === Opcode.ERROR;
     if (failed && !this.session.isClosed) {
       const next = this.#goesOn(errorCodeOf(answer), connection);
@@ -342,7 +343,7 @@ export class Exchange implements ClientRequest, Want {
   }
 
   timedOut(): void {
-    if (this.isUse) this.connection?.abandonKeyspace();
+    if (this.isUse) this.connection?.keyspaceState.useUnanswered();
     holdLane(this, null);
     recordOutcome(this, 'timeout');
     const seconds = Math.round(msSince(this.startedAtMs) / 1000);
@@ -358,7 +359,6 @@ export class Exchange implements ClientRequest, Want {
   }
 
   lost(sent: boolean, cause: UpstreamFault): void {
-    if (this.isUse && this.connection !== null) this.connection.switchingTo = null;
     this.connection = null;
     this.avoid = this.node;
     this.repreparedAt = null;
@@ -384,7 +384,7 @@ export class Exchange implements ClientRequest, Want {
   }
 
   tooLarge(bytes: number, connection: Connection): void {
-    if (this.isUse) connection.abandonKeyspace('answered a USE with what is no answer to it');
+    if (this.isUse) connection.keyspaceState.useUnreadable();
     holdLane(this, null);
     recordOutcome(this, 'unknown');
     const text = `the answer has ${bytes} bytes, for which cqlgate has no room now; read it in smaller pages`;
@@ -522,7 +522,7 @@ export class Exchange implements ClientRequest, Want {
   /** Only a USE moves a connection; one that was moved by anything else must not be used by anybody. */
   #enterKeyspace(response: Frame, connection: Connection): void {
     if (!this.isUse) {
-      connection.abandonKeyspace('changed the keyspace without a USE');
+      connection.keyspaceState.movedWithoutUse();
       throw new ProtocolFault(`a ${this.request.statement.kind} was answered as a USE`);
     }
     this.session.keyspace = decodeSetKeyspace(response);

@@ -14,7 +14,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { Advertised } from '../topology/advertised.ts';
 import type { Cluster } from '../upstream/cluster.ts';
-import type { DdlLane } from '../upstream/ddl-lane.ts';
+import type { DdlLane } from '../fleet/ddl-lane.ts';
 import type { CommitSource } from '../vcs/commit-source.ts';
 import type { Analyst } from './analyst.ts';
 import type { Exchange } from './exchange.ts';

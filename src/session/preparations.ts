@@ -4,7 +4,7 @@
 import type { Permit } from '../policy/decide.ts';
 import type { TargetFacts } from '../policy/superuser-targets.ts';
 import type { Login } from '../upstream/credentials.ts';
-import type { LaneTicket } from '../upstream/ddl-lane.ts';
+import type { LaneTicket } from '../fleet/ddl-lane.ts';
 import type { LookUp } from '../vcs/facts.ts';
 
 export class Preparations {

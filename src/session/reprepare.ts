@@ -9,20 +9,19 @@ import {
   wantedToPrepareAgain,
   type WantedKeyspace,
 } from '../cql/connection-state.ts';
-import type { Frame } from '../protocol/frame.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
 import { encodeError, isPlainErrorCode } from '../protocol/messages/error.ts';
 import { resultMetadataIdOf } from '../protocol/messages/execute.ts';
-import { decodePrepared, ResultKind } from '../protocol/messages/result.ts';
+import type { Prepared } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { hasPrepareFlags, hasResultMetadataId } from '../protocol/versions.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import type { Connection } from '../upstream/connection.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
-import { expectResult, refusalOf, type Refusal } from '../upstream/own-query.ts';
+import { prepareOver, refusalIn, type Refusal } from '../upstream/own-query.ts';
 import type { PreparedStatement, Repaired } from '../upstream/prepared.ts';
-import { ANYWHERE, type Want } from '../upstream/route.ts';
+import { ANYWHERE, type ConnectionCriteria } from '../upstream/connection-criteria.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Later } from './outcome.ts';
 import { recordGivenUp } from './recording.ts';
@@ -103,16 +102,14 @@ async function prepareAgain(
     const wanted = wantedToPrepareAgain(statement, keyspace);
     // A node that speaks a version with flags takes the keyspace from the request.
     const isNamed = hasPrepareFlags(version) && isRequestEnough(statement, wanted);
-    const response = await requestIn(
-      exchange,
-      isNamed ? null : wanted,
-      connection,
-      encodePrepare(text, version, isNamed ? keyspace : null),
-    );
-    const refusal = refusalOf(response);
-    if (refusal !== null) return refusal;
-    expectResult(response, ResultKind.PREPARED);
-    return decodePrepared(response, version);
+    const body = encodePrepare(text, version, isNamed ? keyspace : null);
+    try {
+      return await prepareIn(exchange, isNamed ? null : wanted, connection, body);
+    } catch (error) {
+      const refusal = refusalIn(error);
+      if (refusal === null) throw error;
+      return refusal;
+    }
   });
 }
 
@@ -120,12 +117,12 @@ async function prepareAgain(
  * The id depends on the keyspace of the connection it is prepared on, unless all names are full. The connection is
  * chosen in the turn in which it is used: others who wait may set its keyspace in between.
  */
-async function requestIn(
+async function prepareIn(
   exchange: Exchange,
   keyspace: WantedKeyspace,
   connection: Connection,
   prepare: Buffer,
-): Promise<Frame> {
+): Promise<Prepared> {
   const untilMs = later(monotonicMs(), UPSTREAM.acquireTimeoutMs);
   const { givesWay } = exchange;
   const hasRoom = givesWay ? connection.hasMuchRoom : connection.hasRoom;
@@ -134,7 +131,13 @@ async function requestIn(
     const node = nodeOf(exchange, connection);
     if (node === null) throw new UpstreamFault('unreachable', `${connection.node} is gone`);
     const route = exchange.session.route();
-    const want: Want = { ...ANYWHERE, keyspace, preferred: [node], only: true, givesWay };
+    const want: ConnectionCriteria = {
+      ...ANYWHERE,
+      keyspace,
+      preferred: [node],
+      only: true,
+      givesWay,
+    };
     there = route.pick(want);
     while (there === null && monotonicMs() < untilMs) {
       await route.whenAvailable(want, false, exchange.session.turn);
@@ -142,7 +145,7 @@ async function requestIn(
     }
   }
   if (there === null) throw new UpstreamFault('busy', 'no connection became free in time');
-  return there.request(Opcode.PREPARE, prepare, UPSTREAM.controlTimeoutMs, keyspace !== null);
+  return prepareOver(there, prepare, keyspace !== null);
 }
 
 function nodeOf({ session }: Exchange, { node }: Connection): ClusterNode | null {

@@ -9,13 +9,11 @@ import {
   type SuperuserTarget,
   type TargetFacts,
 } from '../policy/superuser-targets.ts';
-import { UPSTREAM } from '../limits/upstream.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import { encodeQuery } from '../protocol/messages/query.ts';
 import type { Login } from '../upstream/credentials.ts';
-import { Opcode } from '../protocol/opcodes.ts';
-import { ANYWHERE } from '../upstream/route.ts';
-import { isSuperuser, roleOfIdentity, type Asking } from '../upstream/superusers.ts';
+import { ANYWHERE } from '../upstream/connection-criteria.ts';
+import { queriesOver } from '../upstream/own-query.ts';
+import { isSuperuser, roleOfIdentity } from '../upstream/superusers.ts';
 import type { Exchange } from './exchange.ts';
 
 /** null: nothing stands in the way. A promise: the cluster is being asked, come back when it resolves. */
@@ -51,21 +49,12 @@ async function factsOf(exchange: Exchange, target: SuperuserTarget): Promise<Tar
   if (login.open) return UNKNOWN;
   const want = { ...ANYWHERE, givesWay };
   const connection = route.pick(want) ?? (await route.whenAvailable(want, false, session.turn));
-  const { version } = session;
-  const asking: Asking = {
-    version,
-    query: async (query) =>
-      connection.request(
-        Opcode.QUERY,
-        encodeQuery({ query, consistency: Consistency.LOCAL_QUORUM, version }),
-        UPSTREAM.controlTimeoutMs,
-      ),
-  };
-  if (!(await isSuperuser(asking, login.username))) return NOBODY;
+  const queries = queriesOver(connection, { consistency: Consistency.LOCAL_QUORUM });
+  if (!(await isSuperuser(queries, login.username))) return NOBODY;
   if ('role' in target) {
-    return { mayBeSuperuser: await isSuperuser(asking, target.role), roleOfIdentity: null };
+    return { mayBeSuperuser: await isSuperuser(queries, target.role), roleOfIdentity: null };
   }
-  const role = await roleOfIdentity(asking, target.identity);
+  const role = await roleOfIdentity(queries, target.identity);
   if (role === null) return NOBODY;
-  return { mayBeSuperuser: await isSuperuser(asking, role), roleOfIdentity: role };
+  return { mayBeSuperuser: await isSuperuser(queries, role), roleOfIdentity: role };
 }

@@ -8,7 +8,7 @@ import type { SchemaChange } from '../protocol/messages/event.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import { CqlErrorCode } from '../errors.ts';
 import { unattended } from '../guard.ts';
-import { LaneTicket, type LaneMode, type LaneRefusal } from '../upstream/ddl-lane.ts';
+import { LaneTicket, type LaneMode, type LaneRefusal } from '../fleet/ddl-lane.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
 import type { Exchange } from './exchange.ts';
 import { reply, type Later, type Outcome } from './outcome.ts';

@@ -129,7 +129,7 @@ export class Session implements AccountOwner {
       socket.localPort ?? 0,
     );
     this.#standing = new Standing(gate, this.id, {
-      address: endpointText(client.address, client.port),
+      address: endpointText({ host: client.address, port: client.port }),
       ...transportOf(socket),
     });
     this.#account = gate.memory.open(this);

@@ -66,7 +66,7 @@ export class Standing {
   #revocation: Revocation | null = null;
   #route: Route | null = null;
   #routeEpoch = -1;
-  /** Of one node, or none: what `Want.preferred` takes. */
+  /** Of one node, or none: what `ConnectionCriteria.preferred` takes. */
   #pinned: readonly ClusterNode[] = [];
 
   constructor(

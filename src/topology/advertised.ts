@@ -20,7 +20,7 @@ export function sidecarAddress(options: ReadonlyMap<string, string>): Advertised
   const address = inetBytes(host ?? '');
   const port = Number(digits);
   if (address === null || !Number.isInteger(port) || port < 1 || port > 65_535) return null;
-  return { address, port, name: endpointText(host!, port) };
+  return { address, port, name: endpointText({ host: host!, port }) };
 }
 
 /** RFC 4122's namespace for URLs; ours are `cql://cluster/host:port`. */

@@ -77,7 +77,7 @@ function portOf(groups: readonly (string | undefined)[]): boolean {
 
 function addressText({ address, port }: Replacement, withPort: boolean): string {
   const host = inetText(address) ?? '';
-  return withPort ? endpointText(host, port) : host;
+  return withPort ? endpointText({ host, port }) : host;
 }
 
 /** The pattern that finds a name. A single word counts as one only if a port follows. */

@@ -1,36 +1,33 @@
-// The cluster as the data path sees it: its nodes, the routes to them, the prepared registry, and the
-// control connection that keeps schema and topology true.
-import { lookup } from 'node:dns/promises';
-import { setTimeout as delay } from 'node:timers/promises';
-import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
-import { compoundKey } from '../compound-key.ts';
+// The cluster as the data path sees it: followed topology and routes, the prepared registry, and the control connection
+// that keeps schema and topology true. This file puts the parts together and hands on what they tell each other.
+import { LONG_AGO, monotonicMs, msBetween } from '../clock.ts';
+import type { Schema } from '../cql/statement.ts';
 import { guarded, guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
-import type { Schema } from '../cql/statement.ts';
 import { UNCOUNTED, type MemoryBudget } from '../memory/budget.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
-import { usesSegments } from '../protocol/versions.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { NodeChange, SchemaChange } from '../protocol/messages/event.ts';
 import type { LoginSource } from '../secrets/upstream-login.ts';
+import { ConnectionBudget } from './connection-budget.ts';
 import { ControlConnection, type ControlListener } from './control-connection.ts';
 import { Credentials, type Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
-import { UpstreamFault } from './faults.ts';
+import type { UpstreamFault } from './faults.ts';
+import { FollowedTopology, type NodeState } from './followed-topology.ts';
 import { askRights, LoginRights } from './login-rights.ts';
-import { inetText, type ClusterNode, type ContactPoint, type NodeRow } from './node.ts';
-import { Nodes, resolveNames, type Datacenters, type Reach } from './nodes.ts';
-import { ConnectionBudget } from './pool.ts';
-import { PreparedRegistry, type PreparedStatement } from './prepared.ts';
+import type { Endpoint } from '../protocol/inet.ts';
+import type { ClusterNode, NodeRow } from './node.ts';
+import type { Datacenters } from './nodes.ts';
 import { CONTROL_VERSION } from './own-query.ts';
-import { Route } from './route.ts';
+import { PreparedRegistry, type PreparedStatement } from './prepared.ts';
+import type { Route } from './route.ts';
+import { Routes, type PoolState } from './routes.ts';
+import type { BoundValues } from './routing-key.ts';
 import { SchemaAgreement, type Agreement, type SchemaWitness } from './schema-agreement.ts';
-import { routingKey, type BoundValues } from './routing-key.ts';
-import { TargetFault } from './target.ts';
-import { TokenRing } from './token-ring.ts';
 
 export interface ClusterOptions {
-  readonly contactPoints: readonly ContactPoint[];
+  readonly contactPoints: readonly Endpoint[];
   readonly datacenters: Datacenters;
   readonly dial: Dial;
   /** By the names of `cassandraRoles`. */
@@ -48,8 +45,6 @@ export interface ClusterOptions {
   readonly listener: ClusterListener;
 }
 
-const NO_NODES: readonly ClusterNode[] = [];
-
 export interface ClusterListener {
   /** Registry and schema are up to date already when this is called. */
   schemaChanged(change: SchemaChange): void;
@@ -63,43 +58,33 @@ export interface ClusterListener {
   fault(fault: UpstreamFault, isRepeated: boolean): void;
 }
 
-export interface PoolState {
-  readonly cassandraRole: string;
-  readonly version: number;
-  /** Connections open. */
-  readonly open: number;
-  readonly inFlight: number;
-  readonly waiting: number;
-}
-
 export class Cluster implements ControlListener {
   readonly #options: ClusterOptions;
-  readonly #nodes: Nodes;
-  /** By Cassandra role and protocol version: those that are given out. */
-  readonly #routes = new Map<string, Route>();
-  /** Being opened for a login that is not in force yet. */
-  readonly #successors = new Set<Route>();
-  /** Of a login before, with the time of their end: what is in flight finishes. */
-  readonly #retired = new Map<Route, MonotonicMs>();
-  readonly #budget: ConnectionBudget;
+  readonly #topology: FollowedTopology;
+  readonly #routes: Routes;
   readonly #credentials: Credentials;
   readonly #rights: LoginRights;
   #rightsReadAtMs = LONG_AGO;
   readonly #control: ControlConnection;
   readonly #agreement: SchemaAgreement;
   readonly prepared: PreparedRegistry;
-  #ring: TokenRing<ClusterNode> | null = null;
-  #ringNodes: readonly ClusterNode[] = NO_NODES;
-  #ringSchema: Schema | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #closed = false;
-  /** Grows when routes are replaced; whoever kept one looks it up again. */
-  epoch = 0;
+
+  /** Made once: routes are looked up on the way of every request. */
+  readonly #loginOf = (cassandraRole: string): Login | null => this.#credentials.of(cassandraRole);
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#nodes = new Nodes(options.datacenters);
-    this.#budget = new ConnectionBudget(options.poolConnections);
+    this.#topology = new FollowedTopology(options.contactPoints, options.datacenters);
+    this.#routes = new Routes({
+      dial: options.dial,
+      compression: COMPRESSIONS.get(options.compression) ?? null,
+      connections: options.connectionsPerPool,
+      budget: new ConnectionBudget(options.poolConnections),
+      memory: options.memory,
+      onFault: (fault, isRepeated) => options.listener.fault(fault, isRepeated),
+      onRefused: async (login) => this.#credentials.replace(login),
+    });
     this.#rights = new LoginRights(options.listener);
     this.prepared = new PreparedRegistry({
       maxBytes: options.preparedRegistryBytes,
@@ -112,7 +97,7 @@ export class Cluster implements ControlListener {
       fault: (fault) => options.listener.fault(fault, false),
     });
     this.#control = new ControlConnection({
-      candidates: () => this.#candidates(),
+      candidates: () => this.#topology.candidates(this.#control.node),
       dial: options.dial,
       login: () => this.#credentials.of(options.gateRole)!,
       freshLogin: async (refused) => this.#credentials.fresh(refused),
@@ -144,24 +129,18 @@ export class Cluster implements ControlListener {
    * clients wait behind its own logins. Never rejects; what can't be had is told by its fault.
    */
   async warmed(): Promise<void> {
-    const untilMs = later(monotonicMs(), UPSTREAM.warmUpMs);
-    while (monotonicMs() < untilMs && !this.#closed) {
-      if ([...this.#routes.values()].every(({ ready }) => ready > 0)) return;
-      await delay(UPSTREAM.warmUpPollMs);
-    }
+    return this.#routes.warmed();
   }
 
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
-    this.#closed = true;
     this.#control.close();
-    for (const route of this.#allRoutes()) route.close();
-    this.#routes.clear();
+    this.#routes.close();
   }
 
   get control(): Pick<
     ControlConnection,
-    | 'ask'
+    | 'queries'
     | 'systemRows'
     | 'refusalOf'
     | 'schemaVersion'
@@ -177,22 +156,17 @@ export class Cluster implements ControlListener {
   }
 
   get nodes(): readonly ClusterNode[] {
-    return this.#nodes.all;
+    return this.#topology.nodes;
   }
 
   /** For metrics: the datacenter of each node, and whether the gate has a connection to it. */
-  get nodeStates(): readonly { readonly datacenter: string; readonly reached: Reach }[] {
-    return this.nodes.map((node) => ({
-      datacenter: node.datacenter,
-      reached: this.#nodes.reachOf(node),
-    }));
+  get nodeStates(): readonly NodeState[] {
+    return this.#topology.nodeStates;
   }
 
   /** Protocol versions that the gate and all nodes speak, ascending. */
   get versions(): readonly number[] {
-    // Releases before 4.0 have a version 5 that is another protocol.
-    const isOld = this.nodes.some(({ releaseVersion }) => /^[123]\./.test(releaseVersion));
-    return this.#control.target.versions.filter((version) => !isOld || !usesSegments(version));
+    return this.#control.target.versions.filter((version) => this.#topology.speaks(version));
   }
 
   /**
@@ -202,42 +176,32 @@ export class Cluster implements ControlListener {
   pinnedNode(route: Route, before: ClusterNode | null): ClusterNode | null {
     if (before !== null && route.isReached(before)) return before;
     const point = this.#control.node;
-    const control = point === null ? null : this.#nodes.dialledAs(point);
+    const control = point === null ? null : this.#topology.dialledAs(point);
     return control !== null && route.isReached(control) ? control : route.someNode;
   }
 
   /** The nodes that have the row of a request; none where that is not known or makes no difference. */
-  replicasFor(frame: Frame, [prepared]: readonly PreparedStatement[], bound: BoundValues | null) {
-    const ring = this.#ringNow();
-    const table = prepared?.statement.tables[0];
-    if (ring === null || prepared === undefined || bound === null || table === undefined) {
-      return NO_NODES;
-    }
-    const key = routingKey(frame, bound, prepared);
-    return key === null ? NO_NODES : ring.replicas(table.keyspace, key, 0, key.length);
+  replicasFor(
+    frame: Frame,
+    prepared: readonly PreparedStatement[],
+    bound: BoundValues | null,
+  ): readonly ClusterNode[] {
+    return this.#topology.replicasFor(this.#control.schema, frame, prepared, bound);
   }
 
   /** Where the requests of a Cassandra role go; null when the configuration has no such login. */
   route(cassandraRole: string, version: number): Route | null {
-    const key = compoundKey(cassandraRole, version);
-    const known = this.#routes.get(key);
-    if (known !== undefined) return known;
-    const login = this.#credentials.of(cassandraRole);
-    if (login === null) return null;
-    const route = this.#newRoute(login, version);
-    this.#routes.set(key, route);
-    return route;
+    return this.#routes.route(cassandraRole, version, this.#loginOf);
+  }
+
+  /** Grows when routes are replaced; whoever kept one looks it up again. */
+  get epoch(): number {
+    return this.#routes.epoch;
   }
 
   /** All pools, those that drain included, for metrics. */
   get poolStates(): readonly PoolState[] {
-    return this.#allRoutes().map(({ login, version, open, inFlight, waiting }) => ({
-      cassandraRole: login.name,
-      version,
-      open,
-      inFlight,
-      waiting,
-    }));
+    return this.#routes.states;
   }
 
   /** Cassandra roles with a new login that the cluster does not let in; the one before serves on. */
@@ -265,51 +229,25 @@ export class Cluster implements ControlListener {
     this.prepared.invalidateAll();
   }
 
-  async nodesRead(rows: readonly NodeRow[], reached: ContactPoint): Promise<void> {
-    const { contactPoints, listener } = this.#options;
-    const names = await resolveNames(contactPoints, async (host) => lookup(host, { all: true }));
-    if (!this.#nodes.update(rows, reached, names)) return;
-    const { tiers, localDatacenter, datacenters } = this.#nodes;
-    if (tiers[0]!.length === 0) {
-      const known = datacenters.join(', ');
-      throw new TargetFault(
-        `cluster.localDatacenter is ${localDatacenter}, but the cluster has ${known}`,
-      );
-    }
-    for (const route of this.#allRoutes()) route.setNodes(tiers);
-    listener.nodesChanged(this.#nodes.all, localDatacenter ?? '');
+  async nodesRead(rows: readonly NodeRow[], reached: Endpoint): Promise<void> {
+    if (!(await this.#topology.update(rows, reached))) return;
+    this.#routes.setNodes(this.#topology.tiers);
+    this.#options.listener.nodesChanged(this.nodes, this.#topology.localDatacenter);
   }
 
-  /** Only a hint: a node that others call down may serve the gate, but is looked at. */
-  nodeChanged({ change, address, port }: NodeChange): void {
-    const node = this.#nodes.find(inetText(address) ?? '', port);
-    if (node === null) return;
-    node.saidDown = change === 'DOWN';
-    for (const route of this.#routes.values()) {
-      if (change === 'UP') route.retryNow(node);
-      else if (change === 'DOWN') route.probe(node);
-    }
+  nodeChanged(change: NodeChange): void {
+    const node = this.#topology.changed(change);
+    if (node !== null) this.#routes.nodeChanged(node, change.change);
   }
 
   fault(fault: UpstreamFault): void {
     this.#options.listener.fault(fault, false);
   }
 
-  /** Nodes that are reached first, then contact points: what the cluster said may be out of date. */
-  #candidates(): ContactPoint[] {
-    const reached = this.#nodes.tiers.flat().filter((node) => node.openConnections > 0);
-    const lost = this.#control.node;
-    const isLost = ({ host, port }: ContactPoint): boolean =>
-      host === lost?.host && port === lost.port;
-    const all: ContactPoint[] = [...reached, ...this.#options.contactPoints];
-    // The one that was lost just now comes last.
-    return [...all.filter((point) => !isLost(point)), ...all.filter(isLost).slice(0, 1)];
-  }
-
   /** A node that is down keeps the version that it had, and has no say. */
   #schemaWitnesses(): SchemaWitness[] {
     const route = this.route(this.#options.gateRole, CONTROL_VERSION);
-    return this.#nodes.all.flatMap((node): SchemaWitness[] => {
+    return this.nodes.flatMap((node): SchemaWitness[] => {
       const { hostId, name } = node;
       const connection = route?.connectionTo(node) ?? 'untried';
       if (connection === 'lost') return [];
@@ -318,78 +256,12 @@ export class Cluster implements ControlListener {
     });
   }
 
-  /** Of today's nodes and schema; null where there is nothing to choose from. */
-  #ringNow(): TokenRing<ClusterNode> | null {
-    const { all } = this.#nodes;
-    if (all.length < 2) return null;
-    const { schema } = this.#control;
-    if (this.#ring === null || this.#ringNodes !== all || this.#ringSchema !== schema) {
-      this.#ring = new TokenRing(all, schema.replication);
-      this.#ringNodes = all;
-      this.#ringSchema = schema;
-    }
-    return this.#ring;
-  }
-
-  #newRoute(login: Login, version: number): Route {
-    const route: Route = new Route({
-      dial: this.#options.dial,
-      version,
-      login,
-      compression: COMPRESSIONS.get(this.#options.compression) ?? null,
-      connections: this.#options.connectionsPerPool,
-      budget: this.#budget,
-      memory: this.#options.memory,
-      onFault: (fault, isRepeated) => this.#options.listener.fault(fault, isRepeated),
-      // One that was refused before it was in force leaves those before it as they are.
-      onRefused: async () =>
-        !this.#successors.has(route) && (await this.#credentials.replace(login)),
-    });
-    route.setNodes(this.#nodes.tiers);
-    return route;
-  }
-
-  /** The login is tried and its connections stand before anything leads to them. */
+  /** What the login may do is known before it is used. */
   async #moveTo(login: Login): Promise<void> {
-    const node = this.#nodes.tiers.flat().find(({ isReachable }) => isReachable);
-    const rights = await askRights(
-      node ?? this.#options.contactPoints[0]!,
-      this.#options.dial,
-      login,
-    );
-    const isOfRole = (route: Route): boolean => route.login.name === login.name;
-    const successors = new Map(
-      [...this.#routes]
-        .filter(([, route]) => isOfRole(route))
-        .map(([key, { version }]) => [key, this.#newRoute(login, version)]),
-    );
-    for (const route of successors.values()) this.#successors.add(route);
-    try {
-      await Promise.all([...successors.values()].map(async (route) => route.opened()));
-      if (this.#closed) throw new UpstreamFault('unreachable', 'the gate is closing');
-    } catch (error) {
-      for (const route of successors.values()) route.close();
-      throw error;
-    } finally {
-      for (const route of successors.values()) this.#successors.delete(route);
-    }
-    for (const [key, route] of this.#routes) {
-      if (!isOfRole(route)) continue;
-      const successor = successors.get(key) ?? this.#newRoute(login, route.version);
-      this.#routes.set(key, successor);
-      this.#retire(route, successor);
-    }
-    this.#rights.hold(login, rights);
-    this.epoch++;
-  }
-
-  #retire(route: Route, successor: Route | null): void {
-    route.retire(successor);
-    this.#retired.set(route, later(monotonicMs(), UPSTREAM.retiredPoolMs));
-  }
-
-  #allRoutes(): Route[] {
-    return [...this.#routes.values(), ...this.#successors, ...this.#retired.keys()];
+    const node = this.#topology.tiers.flat().find(({ isReachable }) => isReachable);
+    const point = node ?? this.#options.contactPoints[0]!;
+    const rights = await askRights(point, this.#options.dial, login);
+    await this.#routes.moveTo(login, () => this.#rights.set(login, rights));
   }
 
   /** One after the other: a login costs the node 82 ms. One that can't be asked is taken to see everything. */
@@ -402,7 +274,7 @@ export class Cluster implements ControlListener {
       if (login === null) continue;
       const rights = await askRights(node, this.#options.dial, login).catch(() => null);
       // One that came into force meanwhile brought its own.
-      if (this.#credentials.of(name) === login) this.#rights.hold(login, rights);
+      if (this.#credentials.of(name) === login) this.#rights.set(login, rights);
     }
   }
 
@@ -415,14 +287,9 @@ export class Cluster implements ControlListener {
   #tick(): void {
     const nowMs = monotonicMs();
     guardedEach('cluster', [this.#control, this.#credentials], (part) => part.tick(nowMs));
-    // Only masks hang on them once it was told who is a superuser.
+    // After the first time only masks depend on them.
     const isDue = msBetween(this.#rightsReadAtMs, nowMs) >= UPSTREAM.rightsRefreshMs;
     if (isDue && this.#control.schema.hasMasks) unattended('cluster', this.#readRights());
-    guardedEach('route', this.#allRoutes(), (route) => route.tick(nowMs));
-    for (const [route, endAtMs] of this.#retired) {
-      if (!route.isIdle && nowMs < endAtMs) continue;
-      this.#retired.delete(route);
-      route.close();
-    }
+    this.#routes.tick(nowMs);
   }
 }

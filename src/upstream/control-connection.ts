@@ -1,43 +1,38 @@
-// The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it
-// is, its nodes, its real system.local, its schema, and the events of all these. On failure it goes on
-// to the next node; events may then have been missed, and it says so.
+// The gate's own view of the cluster, over one connection as the gate role: what kind of cluster it is, its nodes, its
+// schema, and the events of all these. When the connection is lost it goes on to the next node; events may have been
+// missed meanwhile, and the listener is told so.
+import { backoffMs, jittered } from '../backoff.ts';
 import { earliest, later, LONG_AGO, monotonicMs, NEVER, type MonotonicMs } from '../clock.ts';
-import { FairSlots, QueueFault, type Turn } from '../fair-queue.ts';
+import type { Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { Consistency } from '../protocol/consistency.ts';
 import {
   decodeEvent,
   type Event,
   type NodeChange,
   type SchemaChange,
 } from '../protocol/messages/event.ts';
-import { encodePrepare } from '../protocol/messages/prepare.ts';
-import { encodeQuery } from '../protocol/messages/query.ts';
-import { encodeRegister } from '../protocol/messages/register.ts';
-import type { Rows } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
 import { endOf, hasEnded, type Login } from '../secrets/upstream-login.ts';
 import { Connection } from './connection.ts';
 import type { Dial } from './dial.ts';
-import { UpstreamFault } from './faults.ts';
-import type { ContactPoint, NodeRow } from './node.ts';
+import { asFault, UpstreamFault } from './faults.ts';
+import { FollowedSchema } from './followed-schema.ts';
+import type { Endpoint } from '../protocol/inet.ts';
+import type { NodeRow } from './node.ts';
 import {
   CONTROL_VERSION,
-  expectOpcode,
-  refusalOf,
-  rowsOf,
-  uuidText,
+  queriesOver,
+  registerFor,
+  type AskedConnection,
+  type OwnQueries,
   type Refusal,
 } from './own-query.ts';
 import { readSchema } from './schema-reader.ts';
-import { SchemaSnapshot, type Unmasks } from './schema.ts';
+import type { SchemaSnapshot, Unmasks } from './schema.ts';
+import { SystemTables, type SystemRows } from './system-tables.ts';
 import { inspectTarget, TargetFault, UNKNOWN_TARGET, type TargetFacts } from './target.ts';
 import { readNodes } from './topology-reader.ts';
-
-/** Rows of a system table, or the node's own refusal (a table that this cluster lacks). */
-export type SystemRows = Rows | { readonly refused: Refusal };
 
 export interface ControlListener {
   /** The schema changed, here or elsewhere. */
@@ -45,7 +40,7 @@ export interface ControlListener {
   /** Events may have been lost: whatever depends on them must be taken as changed. */
   resynchronised(): void;
   /** The nodes as the one at `reached` has them. Rejects with TargetFault where they can't be used. */
-  nodesRead(nodes: readonly NodeRow[], reached: ContactPoint): Promise<void>;
+  nodesRead(nodes: readonly NodeRow[], reached: Endpoint): Promise<void>;
   /** What the cluster says of one of its nodes. */
   nodeChanged(change: NodeChange): void;
   fault(fault: UpstreamFault): void;
@@ -53,7 +48,7 @@ export interface ControlListener {
 
 export interface ControlOptions {
   /** Where it may connect, the best first. */
-  readonly candidates: () => readonly ContactPoint[];
+  readonly candidates: () => readonly Endpoint[];
   readonly dial: Dial;
   /** The login in force. */
   readonly login: () => Login;
@@ -67,7 +62,7 @@ export interface ControlOptions {
 export class ControlConnection {
   readonly #options: ControlOptions;
   #connection: Connection | null = null;
-  #node: ContactPoint | null = null;
+  #node: Endpoint | null = null;
   #login: Login | null = null;
   /** Of the login before: what it was asked is answered, then it closes. */
   #before: Connection | null = null;
@@ -78,25 +73,32 @@ export class ControlConnection {
   #attempts = 0;
   /** Reads that wait for the next connection. */
   readonly #waiting = new Set<() => void>();
-  /** Reads for clients. */
-  readonly #reads = new FairSlots({
-    slots: UPSTREAM.systemReads,
-    perKey: UPSTREAM.systemReadsPerRole,
-    waiting: UPSTREAM.systemReadsWaiting,
-    waitMs: UPSTREAM.acquireTimeoutMs,
-  });
   /** When the nodes are read anew. */
   #topologyDueAtMs = NEVER;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
-  #refreshing: Promise<void> | null = null;
-  #refreshAgain: Promise<void> | null = null;
-
-  schema = new SchemaSnapshot(1, null);
+  readonly #schema: FollowedSchema;
+  readonly #tables: SystemTables;
+  /** Queries of the gate's own login. */
+  readonly queries: OwnQueries;
   target: TargetFacts = UNKNOWN_TARGET;
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    const connection: AskedConnection = {
+      version: CONTROL_VERSION,
+      request: async (opcode, body, timeoutMs) => this.#request(opcode, body, timeoutMs),
+    };
+    this.queries = queriesOver(connection);
+    this.#schema = new FollowedSchema(async () => readSchema(this.queries), options.unmasks);
+    this.#tables = new SystemTables(connection, {
+      version: CONTROL_VERSION,
+      request: async (opcode, body, timeoutMs) => this.#requestOnceMore(opcode, body, timeoutMs),
+    });
+  }
+
+  get schema(): SchemaSnapshot {
+    return this.#schema.current;
   }
 
   get isConnected(): boolean {
@@ -104,7 +106,7 @@ export class ControlConnection {
   }
 
   /** The node it is, or was last, connected to. */
-  get node(): ContactPoint | null {
+  get node(): Endpoint | null {
     return this.#node;
   }
 
@@ -121,7 +123,7 @@ export class ControlConnection {
         const fault = asFault(error);
         this.#options.listener.fault(fault);
         if (fault instanceof TargetFault) throw fault;
-        await new Promise((resolve) => setTimeout(resolve, this.#backoffMs()));
+        await new Promise((resolve) => setTimeout(resolve, this.#reconnectInMs()));
         if (this.#closed) return;
       }
     }
@@ -152,75 +154,26 @@ export class ControlConnection {
     } else if (this.#login !== this.#options.login()) this.#followLogin(nowMs);
   }
 
-  /**
-   * What a SELECT over system.local or peers gives now. Few are carried out at once, in turn by role: the stream ids
-   * of this connection are for what the gate itself asks. Rejects with UpstreamFault.
-   */
+  /** See SystemTables. */
   async systemRows(query: string, turn: Turn): Promise<SystemRows> {
-    const response = await this.#inTurn(turn, async () => this.#read(query));
-    const refused = refusalOf(response);
-    return refused === null ? rowsOf(response) : { refused };
+    return this.#tables.rows(query, turn);
   }
 
-  /** What a node says against such a SELECT when it prepares it; null where it would carry it out. */
   async refusalOf(query: string, turn: Turn): Promise<Refusal | null> {
-    const body = encodePrepare(query, CONTROL_VERSION);
-    return refusalOf(await this.#inTurn(turn, async () => this.#request(Opcode.PREPARE, body)));
+    return this.#tables.refusalOf(query, turn);
   }
 
-  async #inTurn(turn: Turn, ask: () => Promise<Frame>): Promise<Frame> {
-    return this.#reads.run(turn, ask).catch((error: unknown) => {
-      if (!(error instanceof QueueFault)) throw error;
-      throw new UpstreamFault('busy', `system tables were not read: ${error.message}`);
-    });
-  }
-
-  /** The cluster's schema version as its node sees it, or null when it can't be read. */
   async schemaVersion(): Promise<string | null> {
-    try {
-      const rows = rowsOf(await this.#read('SELECT schema_version FROM system.local'));
-      const value = rows.rows[0]?.[0] ?? null;
-      return value === null ? null : uuidText(value);
-    } catch {
-      return null;
-    }
+    return this.#tables.schemaVersion();
   }
 
-  /** Schema versions by host id, as its node has heard of them; null when they can't be read. */
   async schemaVersions(): Promise<ReadonlyMap<string, string> | null> {
-    try {
-      const answers = await Promise.all(
-        ['local', 'peers'].map(async (table) =>
-          this.#query(`SELECT host_id, schema_version FROM system.${table}`),
-        ),
-      );
-      const rows = answers.flatMap((answer) => rowsOf(answer).rows);
-      return new Map(
-        rows.flatMap(([id, version]) => (id && version ? [[uuidText(id), uuidText(version)]] : [])),
-      );
-    } catch {
-      return null;
-    }
+    return this.#tables.schemaVersions();
   }
 
-  /**
-   * Reads the schema again. A caller who comes while a refresh is under way gets one that
-   * starts after it: the one under way may have read before the caller's change.
-   */
+  /** See FollowedSchema. */
   async refreshSchema(): Promise<void> {
-    if (this.#refreshing === null) {
-      this.#refreshing = this.#readSchema().finally(() => {
-        this.#refreshing = null;
-      });
-      return this.#refreshing;
-    }
-    this.#refreshAgain ??= this.#refreshing
-      .catch(() => undefined)
-      .then(async () => {
-        this.#refreshAgain = null;
-        return this.refreshSchema();
-      });
-    return this.#refreshAgain;
+    return this.#schema.refresh();
   }
 
   async #connect(): Promise<void> {
@@ -255,7 +208,7 @@ export class ControlConnection {
   }
 
   /** With the login in force; refused, once more with the secret as it is now. */
-  async #logIn(node: ContactPoint): Promise<{ connection: Connection; login: Login }> {
+  async #logIn(node: Endpoint): Promise<{ connection: Connection; login: Login }> {
     const { login: inForce, freshLogin } = this.#options;
     const login = inForce();
     try {
@@ -289,7 +242,7 @@ export class ControlConnection {
     unattended('cluster', taken);
   }
 
-  async #takeOver(node: ContactPoint, login: Login): Promise<void> {
+  async #takeOver(node: Endpoint, login: Login): Promise<void> {
     const connection = await this.#open(node, login);
     try {
       await this.#register(connection);
@@ -313,7 +266,7 @@ export class ControlConnection {
     this.#login = login;
   }
 
-  async #open({ host, port }: ContactPoint, login: Login): Promise<Connection> {
+  async #open({ host, port }: Endpoint, login: Login): Promise<Connection> {
     return Connection.open({
       host,
       port,
@@ -328,47 +281,27 @@ export class ControlConnection {
     });
   }
 
+  /** Without events, changes of the schema that others make would never be seen here. */
   async #register(connection: Connection): Promise<void> {
-    const answer = await connection.request(
-      Opcode.REGISTER,
-      encodeRegister(['SCHEMA_CHANGE', 'STATUS_CHANGE', 'TOPOLOGY_CHANGE']),
-      UPSTREAM.controlTimeoutMs,
-    );
-    // Without events, changes of the schema that others make would never be seen here.
-    expectOpcode(answer, Opcode.READY);
+    await registerFor(connection, ['SCHEMA_CHANGE', 'STATUS_CHANGE', 'TOPOLOGY_CHANGE']);
   }
 
-  async #readSchema(): Promise<void> {
-    const rows = await readSchema((query) => this.#query(query), CONTROL_VERSION);
-    this.schema = new SchemaSnapshot(this.schema.version + 1, rows, this.#options.unmasks);
-  }
-
-  /** A query of the gate's own login; resolves with the node's answer, an error too. */
-  async ask(query: string, consistency: number): Promise<Frame> {
-    const body = encodeQuery({ query, consistency, version: CONTROL_VERSION });
-    return this.#request(Opcode.QUERY, body);
-  }
-
-  async #request(opcode: number, body: Buffer): Promise<Frame> {
+  async #request(opcode: number, body: Buffer | null, timeoutMs: number): Promise<Frame> {
     const connection = this.#connection;
     if (connection === null) {
       throw new UpstreamFault('unreachable', 'the control connection is down');
     }
-    return connection.request(opcode, body, UPSTREAM.controlTimeoutMs);
+    return connection.request(opcode, body, timeoutMs);
   }
 
-  async #query(query: string): Promise<Frame> {
-    return this.ask(query, Consistency.ONE);
-  }
-
-  /** For clients: where the connection is lost it is asked once more over the next one. */
-  async #read(query: string): Promise<Frame> {
+  /** Where the connection is lost, the same is asked once more over the next one. */
+  async #requestOnceMore(opcode: number, body: Buffer | null, timeoutMs: number): Promise<Frame> {
     try {
-      return await this.#query(query);
+      return await this.#request(opcode, body, timeoutMs);
     } catch (error) {
       if (this.#closed) throw error;
       await this.#connectedAgain();
-      return this.#query(query);
+      return this.#request(opcode, body, timeoutMs);
     }
   }
 
@@ -387,11 +320,11 @@ export class ControlConnection {
 
   async #readNodes(): Promise<void> {
     const reached = this.#node!;
-    const rows = await readNodes(async (query) => this.#query(query), reached);
+    const rows = await readNodes(this.queries, reached);
     await this.#options.listener.nodesRead(rows, reached);
   }
 
-  /** One that cannot be read, or not be handled, may have been any: what it would have told is asked for. */
+  /** An event that cannot be read or handled may have been any: what it would have told is read anew. */
   #event(frame: Frame): void {
     try {
       this.#follow(decodeEvent(frame));
@@ -417,15 +350,15 @@ export class ControlConnection {
       this.#options.listener.nodeChanged(event);
     }
     if (event.type !== 'SCHEMA_CHANGE') return;
-    // The snapshot first: whoever is told must not find the old schema here.
-    const told = this.refreshSchema().then(
+    // The snapshot comes first: whoever hears of the change must not find the old schema here.
+    const announced = this.refreshSchema().then(
       () => this.#options.listener.schemaChanged(event),
       (error: unknown) => {
         this.#options.listener.schemaChanged(event);
         this.#connection?.destroy(asFault(error));
       },
     );
-    unattended('cluster', told);
+    unattended('cluster', announced);
   }
 
   #lost(connection: Connection, cause: UpstreamFault): void {
@@ -449,22 +382,16 @@ export class ControlConnection {
       );
       unattended('cluster', connected);
     };
-    this.#timer = setTimeout(guarded('cluster', connect), this.#backoffMs());
+    this.#timer = setTimeout(guarded('cluster', connect), this.#reconnectInMs());
   }
 
-  #backoffMs(): number {
-    const backoffMs = Math.min(
-      UPSTREAM.reconnectMaxMs,
-      UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#attempts, 10),
-    );
-    return backoffMs * (0.5 + Math.random() / 2);
+  #reconnectInMs(): number {
+    // A connection that was just lost is no failed attempt yet, and counts as the first failure.
+    const failures = this.#attempts + 1;
+    return jittered(backoffMs(failures, UPSTREAM.reconnectMinMs, UPSTREAM.reconnectMaxMs));
   }
 }
 
 function replaced(): UpstreamFault {
   return new UpstreamFault('unreachable', 'another connection took its place');
-}
-
-function asFault(error: unknown): UpstreamFault {
-  return error instanceof UpstreamFault ? error : new UpstreamFault('protocol', String(error));
 }

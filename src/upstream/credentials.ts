@@ -1,10 +1,11 @@
 // Which login of each Cassandra role the gate works with now, and the change to the next one: the one
 // before stays in force until the cluster has let the next one in.
+import { backoffMs } from '../backoff.ts';
 import { later, LONG_AGO, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import { hasEnded, type Login, type LoginSource } from '../secrets/upstream-login.ts';
-import { UpstreamFault } from './faults.ts';
+import { asFault, type UpstreamFault } from './faults.ts';
 
 export type { Login } from '../secrets/upstream-login.ts';
 
@@ -106,11 +107,10 @@ export class Credentials {
       this.#options.moved(login);
       return true;
     } catch (error) {
-      const backoffMs = UPSTREAM.rotationRetryMinMs * 2 ** Math.min(change.failures++, 10);
-      change.nextTryAtMs = later(monotonicMs(), Math.min(backoffMs, UPSTREAM.rotationRetryMaxMs));
-      this.#options.fault(
-        error instanceof UpstreamFault ? error : new UpstreamFault('protocol', String(error)),
-      );
+      const { rotationRetryMinMs, rotationRetryMaxMs } = UPSTREAM;
+      const waitMs = backoffMs(++change.failures, rotationRetryMinMs, rotationRetryMaxMs);
+      change.nextTryAtMs = later(monotonicMs(), waitMs);
+      this.#options.fault(asFault(error));
       return false;
     } finally {
       change.underWay = null;

@@ -1,4 +1,5 @@
 // Why a request could not be carried out upstream; the session turns each into an answer.
+import { ProtocolFault } from '../errors.ts';
 
 export type UpstreamFaultCode =
   /** Could not connect, or the connection ended. */
@@ -26,4 +27,10 @@ export class UpstreamFault extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** Any error as a fault: bytes of a node that are not the protocol, or else an error of the gate's own. */
+export function asFault(error: unknown): UpstreamFault {
+  if (error instanceof UpstreamFault) return error;
+  return new UpstreamFault(error instanceof ProtocolFault ? 'protocol' : 'internal', String(error));
 }

@@ -2,12 +2,9 @@
 import { CqlErrorCode } from '../errors.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { decodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
-import { decodeError } from '../protocol/messages/error.ts';
-import { encodeStartup } from '../protocol/messages/startup.ts';
-import { Opcode } from '../protocol/opcodes.ts';
 import type { Login } from './credentials.ts';
 import { UpstreamFault } from './faults.ts';
+import { authenticate, refusalIn, startUp, UnexpectedAnswerFault } from './own-query.ts';
 
 export interface Handshake {
   /** `host:port`, for messages. */
@@ -34,18 +31,20 @@ export async function shakeHands(handshake: Handshake): Promise<void> {
   const { node, login, compression, request } = handshake;
   const options = new Map(STARTUP);
   if (compression !== null) options.set('COMPRESSION', compression.name);
-  const answer = await request(Opcode.STARTUP, encodeStartup(options));
-  if (answer.opcode === Opcode.ERROR) {
-    throw new UpstreamFault('protocol', decodeError(answer).message);
+  let authenticator: string | null;
+  try {
+    authenticator = await startUp(request, options);
+  } catch (error) {
+    const refusal = refusalIn(error);
+    if (refusal !== null) throw new UpstreamFault('protocol', refusal.message);
+    if (!(error instanceof UnexpectedAnswerFault)) throw error;
+    throw new UpstreamFault('protocol', `${node} answered STARTUP with an unexpected frame`);
   }
   handshake.agreed();
-  if (answer.opcode === Opcode.AUTHENTICATE) {
-    checkAuthenticator(handshake, decodeAuthenticate(answer));
+  if (authenticator !== null) {
+    checkAuthenticator(handshake, authenticator);
     await logIn(handshake);
     return;
-  }
-  if (answer.opcode !== Opcode.READY) {
-    throw new UpstreamFault('protocol', `${node} answered STARTUP with an unexpected frame`);
   }
   // Whoever configured a password believes that the cluster asks for one.
   if (!login.open) {
@@ -83,14 +82,17 @@ async function logIn({ node, login, request }: Handshake): Promise<void> {
     );
   }
   const token = Buffer.from(`\0${login.username}\0${login.password}`, 'utf8');
-  const answer = await request(Opcode.AUTH_RESPONSE, encodeToken(token));
-  if (answer.opcode === Opcode.AUTH_SUCCESS) return;
-  const refused =
-    answer.opcode === Opcode.ERROR && decodeError(answer).code === CqlErrorCode.AUTH_ERROR;
-  throw refused
-    ? new UpstreamFault(
+  try {
+    await authenticate(request, token);
+  } catch (error) {
+    const refusal = refusalIn(error);
+    if (refusal?.code === CqlErrorCode.AUTH_ERROR) {
+      throw new UpstreamFault(
         'login_refused',
         `the cluster refused the login of Cassandra role ${login.name}`,
-      )
-    : new UpstreamFault('unreachable', `${node} did not finish the login`);
+      );
+    }
+    if (refusal === null && !(error instanceof UnexpectedAnswerFault)) throw error;
+    throw new UpstreamFault('unreachable', `${node} did not finish the login`);
+  }
 }

@@ -1,19 +1,14 @@
 // What the gate's upstream logins may do that decisions hang on: whether one is a superuser, and
 // whether it sees what masks hide. Asked of the cluster as that login itself, which it may.
 import { stringLiteral } from '../cql/quote.ts';
-import { Consistency } from '../protocol/consistency.ts';
-import type { Frame } from '../protocol/frame.ts';
-import { encodeQuery } from '../protocol/messages/query.ts';
-import { resultKind, ResultKind } from '../protocol/messages/result.ts';
-import { Opcode } from '../protocol/opcodes.ts';
-import { UPSTREAM } from '../limits/upstream.ts';
+import type { Rows } from '../protocol/messages/result.ts';
 import { Connection } from './connection.ts';
 import type { Login } from './credentials.ts';
 import type { Dial } from './dial.ts';
 import { UpstreamFault } from './faults.ts';
-import type { ContactPoint } from './node.ts';
-import { columnAt, rowsOf } from './own-query.ts';
-import { isSuperuser, type Asking } from './superusers.ts';
+import type { Endpoint } from '../protocol/inet.ts';
+import { columnAt, CONTROL_VERSION, queriesOver } from './own-query.ts';
+import { isSuperuser } from './superusers.ts';
 
 export interface Rights {
   readonly isSuperuser: boolean;
@@ -31,8 +26,6 @@ export interface RightsListener {
   /** Once for each login that is found to be a superuser. */
   superuser(login: string): void;
 }
-
-const VERSION = 4;
 
 export class LoginRights {
   readonly #listener: RightsListener;
@@ -55,8 +48,8 @@ export class LoginRights {
     );
   }
 
-  /** What was asked as this login holds for its Cassandra role from now; null: it is not known. */
-  hold(login: Login, rights: Rights | null): void {
+  /** What was asked as this login is so for its Cassandra role from now on; null: it is not known. */
+  set(login: Login, rights: Rights | null): void {
     const { name } = login;
     if (rights === null) this.#rights.delete(name);
     else this.#rights.set(name, rights);
@@ -70,16 +63,12 @@ export class LoginRights {
  * Logs in and asks what the login may do: null where that can't be had, for an open cluster too.
  * Rejects with UpstreamFault when the login itself fails.
  */
-export async function askRights(
-  node: ContactPoint,
-  dial: Dial,
-  login: Login,
-): Promise<Rights | null> {
+export async function askRights(node: Endpoint, dial: Dial, login: Login): Promise<Rights | null> {
   if (login.open) return null;
   const connection = await Connection.open({
     ...node,
     dial,
-    version: VERSION,
+    version: CONTROL_VERSION,
     login,
     compression: null,
     onClosed: () => undefined,
@@ -95,25 +84,16 @@ export async function askRights(
 }
 
 async function rightsOf(connection: Connection, username: string): Promise<Rights> {
-  const asking: Asking = {
-    version: VERSION,
-    query: async (query) =>
-      connection.request(
-        Opcode.QUERY,
-        encodeQuery({ query, consistency: Consistency.ONE, version: VERSION }),
-        UPSTREAM.controlTimeoutMs,
-      ),
-  };
+  const queries = queriesOver(connection);
   return {
-    isSuperuser: await isSuperuser(asking, username),
-    unmasked: unmaskedOf(await asking.query(`LIST UNMASK OF ${stringLiteral(username)}`)),
+    isSuperuser: await isSuperuser(queries, username),
+    unmasked: unmaskedOf(await queries.rowsIfAny(`LIST UNMASK OF ${stringLiteral(username)}`)),
   };
 }
 
-/** LIST PERMISSIONS answers with nothing at all where there is nothing to list. */
-function unmaskedOf(response: Frame): (DataResource | null)[] {
-  if (response.opcode === Opcode.RESULT && resultKind(response) === ResultKind.VOID) return [];
-  const permissions = rowsOf(response, VERSION);
+/** LIST PERMISSIONS answers with nothing at all, null, where there is nothing to list. */
+function unmaskedOf(permissions: Rows | null): (DataResource | null)[] {
+  if (permissions === null) return [];
   const resource = columnAt(permissions, 'resource');
   return permissions.rows.map((row) => dataResource(row[resource]?.toString('utf8') ?? ''));
 }

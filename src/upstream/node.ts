@@ -1,27 +1,15 @@
 // One node of the cluster: what its peers say of it, where the gate dials it, and whether it is reached.
 import { later, latest, LONG_AGO, monotonicMs, msBetween } from '../clock.ts';
-import { endpointText } from '../protocol/inet.ts';
+import { endpointText, type Endpoint } from '../protocol/inet.ts';
 import { takesRequestKeyspace } from '../cql/connection-state.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
-
-export { inetText } from '../protocol/inet.ts';
-
-export interface ContactPoint {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The same for all spellings of an address. */
-export function nameOf({ host, port }: ContactPoint): string {
-  return endpointText(host, port);
-}
 
 /** A node as the system tables have it. */
 export interface NodeRow {
   readonly hostId: string;
-  /** Where drivers are told to find it. */
-  readonly native: ContactPoint;
-  /** All that the tables call it by: Cassandra's texts use the addresses of nodes among themselves. */
+  /** The address that the node gives to drivers. */
+  readonly native: Endpoint;
+  /** Every address that the tables have for it: Cassandra's texts also use those by which nodes reach each other. */
   readonly addresses: readonly string[];
   readonly datacenter: string;
   readonly rack: string;
@@ -31,33 +19,33 @@ export interface NodeRow {
 
 export class ClusterNode {
   readonly hostId: string;
-  /** Where it is dialled: by a contact point's own words where one led there. */
+  /** Where it is dialled: as a contact point is written where one led there. */
   readonly host: string;
   readonly port: number;
   /** `host:port` as dialled, with an IPv6 address in brackets; connections are named by it. */
   readonly name: string;
-  readonly native: ContactPoint;
+  readonly native: Endpoint;
   readonly addresses: readonly string[];
   readonly datacenter: string;
   readonly rack: string;
   readonly releaseVersion: string;
-  /** A keyspace that a request names goes before the connection's, in v4 too. */
+  /** It reads the keyspace that a request names rather than that of the connection, in v4 too. */
   readonly takesRequestKeyspace: boolean;
   readonly tokens: readonly bigint[];
-  /** Connections of all pools that stand now. */
+  /** Open connections of all pools. */
   openConnections = 0;
-  /** The cluster's last word in an event; only a hint, since a node may be cut off from others alone. */
+  /** What the last event said of it. Only a hint, since a node may be cut off from other nodes alone. */
   saidDown = false;
-  /** When a connection of any pool last had waited too long for a word of it. */
+  /** When a connection of any pool was suspect last. */
   suspectedAtMs = LONG_AGO;
-  /** Until when the logins that it was asked for would take at the rate it is asked at. */
+  /** When the logins that it was asked for would end at the rate it may be asked at. */
   #loginsUntilMs = LONG_AGO;
 
-  constructor(row: NodeRow, dialled: ContactPoint) {
+  constructor(row: NodeRow, dialled: Endpoint) {
     this.hostId = row.hostId;
     this.host = dialled.host;
     this.port = dialled.port;
-    this.name = nameOf(dialled);
+    this.name = endpointText(dialled);
     this.native = row.native;
     this.addresses = row.addresses;
     this.datacenter = row.datacenter;
@@ -67,12 +55,12 @@ export class ClusterNode {
     this.tokens = row.tokens;
   }
 
-  /** The gate has a connection to it. */
+  /** Some pool has a connection to it; the control connection does not count. */
   get isReachable(): boolean {
     return this.openConnections > 0;
   }
 
-  /** Takes one of the logins that it may be asked for; false: not now. All routes share them. */
+  /** Takes one of the logins that the node may be asked for now, which all routes share. False: none is left. */
   takeLogin(): boolean {
     const nowMs = monotonicMs();
     const eachMs = 1000 / UPSTREAM.loginsPerSecond;
@@ -83,11 +71,11 @@ export class ClusterNode {
   }
 
   /** Whether it is still the node of this row, dialled there. */
-  is(row: NodeRow, dialled: ContactPoint): boolean {
+  is(row: NodeRow, dialled: Endpoint): boolean {
     return (
       this.hostId === row.hostId &&
-      this.name === nameOf(dialled) &&
-      nameOf(this.native) === nameOf(row.native) &&
+      this.name === endpointText(dialled) &&
+      endpointText(this.native) === endpointText(row.native) &&
       this.addresses.join() === row.addresses.join() &&
       this.datacenter === row.datacenter &&
       this.rack === row.rack &&
@@ -97,3 +85,6 @@ export class ClusterNode {
     );
   }
 }
+
+/** Nodes by datacenter, in the order in which the datacenters are used. */
+export type Tiers = readonly (readonly ClusterNode[])[];

@@ -1,9 +1,8 @@
-// Which nodes the cluster has, as last read, and in which order their datacenters are used. Nodes come, go
-// and change address; one that stayed as it was is the same object as before.
+// Which nodes the cluster has, as they were read last, and in which order their datacenters are used. Nodes come, go and
+// change their address; a node that stayed as it was is the same object as before.
 import { isIP } from 'node:net';
-import { plainAddress } from '../protocol/inet.ts';
-import { ClusterNode, nameOf, type ContactPoint, type NodeRow } from './node.ts';
-import type { Tiers } from './route.ts';
+import { endpointText, plainAddress, type Endpoint } from '../protocol/inet.ts';
+import { ClusterNode, type NodeRow, type Tiers } from './node.ts';
 
 export interface Datacenters {
   /** Whose nodes are used; null: that of the first node reached. */
@@ -18,11 +17,8 @@ export class Nodes {
   readonly #remote: readonly string[];
   #local: string | null;
   #all: readonly ClusterNode[] = [];
-  /** Where a contact point led: its own words go before the address that the node gives of itself. */
-  readonly #reached = new Map<
-    string,
-    { readonly dialled: ContactPoint; readonly native: string }
-  >();
+  /** Where contact points led. As they are written goes before the address that the node gives. */
+  readonly #reached = new Map<string, { readonly dialled: Endpoint; readonly native: string }>();
 
   constructor({ local, remote }: Datacenters) {
     this.#local = local;
@@ -62,18 +58,18 @@ export class Nodes {
   }
 
   /**
-   * Takes what the node at `reached` says. `names` are contact points by the address that they resolve
-   * to. True when anything is another than before.
+   * Takes the nodes as the one at `reached` has them. `names` are contact points by the address that they resolve to.
+   * True when anything changed.
    */
   update(
     rows: readonly NodeRow[],
-    reached: ContactPoint,
-    names: ReadonlyMap<string, ContactPoint>,
+    reached: Endpoint,
+    names: ReadonlyMap<string, Endpoint>,
   ): boolean {
     const [own] = rows;
     if (own === undefined) return false;
     this.#local ??= own.datacenter;
-    this.#reached.set(own.hostId, { dialled: reached, native: nameOf(own.native) });
+    this.#reached.set(own.hostId, { dialled: reached, native: endpointText(own.native) });
     const before = this.#all;
     const now = rows.map((row) => {
       const dialled = this.#dialled(row, names);
@@ -93,13 +89,13 @@ export class Nodes {
     return this.#all.find(({ native }) => native.host === host && native.port === port) ?? null;
   }
 
-  dialledAs({ host, port }: ContactPoint): ClusterNode | null {
-    const name = nameOf({ host, port });
+  dialledAs({ host, port }: Endpoint): ClusterNode | null {
+    const name = endpointText({ host, port });
     return this.#all.find((node) => node.name === name) ?? null;
   }
 
-  #dialled(row: NodeRow, names: ReadonlyMap<string, ContactPoint>): ContactPoint {
-    const native = nameOf(row.native);
+  #dialled(row: NodeRow, names: ReadonlyMap<string, Endpoint>): Endpoint {
+    const native = endpointText(row.native);
     const before = this.#reached.get(row.hostId);
     if (before?.native === native) return before.dialled;
     return names.get(native) ?? row.native;
@@ -111,17 +107,17 @@ export class Nodes {
  * name of several addresses is no node's.
  */
 export async function resolveNames(
-  contactPoints: readonly ContactPoint[],
+  contactPoints: readonly Endpoint[],
   lookup: (host: string) => Promise<readonly { address: string }[]>,
-): Promise<Map<string, ContactPoint>> {
-  const names = new Map<string, ContactPoint>();
+): Promise<Map<string, Endpoint>> {
+  const names = new Map<string, Endpoint>();
   await Promise.all(
     contactPoints.map(async (point) => {
       if (isIP(point.host) !== 0) return;
       const found = await lookup(point.host).catch(() => []);
       const [only] = new Set(found.map(({ address }) => plainAddress(address)));
       if (only !== undefined && found.length === 1) {
-        names.set(nameOf({ host: only, port: point.port }), point);
+        names.set(endpointText({ host: only, port: point.port }), point);
       }
     }),
   );

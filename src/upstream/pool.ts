@@ -1,9 +1,10 @@
-// The connections to one node as one Cassandra role, in one protocol version. The keyspace is a property
-// of a connection: fully qualified work goes to any, the rest only to one in its keyspace, and one with
-// nothing in flight is re-keyed by USE, which is two hundred times cheaper than a login. No keyspace is a state
-// too, and one that a connection can't go back to: what needs it goes by a connection of its own, opened when it
-// is first needed and never sent a USE. Who waits for a connection, and which node is asked, is the route's
-// affair (route.ts).
+// The connections to one node as one Cassandra role, in one protocol version: how many are kept open, when another one
+// is opened or closed, and whether the node is reached. The keyspace is a property of a connection. What names
+// everything in full goes by any of them, the rest only by one in its keyspace, and one whose keyspace nothing reads is
+// set to another one by USE, which is two hundred times cheaper than a login. No keyspace is a state too, and one that a
+// connection can't go back to: what needs it goes by a connection of its own, which is opened when it is first needed
+// and never sent a USE. Which connection is chosen stands in pool-choice.ts; who waits, in waiting-line.ts.
+import { backoffMs, jittered } from '../backoff.ts';
 import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { guardedEach, unattended } from '../guard.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
@@ -11,9 +12,16 @@ import type { MemoryBudget } from '../memory/budget.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import { hasEnded, type Login } from '../secrets/upstream-login.ts';
 import { Connection } from './connection.ts';
+import type { ConnectionBudget } from './connection-budget.ts';
 import type { Dial } from './dial.ts';
-import { UpstreamFault } from './faults.ts';
+import { asFault, UpstreamFault } from './faults.ts';
 import type { ClusterNode } from './node.ts';
+import {
+  leavesOneSwitchable,
+  pickConnection,
+  reserveConnection,
+  switchableConnection,
+} from './pool-choice.ts';
 
 /** What all pools of a route have in common. */
 export interface PoolOptions {
@@ -36,51 +44,6 @@ export interface PoolListener {
   failed(fault: UpstreamFault, isRepeated: boolean): void;
 }
 
-/** All pools together are capped: the cluster must not meet a gate that opens without end. */
-export class ConnectionBudget {
-  readonly #max: number;
-  #taken = 0;
-  constructor(max: number) {
-    this.#max = max;
-  }
-  take(): boolean {
-    if (this.#taken >= this.#max) return false;
-    this.#taken++;
-    return true;
-  }
-  give(): void {
-    this.#taken--;
-  }
-  get taken(): number {
-    return this.#taken;
-  }
-  get hasRoom(): boolean {
-    return this.#taken < this.#max;
-  }
-}
-
-/** It is in the keyspace and stays there for now. */
-function isReadyIn(one: Connection, keyspace: string): boolean {
-  return one.keyspace === keyspace && !one.isChanging;
-}
-
-/** The better one to send by. */
-function isBefore(one: Connection, other: Connection, keyspace: string | null): boolean {
-  if (keyspace !== null && !one.isSuspect && !other.isSuspect) {
-    const isThere = isReadyIn(one, keyspace);
-    if (isThere !== isReadyIn(other, keyspace)) return isThere;
-    if (one.isGathering !== other.isGathering) return one.isGathering;
-  }
-  return one.load < other.load;
-}
-
-/** The better one to be set to another keyspace: a node that says nothing would not answer the USE either. */
-export function isMovedBefore(one: Connection, other: Connection): boolean {
-  if (one.isSuspect !== other.isSuspect) return other.isSuspect;
-  if ((one.keyspace === null) !== (other.keyspace === null)) return one.keyspace === null;
-  return one.readAtMs < other.readAtMs;
-}
-
 export class Pool {
   readonly node: ClusterNode;
   /** Place of its node's datacenter in the order of use; the local one is 0. */
@@ -89,7 +52,7 @@ export class Pool {
   readonly #listener: PoolListener;
   readonly #connections: Connection[] = [];
   #opening = 0;
-  /** Stays in no keyspace, and serves only what needs that; not among `#connections`. */
+  /** The connection that stays in no keyspace and serves only what needs that. It is not among `#connections`. */
   #bare: Connection | null = null;
   #bareIsOpening = false;
   /** A connection is closed so that another kind can be opened. */
@@ -97,9 +60,9 @@ export class Pool {
   #failures = 0;
   #nextOpenAtMs = LONG_AGO;
   #lastFault: string | null = null;
-  /** An attempt to connect told whether the node is there. */
+  /** An attempt to connect has shown whether the node is there. */
   #wasTried = false;
-  /** Replaced: it opens nothing more and finishes what is in flight. */
+  /** It was replaced: it opens nothing more and finishes what is in flight. */
   #retired = false;
   #closed = false;
   #settleFirst: (fault: UpstreamFault | null) => void = () => undefined;
@@ -138,7 +101,7 @@ export class Pool {
     return bare !== null && bare.hasRoom && bare.keyspace === null ? bare : null;
   }
 
-  /** It is open, or about to be: no second one is opened. */
+  /** Such a connection is open or being opened, and no second one is opened. */
   get hasBare(): boolean {
     return this.#bare !== null || this.#bareIsOpening;
   }
@@ -157,56 +120,27 @@ export class Pool {
     return this.tier === 0;
   }
 
-  /** Whether its node is there is not known yet. */
+  /** It is not known yet whether its node is there. */
   get isUntried(): boolean {
     return !this.#wasTried;
   }
 
-  /** A connection was promised to somebody who takes it in this turn. */
-  get hasPromised(): boolean {
-    return this.#connections.some((one) => one.promised && !one.isHeld);
+  /** A connection whose keyspace might be set is offered to somebody who takes it in this turn. */
+  get hasOffered(): boolean {
+    return this.#connections.some(
+      ({ keyspaceState }) => keyspaceState.isOffered && keyspaceState.canSwitch,
+    );
   }
 
-  /**
-   * The connection with the least to do that serves now, or null. What leaves in one turn leaves by one
-   * connection: frames that were read side by side go out as one view, in one write. What gives way leaves
-   * the first connection to the others, and these avoid what it goes by: behind megabytes of one client's
-   * answers everybody else's would wait. Where there is no other connection, they share. Where the request may name
-   * its keyspace (`naming`) one that is in it goes before the others, which do as well.
-   */
+  /** The connection to send by now, or null: see `pickConnection`. `naming`: the request may name its keyspace. */
   pick(keyspace: string | null, givesWay = false, naming = false): Connection | null {
     const isBound = keyspace !== null && !(naming && this.node.takesRequestKeyspace);
-    let best: Connection | null = null;
-    let shared: Connection | null = null;
-    for (let i = 0; i < this.#connections.length; i++) {
-      const one = this.#connections[i]!;
-      if (!(givesWay ? one.hasMuchRoom : one.hasRoom)) continue;
-      const isThere = keyspace === null || isReadyIn(one, keyspace);
-      if (isBound && !isThere) continue;
-      if (givesWay ? i === 0 : one.isLaden) {
-        if (shared === null || isBefore(one, shared, keyspace)) shared = one;
-        continue;
-      }
-      if (one.isGathering && isThere) {
-        best = one;
-        break;
-      }
-      if (best === null || isBefore(one, best, keyspace)) best = one;
-    }
-    best ??= shared;
-    if (givesWay && best !== null) best.isLaden = true;
-    return best;
+    return pickConnection(this.#connections, keyspace, isBound, givesWay);
   }
 
-  /** One whose keyspace nobody reads now, so that it may be set to this one; the one unread longest. */
-  movable(keyspace: string, givesWay = false): Connection | null {
-    let best: Connection | null = null;
-    for (const one of this.#connections) {
-      if (one.isHeld || one.promised || !(givesWay ? one.hasMuchRoom : one.hasRoom)) continue;
-      if (one.reservedFor !== null && one.reservedFor !== keyspace) continue;
-      if (best === null || isMovedBefore(one, best)) best = one;
-    }
-    return best;
+  /** One whose keyspace may be set to this one now. */
+  switchable(keyspace: string, givesWay = false): Connection | null {
+    return switchableConnection(this.#connections, keyspace, givesWay);
   }
 
   /** Opens what is missing, so that the next job finds a warm connection. */
@@ -216,29 +150,30 @@ export class Pool {
     for (let i = 0; i < missing; i++) this.#open();
   }
 
-  /** Somebody waits. More than the configured number only for a keyspace, `more`: logins are dear. */
+  /** Somebody waits. With `more`, and for a keyspace only, beyond the configured number: logins are dear. */
   grow(keyspace: string | null, more = false): void {
-    // All are in the keyspace of somebody at work: one takes nothing more that reads it, and is set to this one then.
-    if (keyspace !== null) this.#reserve(keyspace);
+    if (keyspace !== null) reserveConnection(this.#connections, keyspace);
     const wanted = this.#connections.length + this.#opening;
     const isForKeyspace = more && keyspace !== null;
     const most = isForKeyspace ? UPSTREAM.connectionsPerPoolMax : this.#options.connections;
     if (wanted < most) this.#open();
   }
 
-  /** Who wanted it set aside was served. */
-  unreserve(keyspace: string): void {
-    for (const one of this.#connections) if (one.reservedFor === keyspace) one.reservedFor = null;
+  /** The connection that is reserved for this keyspace is needed for it no longer. */
+  release(keyspace: string): void {
+    for (const { keyspaceState } of this.#connections) keyspaceState.release(keyspace);
   }
 
   /**
-   * Somebody needs a connection in no keyspace. False: none can be opened, now or soon. Where no more may be open, one
-   * with nothing to do makes room for it.
+   * Somebody needs a connection in no keyspace. False: none can be opened, now or soon. Where no more connections may be
+   * open, one with nothing to do is closed to make room.
    */
   openBare(): boolean {
     if (this.hasBare || this.#open(true)) return true;
     if (this.#options.budget.hasRoom) return true;
-    const spare = this.#connections.find((one) => one.inFlight === 0 && !one.promised);
+    const spare = this.#connections.find(
+      (one) => one.inFlight === 0 && !one.keyspaceState.isOffered,
+    );
     if (spare === undefined || this.#connections.length < 2) return false;
     this.#makesRoom = true;
     spare.destroy(new UpstreamFault('unreachable', 'closed for one in no keyspace'));
@@ -251,26 +186,27 @@ export class Pool {
     return this.#connections.includes(connection);
   }
 
-  /** The node is said to be back: no backoff holds any more. */
+  /** The node is said to be back: it is tried at once. */
   retryNow(): void {
     this.#nextOpenAtMs = LONG_AGO;
     if (this.isKeptWarm) this.warm();
   }
 
-  /** The node is said to be down: connections that don't answer are found sooner. */
+  /** The node is said to be down: connections that do not answer are found sooner. */
   probe(): void {
-    for (const one of this.#all) one.probe();
+    for (const one of this.#all) one.liveness.probe();
   }
 
-  /** Deadlines, heartbeats, an ended lease; `wanted` are the keyspaces that somebody waits for. */
+  /** Looks at deadlines, liveness and the end of the lease. `wanted` are the keyspaces that somebody waits for. */
   tick(nowMs: MonotonicMs, wanted: ReadonlySet<string>): void {
-    // Before heartbeats are sent, which keep a connection busy for a moment.
+    // Done before probes are sent, which keep a connection busy for a moment.
     if (wanted.size === 0) this.#shrink(nowMs);
     guardedEach('connection', [...this.#all], (one) => one.tick(nowMs), cutOff);
     this.#suspect(nowMs);
     if (hasEnded(this.#options.login, nowMs)) this.dropAll(this.endedFault());
-    for (const one of this.#connections) {
-      if (one.reservedFor !== null && !wanted.has(one.reservedFor)) one.reservedFor = null;
+    for (const { keyspaceState } of this.#connections) {
+      const { target } = keyspaceState;
+      if (target !== null && !wanted.has(target)) keyspaceState.release(target);
     }
   }
 
@@ -295,31 +231,22 @@ export class Pool {
     );
   }
 
-  /** One silent connection may have a slow query; whether the node hangs, the idle ones tell. */
+  /** One silent connection may have a slow query. Whether the node hangs is found by asking on the idle ones too. */
   #suspect(nowMs: MonotonicMs): void {
     const { node } = this;
     if (this.#all.some((one) => one.isSuspect)) node.suspectedAtMs = nowMs;
     if (msBetween(node.suspectedAtMs, nowMs) > UPSTREAM.suspectAfterMs) return;
     for (const one of this.#all) {
-      if (one.silentMs(nowMs) > UPSTREAM.suspectAfterMs) one.probe();
+      if (one.liveness.silentMs(nowMs) > UPSTREAM.suspectAfterMs) one.liveness.probe();
     }
   }
 
-  #reserve(keyspace: string): void {
-    if (this.#connections.some((one) => one.reservedFor === keyspace)) return;
-    // One that is being set to a keyspace is for who waits for that.
-    const free = this.#connections.filter(({ isChanging, promised }) => !isChanging && !promised);
-    if (free.length === 0) return;
-    free.reduce((a, b) => (b.readers < a.readers ? b : a)).reservedFor = keyspace;
-  }
-
   /**
-   * Whether a connection may be kept in its keyspace for as long as a request takes. One that nobody holds is left,
-   * or can be had: a USE must not wait behind slow reads.
+   * Whether a connection may be kept in its keyspace for as long as a request takes: only while there is another one
+   * whose keyspace can be set, or one can be opened. A USE must not wait behind slow reads.
    */
-  #mayHold(connection: Connection): boolean {
-    if (this.#connections.some((one) => one !== connection && !one.isHeld && one.isReady))
-      return true;
+  #mayKeepKeyspace(connection: Connection): boolean {
+    if (leavesOneSwitchable(this.#connections, connection)) return true;
     const has = this.#connections.length + this.#opening;
     return has < UPSTREAM.connectionsPerPoolMax && this.#options.budget.hasRoom;
   }
@@ -354,7 +281,7 @@ export class Pool {
       onClosed: (connection) => this.#lost(connection),
       onIdle: () => this.#listener.available(),
       takesRequestKeyspace: this.node.takesRequestKeyspace,
-      mayHold: (connection) => this.#mayHold(connection),
+      mayKeepKeyspace: (connection) => this.#mayKeepKeyspace(connection),
     }).then(
       (connection) => {
         isOpening(false);
@@ -385,12 +312,9 @@ export class Pool {
   #failed(fault: UpstreamFault): void {
     this.#wasTried = true;
     this.#failures++;
-    const backoffMs = Math.min(
-      UPSTREAM.reconnectMaxMs,
-      UPSTREAM.reconnectMinMs * 2 ** Math.min(this.#failures - 1, 10),
-    );
-    // Jitter: gates that lost the same node must not come back in step.
-    this.#nextOpenAtMs = later(monotonicMs(), backoffMs * (0.5 + Math.random() / 2));
+    const { reconnectMinMs, reconnectMaxMs } = UPSTREAM;
+    const waitMs = jittered(backoffMs(this.#failures, reconnectMinMs, reconnectMaxMs));
+    this.#nextOpenAtMs = later(monotonicMs(), waitMs);
     this.#settleFirst(fault);
     const isRepeated = fault.message === this.#lastFault;
     this.#lastFault = fault.message;
@@ -413,7 +337,8 @@ export class Pool {
     const { connections } = this.#options;
     if (this.isKeptWarm && this.#connections.length < connections) this.warm();
     const isUnused = (one: Connection): boolean =>
-      one.inFlight === 0 && msBetween(one.idleSinceMs, nowMs) > UPSTREAM.extraConnectionIdleMs;
+      one.inFlight === 0 &&
+      msBetween(one.liveness.idleSinceMs, nowMs) > UPSTREAM.extraConnectionIdleMs;
     const extra = this.#connections.length > connections ? this.#connections.find(isUnused) : null;
     const fault = new UpstreamFault('unreachable', 'closed as no longer needed');
     extra?.destroy(fault);
@@ -423,8 +348,4 @@ export class Pool {
 
 function cutOff(connection: Connection): void {
   connection.flushFailed();
-}
-
-export function asFault(error: unknown): UpstreamFault {
-  return error instanceof UpstreamFault ? error : new UpstreamFault('unreachable', String(error));
 }

@@ -1,33 +1,29 @@
-// Whether all nodes that can be reached have the same schema. Each that the gate has a connection to is asked
-// itself: gossip, which drivers read in system.peers, is a second or two behind. Of those that it has none
-// to (another datacenter, or not yet) the word of the others counts.
+// Whether all nodes that can be reached have the same schema. Each node that the gate has a connection to is asked itself:
+// gossip, which drivers read in system.peers, is a second or two behind. For the others (of another datacenter, or not
+// connected yet) what the control connection's node has heard of them counts.
 import { later, monotonicMs } from '../clock.ts';
 import { AGREEMENT } from '../limits/fleet.ts';
-import { Consistency } from '../protocol/consistency.ts';
-import { encodeQuery } from '../protocol/messages/query.ts';
-import { Opcode } from '../protocol/opcodes.ts';
-import type { Connection } from './connection.ts';
-import { rowsOf, uuidText } from './own-query.ts';
+import { queriesOver, uuidText, type AskedConnection } from './own-query.ts';
 
 export interface Agreement {
-  /** That all of them have; where they differ, or none answered, null. */
+  /** The version that all of them have; null where they differ or none answered. */
   readonly version: string | null;
   readonly agreed: boolean;
 }
 
-/** A node that has a say. Those that are known to be down, or that the gate lost, have none. */
+/** A node whose version counts. Those that are known to be down, or that the gate lost, do not count. */
 export interface SchemaWitness {
   readonly hostId: string;
-  /** As connections are named. */
+  /** Name of the node, as connections have it. */
   readonly name: string;
-  /** `busy`: it has connections, and none that can be asked now. null: the others are asked. */
-  readonly connection: Pick<Connection, 'request' | 'version'> | 'busy' | null;
+  /** `busy`: none of its connections can be asked now. null: there is none, and gossip counts. */
+  readonly connection: AskedConnection | 'busy' | null;
 }
 
 export interface SchemaSources {
-  /** Asked for anew at each look: nodes may be lost and come back. */
+  /** Called each time that the nodes are asked: nodes may be lost and come back. */
   witnesses(): readonly SchemaWitness[];
-  /** What a node has heard of the others, by host id; null where it can't be asked. */
+  /** Versions that a node has heard of the others, by host id; null where it can't be asked. */
   heard(): Promise<ReadonlyMap<string, string> | null>;
 }
 
@@ -53,7 +49,7 @@ export class SchemaAgreement {
     const deadlineAtMs = later(monotonicMs(), timeoutMs);
     let pauseMs: number = AGREEMENT.pauseMinMs;
     for (;;) {
-      const { witnesses, asked, heard } = await this.#look();
+      const { witnesses, asked, heard } = await this.#ask();
       const [version, ...others] = new Set([...asked, ...heard.values()]);
       // Nobody asked is no agreement, and one without an answer may have any version.
       const isOne = typeof version === 'string' && others.length === 0;
@@ -69,11 +65,11 @@ export class SchemaAgreement {
     }
   }
 
-  /** Versions of those that were asked themselves, null for no answer; and of the others by host id. */
-  async #look() {
+  /** The versions of the nodes that were asked themselves, null for no answer; and of the others by host id. */
+  async #ask() {
     const witnesses = this.#sources.witnesses();
     const unasked = witnesses.filter(({ connection }) => connection === null);
-    const [told, ...asked] = await Promise.all([
+    const [gossip, ...asked] = await Promise.all([
       unasked.length === 0 ? NOTHING_HEARD : this.#sources.heard(),
       ...witnesses.map(async ({ connection }) =>
         connection === null ? undefined : schemaVersionOf(connection),
@@ -81,7 +77,7 @@ export class SchemaAgreement {
     ]);
     const heard = new Map<string, string | null>();
     for (const { hostId } of unasked) {
-      const version = told === null ? null : told.get(hostId);
+      const version = gossip === null ? null : gossip.get(hostId);
       // One that nobody has heard a version of is just joining.
       if (version === undefined || this.#leftBehind.get(hostId) === version) continue;
       heard.set(hostId, version);
@@ -106,15 +102,12 @@ async function schemaVersionOf(
   connection: Exclude<SchemaWitness['connection'], null>,
 ): Promise<string | null> {
   if (connection === 'busy') return null;
-  const { version } = connection;
-  const query = "SELECT schema_version FROM system.local WHERE key = 'local'";
   try {
-    const answer = await connection.request(
-      Opcode.QUERY,
-      encodeQuery({ query, consistency: Consistency.ONE, version }),
-      AGREEMENT.askTimeoutMs,
+    const queries = queriesOver(connection, { timeoutMs: AGREEMENT.askTimeoutMs });
+    const { rows } = await queries.rows(
+      "SELECT schema_version FROM system.local WHERE key = 'local'",
     );
-    const cell = rowsOf(answer, version).rows[0]?.[0] ?? null;
+    const cell = rows[0]?.[0] ?? null;
     return cell === null ? null : uuidText(cell);
   } catch {
     return null;

@@ -1,26 +1,29 @@
-// The schema as `system_schema` has it, read over the control connection. Tables that a release lacks are
-// empty: INVALID says so. Anything else that is no rows is a fault.
+// The schema as `system_schema` has it, read over the control connection. A table that a release lacks counts as empty:
+// the node refuses the query as invalid. Anything else but rows is a fault.
 import { CqlErrorCode } from '../errors.ts';
 import { SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
 import { UpstreamFault } from './faults.ts';
-import { refusalOf, rowsOf, type Query } from './own-query.ts';
+import { refusalIn, type OwnQueries } from './own-query.ts';
 import type { FunctionRow, SchemaRows } from './schema.ts';
 
 type Row = readonly (Buffer | null)[];
 
 const SYSTEM_NAMES = [...SYSTEM_KEYSPACES].map((name) => `'${name}'`).join(', ');
 
-export async function readSchema(query: Query, version: number): Promise<SchemaRows> {
+export async function readSchema(queries: OwnQueries): Promise<SchemaRows> {
   const select = async (
     columns: string,
     table: string,
     keyspace = 'system_schema',
   ): Promise<readonly Row[]> => {
-    const response = await query(`SELECT ${columns} FROM ${keyspace}.${table}`);
-    const refusal = refusalOf(response);
-    if (refusal === null) return rowsOf(response, version).rows;
-    if (refusal.code === CqlErrorCode.INVALID) return [];
-    throw new UpstreamFault('protocol', `the gate could not read the schema: ${refusal.message}`);
+    try {
+      return (await queries.rows(`SELECT ${columns} FROM ${keyspace}.${table}`)).rows;
+    } catch (error) {
+      const refusal = refusalIn(error);
+      if (refusal === null) throw error;
+      if (refusal.code === CqlErrorCode.INVALID) return [];
+      throw new UpstreamFault('protocol', `the gate could not read the schema: ${refusal.message}`);
+    }
   };
   const [views, indexes, keyspaces, functions, aggregates, types, masks, ...systemTables] =
     await Promise.all([

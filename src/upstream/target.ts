@@ -1,15 +1,8 @@
 // Which clusters cqlgate serves. Others speak the protocol but not the same permissions, system
 // tables or keys in SUPPORTED; they are refused at start rather than half served.
-import { UPSTREAM } from '../limits/upstream.ts';
-import { Consistency } from '../protocol/consistency.ts';
-import type { Frame } from '../protocol/frame.ts';
-import { encodeQuery } from '../protocol/messages/query.ts';
-import { decodeSupported } from '../protocol/messages/supported.ts';
-import { Opcode } from '../protocol/opcodes.ts';
 import { SUPPORTED_VERSIONS } from '../protocol/versions.ts';
-import type { Connection } from './connection.ts';
 import { UpstreamFault } from './faults.ts';
-import { CONTROL_VERSION, expectOpcode, rowsOf } from './own-query.ts';
+import { queriesOver, supportedBy, type AskedConnection } from './own-query.ts';
 
 /** What the gate must know of the cluster it serves. */
 export interface TargetFacts {
@@ -36,21 +29,11 @@ export class TargetFault extends UpstreamFault {
 
 /** Rejects with TargetFault where the cluster is not one that is served. */
 export async function inspectTarget(
-  connection: Connection,
+  connection: AskedConnection,
   allowUntested: boolean,
 ): Promise<TargetFacts> {
-  const ask = async (opcode: number, body: Buffer | null): Promise<Frame> =>
-    connection.request(opcode, body, UPSTREAM.controlTimeoutMs);
-  const options = await ask(Opcode.OPTIONS, null);
-  expectOpcode(options, Opcode.SUPPORTED);
-  const supported = decodeSupported(options);
-  const query = 'SELECT * FROM system.local';
-  const local = rowsOf(
-    await ask(
-      Opcode.QUERY,
-      encodeQuery({ query, consistency: Consistency.ONE, version: CONTROL_VERSION }),
-    ),
-  );
+  const supported = await supportedBy(connection);
+  const local = await queriesOver(connection).rows('SELECT * FROM system.local');
   const text = (name: string): string => {
     const index = local.columns.findIndex((column) => column.name === name);
     return index < 0 ? '' : (local.rows[0]?.[index]?.toString('utf8') ?? '');

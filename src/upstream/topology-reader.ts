@@ -2,27 +2,30 @@
 // the others in system.peers_v2 (4.0 and later) or system.peers. Rows that name no usable node (one that
 // is just joining has no tokens) are left out, as drivers leave them out.
 import { CqlErrorCode } from '../errors.ts';
-import type { Frame } from '../protocol/frame.ts';
 import type { Rows } from '../protocol/messages/result.ts';
-import { inetText, nameOf, type ContactPoint, type NodeRow } from './node.ts';
+import { endpointText, inetText, type Endpoint } from '../protocol/inet.ts';
+import type { NodeRow } from './node.ts';
 import { UpstreamFault } from './faults.ts';
-import { refusalOf, rowsOf, uuidText, type Query } from './own-query.ts';
+import { refusalIn, uuidText, type OwnQueries } from './own-query.ts';
 
 type Cell = Buffer | null;
 
 /** The nodes as the one at `reached` has them. Rejects with UpstreamFault. */
-export async function readNodes(query: Query, reached: ContactPoint): Promise<NodeRow[]> {
-  const ask = async (table: string): Promise<Frame> => query(`SELECT * FROM system.${table}`);
-  const [localAnswer, peersV2Answer] = await Promise.all([ask('local'), ask('peers_v2')]);
-  const local = rowsOf(localAnswer);
+export async function readNodes(queries: OwnQueries, reached: Endpoint): Promise<NodeRow[]> {
+  const ask = async (table: string): Promise<Rows> => queries.rows(`SELECT * FROM system.${table}`);
+  const [local, peersV2] = await Promise.all([ask('local'), ask('peers_v2').catch(nullIfAbsent)]);
   // Without a row of its own, a cluster that is there would look like one without nodes.
   if (local.rows.length === 0) {
-    throw new UpstreamFault('protocol', `${nameOf(reached)} has no row of its own`);
+    throw new UpstreamFault('protocol', `${endpointText(reached)} has no row of its own`);
   }
-  const isAbsent = refusalOf(peersV2Answer)?.code === CqlErrorCode.INVALID;
-  const peersV2 = isAbsent ? null : rowsOf(peersV2Answer);
-  const peers = isAbsent ? rowsOf(await ask('peers')) : null;
+  const peers = peersV2 === null ? await ask('peers') : null;
   return nodesOf({ local, peersV2, peers }, reached);
+}
+
+/** A release that lacks the table refuses the query as invalid. */
+function nullIfAbsent(error: unknown): null {
+  if (refusalIn(error)?.code === CqlErrorCode.INVALID) return null;
+  throw error;
 }
 
 interface TopologyRows {
@@ -36,10 +39,10 @@ interface TopologyRows {
  * The nodes, that of `local` first. `reached` is where the gate dialled it, for clusters that don't say
  * where their nodes are (0.0.0.0) and releases that don't say the port.
  */
-function nodesOf({ local, peersV2, peers }: TopologyRows, reached: ContactPoint): NodeRow[] {
+function nodesOf({ local, peersV2, peers }: TopologyRows, reached: Endpoint): NodeRow[] {
   const rows = recordsOf(local).slice(0, 1);
   const nodes: NodeRow[] = rows.map((row) => ({
-    hostId: uuid(row.get('host_id')) ?? nameOf(reached),
+    hostId: uuid(row.get('host_id')) ?? endpointText(reached),
     native: {
       host:
         address(row.get('rpc_address')) ?? address(row.get('broadcast_address')) ?? reached.host,

@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 import type { ReadinessReport } from '../admin/readiness.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import type { SessionInfo } from '../session/standing.ts';
-import type { FleetLock } from '../upstream/ddl-lane.ts';
+import type { FleetLock } from '../fleet/ddl-lane.ts';
 
 /** One process: what it reports of itself, and how it receives what the others report. */
 export interface GateProcess {

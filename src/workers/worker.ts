@@ -4,7 +4,7 @@ import path from 'node:path';
 import { monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { ledgerFolder } from '../audit/ledger-files.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
-import type { FleetLock, HeldLock } from '../upstream/ddl-lane.ts';
+import type { FleetLock, HeldLock } from '../fleet/ddl-lane.ts';
 import { Channel, type Port } from './channel.ts';
 import type { ConfigText, PrimaryHandlers, WorkerHandlers } from './messages.ts';
 import type { GateProcess, WholeGate, WorkerGroup } from './worker-group.ts';

@@ -11,7 +11,7 @@ import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { newRevocation, Revocations, type Revocation } from '../../src/revocation/revocations.ts';
-import { LaneTicket } from '../../src/upstream/ddl-lane.ts';
+import { LaneTicket } from '../../src/fleet/ddl-lane.ts';
 import { Route } from '../../src/upstream/route.ts';
 import { LedgerDisk } from '../support/ledger-disk.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';

@@ -16,7 +16,8 @@ import { TypeCode } from '../../src/protocol/types.ts';
 import { leaseReader } from '../../src/secrets/leases.ts';
 import { staticReader } from '../../src/secrets/vault-readers.ts';
 import type { VaultSession } from '../../src/secrets/vault-session.ts';
-import { RevocationTable } from '../../src/upstream/revocation-table.ts';
+import { RevocationTable } from '../../src/fleet/revocation-table.ts';
+import { OwnQueries } from '../../src/upstream/own-query.ts';
 import { retryAfterOf } from '../../src/vcs/bitbucket.ts';
 import { durationOf, isoTime, timeOf, timeOfText, timerMs } from '../../src/wall-clock.ts';
 import { TestGate } from '../support/gate.ts';
@@ -80,9 +81,8 @@ describe('a revocation with a time that is none', () => {
       rows: [[Buffer.alloc(16, 1), ...texts, at]],
     });
     const bytes = encodeFrame({ version: 4, opcode: Opcode.RESULT, streamId: 0, body });
-    const table = new RevocationTable('cqlgate', async () =>
-      Promise.resolve(new Frame(bytes, 0, bytes.length)),
-    );
+    const queries = new OwnQueries(async () => Promise.resolve(new Frame(bytes, 0, bytes.length)));
+    const table = new RevocationTable('cqlgate', queries);
     const [revocation] = (await table.read())!;
     expect(revocation).toMatchObject({ value: 'job' });
     expect(isoTime(revocation!.revokedAtMs)).toMatch(/^\d{4}-/);

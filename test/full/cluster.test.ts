@@ -17,7 +17,7 @@ import { noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 import { changeTogether, isOneAfterTheOther } from '../support/schema-jobs.ts';
 import { isSkipped } from '../support/tools.ts';
-import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
+import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 
 let cluster: CassandraCluster;
 let gate: TestGate;

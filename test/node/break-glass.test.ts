@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GATE_KEYSPACE } from '../../src/policy/system-keyspaces.ts';
-import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
+import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 import { documentOf } from '../docs/documents.ts';
 import { runSection, sectionsOf } from '../docs/run-blocks.ts';
 import { TestGate } from '../support/gate.ts';

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
 import { LANE } from '../../src/limits/fleet.ts';
 import { CqlErrorCode } from '../../src/errors.ts';
-import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
+import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 import { TestGate, type GateOptions } from '../support/gate.ts';
 import {
   contactPoint,

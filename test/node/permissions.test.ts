@@ -9,6 +9,7 @@ import { STATEMENT_KINDS, type Need, type Statement } from '../../src/cql/statem
 import { CqlErrorCode } from '../../src/errors.ts';
 import { decide, isPermit } from '../../src/policy/decide.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
+import { OwnQueries } from '../../src/upstream/own-query.ts';
 import { SchemaSnapshot } from '../../src/upstream/schema.ts';
 import { readSchema } from '../../src/upstream/schema-reader.ts';
 import { TestGate } from '../support/gate.ts';
@@ -165,7 +166,7 @@ describe.skipIf(noNode)('permissions, as the node asks for them', () => {
       last = answer;
       return answer;
     };
-    schema = new SchemaSnapshot(1, await readSchema(query, 4));
+    schema = new SchemaSnapshot(1, await readSchema(new OwnQueries(query)));
   }, 120_000);
 
   afterAll(async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
 import { CqlErrorCode } from '../../src/errors.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
+import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 import { TestGate, type GateOptions } from '../support/gate.ts';
 import { contactPoint, direct, noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';

@@ -69,7 +69,7 @@ describe('an address', () => {
     ['fe80::1%eth0', '[fe80::1%eth0]:9042', 'fe80::1%eth0'],
     ['gate.example.com', 'gate.example.com:9042', 'gate.example.com'],
   ])('%s with a port is %s, and apart again', (host, text, back) => {
-    expect(endpointText(host, 9042)).toBe(text);
+    expect(endpointText({ host, port: 9042 })).toBe(text);
     expect(endpointOf(text)).toEqual({ host: back, port: 9042 });
   });
 

@@ -11,7 +11,7 @@ import { Cluster } from '../../src/upstream/cluster.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import type { UpstreamFault } from '../../src/upstream/faults.ts';
 import type { Datacenters } from '../../src/upstream/nodes.ts';
-import { ANYWHERE } from '../../src/upstream/route.ts';
+import { ANYWHERE } from '../../src/upstream/connection-criteria.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';
 

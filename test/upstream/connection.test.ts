@@ -8,9 +8,11 @@ import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
-import { Connection, type ClientRequest } from '../../src/upstream/connection.ts';
+import { Connection } from '../../src/upstream/connection.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import { PermitFault, type UpstreamFault } from '../../src/upstream/faults.ts';
+import type { ClientRequest } from '../../src/upstream/in-flight-request.ts';
+import { useKeyspace } from '../../src/upstream/use-keyspace.ts';
 import { turnWork } from '../../src/turn.ts';
 import { permitted } from '../support/policy.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
@@ -212,7 +214,7 @@ describe('a connection', () => {
     await expect.poll(() => node.requests.length).toBe(1);
     const unsent = new Request();
     send(connection, 'unsent', unsent);
-    connection.abandonKeyspace();
+    connection.keyspaceState.useUnanswered();
     expect(sent.ends).toEqual(['lost, sent']);
     expect(unsent.ends).toEqual(['lost, not sent']);
   });
@@ -246,7 +248,7 @@ describe('a connection', () => {
       expect(() => connection.forward(permit, request, frame)).toThrow(PermitFault);
       expect(() => connection.repeat(permit, request, frame)).toThrow(PermitFault);
     }
-    await connection.use('ks');
+    await useKeyspace(connection, 'ks');
     const inNone = Object.assign(new Request(), { keyspace: NO_KEYSPACE });
     expect(() => connection.forward(PERMIT, inNone, frame)).toThrow(PermitFault);
     expect(bytes).toEqual(before);

@@ -12,8 +12,10 @@ import type { Connection } from '../../src/upstream/connection.ts';
 import { dialPlain } from '../../src/upstream/dial.ts';
 import { UpstreamFault } from '../../src/upstream/faults.ts';
 import { ClusterNode } from '../../src/upstream/node.ts';
-import { ConnectionBudget } from '../../src/upstream/pool.ts';
-import { ANYWHERE, Route, type Want } from '../../src/upstream/route.ts';
+import { ConnectionBudget } from '../../src/upstream/connection-budget.ts';
+import { ANYWHERE, type ConnectionCriteria } from '../../src/upstream/connection-criteria.ts';
+import { Route } from '../../src/upstream/route.ts';
+import { reservedFor, switchingTo } from '../support/choosable.ts';
 import { permitted } from '../support/policy.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
 
@@ -35,11 +37,7 @@ afterEach(async () => {
   await Promise.all(nodes.map(async (node) => node.close()));
 });
 
-function clusterNode(
-  { port }: ScriptedNode,
-  datacenter = 'dc1',
-  releaseVersion = '5.0.9',
-): ClusterNode {
+function clusterNode({ port }: ScriptedNode, datacenter = 'dc1', releaseVersion = '5.0.9') {
   const row = {
     hostId: String(port),
     native: { host: '127.0.0.1', port },
@@ -106,7 +104,7 @@ const silent = (): void => {
   for (const node of nodes) node.script = () => true;
 };
 
-const inKeyspace = (keyspace: string): Want => ({ ...ANYWHERE, keyspace });
+const inKeyspace = (keyspace: string): ConnectionCriteria => ({ ...ANYWHERE, keyspace });
 
 describe('a route over several nodes', () => {
   it('spreads requests, the node with the least to do first', async () => {
@@ -153,7 +151,7 @@ describe('a route over several nodes', () => {
 
   it('waits for the one node that will do, while that is reached', async () => {
     const { route, known } = await overAll();
-    const want: Want = { ...inKeyspace('k'), preferred: [known[1]!], only: true };
+    const want = { ...inKeyspace('k'), preferred: [known[1]!], only: true };
     expect(route.pick(want)).toBeNull();
     const connection = await route.whenAvailable(want);
     expect(connection.node).toBe(known[1]!.name);
@@ -164,7 +162,7 @@ describe('a route over several nodes', () => {
     const { route, known } = await overAll();
     await nodes[1]!.close();
     await expect.poll(() => route.ready).toBe(2);
-    const want: Want = { ...inKeyspace('k'), preferred: [known[1]!], only: true };
+    const want = { ...inKeyspace('k'), preferred: [known[1]!], only: true };
     expect((await route.whenAvailable(want)).keyspace).toBe('k');
     nodes[1] = await ScriptedNode.start();
   });
@@ -370,8 +368,8 @@ describe('who waits for a connection', () => {
       expect((await route.whenAvailable(inKeyspace(keyspace))).keyspace).toBe(keyspace);
       await nextTurn();
       const forUse = route.pickForUse(`own_${keyspace}`);
-      expect(forUse?.switchingTo).toBe(`own_${keyspace}`);
-      forUse!.switchingTo = null;
+      expect(switchingTo(forUse!)).toBe(`own_${keyspace}`);
+      forUse!.keyspaceState.useNotSent();
     }
     expect(route.inFlight).toBe(8);
     expect(nodes[0]!.logins).toBe(2);
@@ -400,7 +398,7 @@ describe('who waits for a connection', () => {
   it('gets one that is set aside where no more may be opened, however much others send', async () => {
     const { route, held, answer } = await allHeld();
     const waiting = route.whenAvailable(inKeyspace('a'));
-    const aside = held.find(({ reservedFor }) => reservedFor === 'a')!;
+    const aside = held.find((one) => reservedFor(one) === 'a')!;
     const wantsAside = inKeyspace(aside.keyspace!);
     // Nothing more that reads its keyspace goes there; what does not read it may.
     expect(route.pick(wantsAside)).toBeNull();
@@ -434,11 +432,11 @@ describe('who waits for a connection', () => {
     const rejected = expect(route.whenAvailable(inKeyspace('a'))).rejects.toMatchObject({
       code: 'busy',
     });
-    expect(held.map(({ reservedFor }) => reservedFor)).toContain('a');
+    expect(held.map(reservedFor)).toContain('a');
     route.tick(later(monotonicMs(), UPSTREAM.acquireTimeoutMs + 1));
     await rejected;
     route.tick(monotonicMs());
-    expect(held.map(({ reservedFor }) => reservedFor)).toEqual([null, null]);
+    expect(held.map(reservedFor)).toEqual([null, null]);
   });
 
   it('is told at once where the line stands for longer than it may wait', async () => {
@@ -465,7 +463,7 @@ describe('who waits for a connection', () => {
     route.whenAvailable(inKeyspace('a'), false, { key: 'r', owner: 1 }, 1e6).catch(() => 0);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const turn = { key: 's', owner: 2 };
-    const bare: Want = { ...ANYWHERE, keyspace: NO_KEYSPACE };
+    const bare: ConnectionCriteria = { ...ANYWHERE, keyspace: NO_KEYSPACE };
     expect((await route.whenAvailable(bare, false, turn, 250)).keyspace).toBeNull();
   });
 
@@ -504,7 +502,7 @@ describe('who waits for a connection', () => {
 const VOID = Buffer.from([0, 0, 0, 1]);
 
 /** Who is let in finds the connection, and is not sent back to wait. */
-async function taken(route: Route, want: Want): Promise<Connection | null> {
+async function taken(route: Route, want: ConnectionCriteria): Promise<Connection | null> {
   await route.whenAvailable(want);
   return route.pick(want);
 }
@@ -547,7 +545,7 @@ describe('a connection that is set to a keyspace for somebody', () => {
 });
 
 describe('a request that can name its keyspace', () => {
-  const naming = (keyspace: string): Want => ({ ...inKeyspace(keyspace), naming: true });
+  const naming = (keyspace: string) => ({ ...inKeyspace(keyspace), naming: true });
 
   it.each(['failed it', 'is not reached'])(
     'gets one in it where the only node that reads the name %s',
@@ -649,7 +647,7 @@ it('asks a node for a bounded number of logins in a second, all routes together'
 });
 
 describe('who needs a connection in no keyspace', () => {
-  const want: Want = { ...ANYWHERE, keyspace: NO_KEYSPACE };
+  const want: ConnectionCriteria = { ...ANYWHERE, keyspace: NO_KEYSPACE };
 
   it('gets one of its own, opened when it is first needed and never sent a USE', async () => {
     const route = single();
@@ -734,11 +732,11 @@ describe('who needs a connection in no keyspace', () => {
     const next = await route.whenAvailable(want);
     expect(next).not.toBe(bare);
     // Heartbeats do not count as need.
-    const { idleSinceMs } = next;
-    next.probe();
+    const { idleSinceMs } = next.liveness;
+    next.liveness.probe();
     await expect.poll(() => next.inFlight).toBe(0);
     await nextTurn();
-    expect(next.idleSinceMs).toBe(idleSinceMs);
+    expect(next.liveness.idleSinceMs).toBe(idleSinceMs);
     const nowMs = later(idleSinceMs, UPSTREAM.extraConnectionIdleMs + 1);
     await expect
       .poll(() => {
@@ -751,7 +749,7 @@ describe('who needs a connection in no keyspace', () => {
 
   it('gets it at the one node that will do, and keeps to it', async () => {
     const { route, known } = await overAll();
-    const pinned: Want = { ...want, preferred: [known[1]!], only: true };
+    const pinned = { ...want, preferred: [known[1]!], only: true };
     const bare = await route.whenAvailable(pinned);
     expect(bare.node).toBe(known[1]!.name);
     for (let i = 0; i < 9; i++) expect(route.pick(want)).toBe(bare);
@@ -788,7 +786,7 @@ it('takes no connection of another route for a USE', async () => {
   await after.whenAvailable(ANYWHERE);
   await nextTurn();
   expect(before.pickForUse('b', offered)).toBe(offered);
-  offered.switchingTo = null;
+  offered.keyspaceState.useNotSent();
   const taken = after.pickForUse('b', offered);
   expect(taken).not.toBeNull();
   expect(taken).not.toBe(offered);

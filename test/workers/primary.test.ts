@@ -5,7 +5,7 @@ import { prometheusRegistry } from '../../src/admin/prometheus.ts';
 import { Readiness } from '../../src/admin/readiness.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Revocation } from '../../src/revocation/revocations.ts';
-import type { FleetLock, HeldLock } from '../../src/upstream/ddl-lane.ts';
+import type { FleetLock, HeldLock } from '../../src/fleet/ddl-lane.ts';
 import { Primary } from '../../src/workers/primary.ts';
 import { Worker } from '../../src/workers/worker.ts';
 import type { WholeGate } from '../../src/workers/worker-group.ts';

@@ -10,9 +10,10 @@ import { encodeRows } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TypeCode } from '../../src/protocol/types.ts';
 import { Writer } from '../../src/protocol/writer.ts';
-import type { HeldLock } from '../../src/upstream/ddl-lane.ts';
+import type { HeldLock } from '../../src/fleet/ddl-lane.ts';
 import { UpstreamFault } from '../../src/upstream/faults.ts';
-import { LockTable } from '../../src/upstream/fleet-lock.ts';
+import { OwnQueries } from '../../src/upstream/own-query.ts';
+import { LockTable } from '../../src/fleet/fleet-lock.ts';
 
 const TTL_MS = LANE.lockTtlSeconds * 1000;
 
@@ -85,7 +86,7 @@ class Gate {
       if (way === 'answers lost') throw new UpstreamFault('timeout', 'no answer');
       return answer;
     };
-    this.table = new LockTable('cqlgate', ask, {
+    this.table = new LockTable('cqlgate', new OwnQueries(ask), {
       shared: (isShared) => this.told.push(isShared ? 'shared' : 'alone'),
       lost: (name) => this.told.push(`lost ${name}`),
     });

@@ -1,12 +1,12 @@
-// One schema change at a time for each keyspace: parallel changes through different nodes are how tables
-// come to have two ids ("Column family ID mismatch"). In order of arrival within this gate; between the
-// gates of a fleet by a lock that all of them share (fleet-lock.ts), where there is one.
+// One schema change at a time for each keyspace: tables come to have two ids ("Column family ID mismatch") by parallel
+// changes through different nodes. Within this gate the changes have their turns in a fair line; between the gates of a
+// fleet a lock decides that all of them share (fleet-lock.ts), where there is one.
 import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import { FairLine, type Turn } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits/fleet.ts';
 
-/** The fleet's lock on one name; held until `release`, or until `isHeld` says that it was lost. */
+/** The fleet's lock on one name. It is this gate's until `release`, or until `isHeld` says that it was lost. */
 export interface HeldLock {
   readonly isHeld: boolean;
   /** Resolves once others may have it. Never rejects. */
@@ -14,25 +14,25 @@ export interface HeldLock {
 }
 
 export interface FleetLock {
-  /** Resolves with null where the fleet has no lock to share. Rejects when it can't be had in time. */
+  /** Resolves with null where the fleet shares no locks. Rejects when the lock can't be had in time. */
   acquire(name: string, deadlineAtMs: MonotonicMs): Promise<HeldLock | null>;
 }
 
 /**
- * Schema changes are alone in the lane. TRUNCATE may be there with others of its kind, but with no change:
- * a node that is told to empty a table which is just being dropped logs an error and fails it.
+ * A schema change is alone in the lane. TRUNCATE may be there with others of its kind, but with no change: a node that is
+ * told to empty a table which is just being dropped logs an error and fails.
  */
 export type LaneMode = 'exclusive' | 'shared';
 
 export interface LaneOptions {
-  /** Changes of one keyspace that may wait. */
+  /** How many changes of one keyspace may wait. */
   readonly queue: number;
   /** How long one waits at most. */
   readonly waitMs: number;
   readonly lock: FleetLock;
 }
 
-/** Why a change was not let in; nothing of it has left. */
+/** Why a change was not let in. Nothing of it was sent. */
 export type LaneRefusal =
   | { readonly why: 'full'; readonly waiting: number }
   | { readonly why: 'timeout'; readonly ahead: number }
@@ -66,7 +66,7 @@ export class LaneTicket {
 interface Waiter {
   readonly mode: LaneMode;
   readonly deadlineAtMs: MonotonicMs;
-  /** Whoever asked is not there any more. */
+  /** Whoever asked has gone. */
   readonly isGone: () => boolean;
   readonly settle: (entered: LaneTicket | LaneRefusal) => void;
   timer: NodeJS.Timeout | null;
@@ -99,8 +99,8 @@ export class DdlLane {
   }
 
   /**
-   * At the end of the gate: what is held and no longer used is given back, so that other gates need not
-   * wait for its time to live. A change that is still under way keeps its lock for just that.
+   * Called when the gate ends: locks that are no longer used are given back, so that other gates need not wait for their
+   * time to live. A change that is still under way keeps its lock for just that time.
    */
   async close(): Promise<void> {
     const unlocked = Promise.all([...this.#lanes.values()].map(async (lane) => lane.unlocked()));
@@ -122,14 +122,14 @@ export class DdlLane {
   }
 }
 
-/** Of one keyspace; it exists while somebody is in it or waits, or its lock is being given back. */
+/** The lane of one keyspace. It exists while somebody is in it or waits, or its lock is being given back. */
 class Lane {
   readonly #name: string;
   readonly #options: LaneOptions;
   readonly #emptied: () => void;
-  /** Fair by role: who asks for many changes waits behind itself. */
+  /** Fair by role: whoever asks for many changes waits behind itself. */
   readonly #waiters: FairLine<Waiter>;
-  /** Let in and waiting for the fleet's lock. */
+  /** Whoever was let in and waits for the fleet's lock. */
   #entering: Waiter | null = null;
   /** How many are in it: several only where all of them are shared. */
   #inside = 0;
@@ -137,7 +137,7 @@ class Lane {
   /** Kept from one change to the next, since taking it is four rounds between nodes. */
   #lock: HeldLock | null = null;
   #lockedAtMs = LONG_AGO;
-  /** Given back; the next is asked for only then, or this gate would meet its own. */
+  /** The lock is being given back. The next one is asked for only then, or this gate would wait for its own. */
   #unlocking: Promise<void> | null = null;
 
   constructor(keyspace: string, options: LaneOptions, emptied: () => void) {
@@ -192,7 +192,7 @@ class Lane {
     this.#dropGone();
     const ahead = this.#waiters.inTurn().indexOf(waiter);
     if (ahead < 0) {
-      // Its turn came; of one that is gone nobody hears this.
+      // Its turn had come. If whoever asked has gone, nobody hears this.
       waiter.settle({ why: 'lock', message: "the fleet's lock did not come in time" });
       return;
     }
@@ -221,7 +221,7 @@ class Lane {
     unattended('lane', this.#let(waiter));
   }
 
-  /** Not for longer than the turn of this gate: a stream of them would keep all others out. */
+  /** Others may join only during the turn of this gate: a stream of them would keep all other gates out. */
   #mayJoin({ mode }: Waiter): boolean {
     if (mode !== 'shared' || this.#mode !== 'shared') return false;
     return this.#lock === null || this.#isOurTurn;
@@ -230,7 +230,7 @@ class Lane {
   async #let(waiter: Waiter): Promise<void> {
     this.#entering = waiter;
     try {
-      // Whoever joins others stands under the lock that they have.
+      // Whoever joins others is covered by the lock that they have.
       if (this.#inside === 0) await this.#relock(waiter.deadlineAtMs);
     } catch (error) {
       waiter.settle({ why: 'lock', message: error instanceof Error ? error.message : '' });
@@ -253,7 +253,7 @@ class Lane {
     return this.#lock?.isHeld === true && msSince(this.#lockedAtMs) < LANE.turnMs;
   }
 
-  /** The lock that is held serves on for a while; then other gates get their turn. */
+  /** A lock that this gate has serves further changes for a while; then other gates get their turn. */
   async #relock(deadlineAtMs: MonotonicMs): Promise<void> {
     if (this.#isOurTurn) return;
     const hadIt = this.#lock !== null;

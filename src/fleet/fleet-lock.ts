@@ -1,36 +1,30 @@
-// A lock that the gates of a fleet share: a row in the gate's own keyspace, made by a lightweight
-// transaction with a time to live, and renewed while it is held. Time is counted by the cluster alone, and
-// here only as "since before I asked", so that no clock must be right.
+// A lock that the gates of a fleet share: a row in the gate's own keyspace, made by a lightweight transaction with a
+// time to live, and renewed while the gate has the lock. The cluster alone counts the time to live. The gate counts
+// from before it asked, which is never later than the cluster does, so that no clock must be right.
 import { randomUUID } from 'node:crypto';
 import { uptime } from 'node:os';
 import { later, LONG_AGO, monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
-import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { stringLiteral } from '../cql/quote.ts';
 import { guarded, unattended } from '../guard.ts';
 import { LANE } from '../limits/fleet.ts';
 import { Consistency } from '../protocol/consistency.ts';
-import type { Frame } from '../protocol/frame.ts';
+import type { Rows } from '../protocol/messages/result.ts';
+import { UpstreamFault } from '../upstream/faults.ts';
+import { columnAt, refusalIn, type OwnQueries } from '../upstream/own-query.ts';
 import type { FleetLock, HeldLock } from './ddl-lane.ts';
-import { UpstreamFault } from './faults.ts';
-import { columnAt, refusalOf, rowsOf, type OwnQuery } from './own-query.ts';
+import { isPerhapsAbsent, OwnTable } from './own-table.ts';
 
 export interface FleetLockListener {
-  /** Whether the fleet has a table of locks; told at the first use and at each change. */
+  /** Whether the fleet has a table of locks. Called at the first use and at each change. */
   shared(isShared: boolean): void;
-  /** A lock could not be renewed in time: another gate may hold it now. */
+  /** A lock could not be renewed in time: another gate may have it now. */
   lost(name: string): void;
 }
-
-/** Of an absent table; of one that the gate's login has no right on, whether it is there or not. */
-const PERHAPS_ABSENT: ReadonlySet<number> = new Set([
-  CqlErrorCode.INVALID,
-  CqlErrorCode.UNAUTHORIZED,
-]);
 
 /** What an attempt to take it found: `mine` is what an earlier attempt made whose answer was lost. */
 type Attempt = 'won' | 'mine' | 'taken' | 'absent';
 
-/** It is there and can't be used: no wait mends that. */
+/** The table is there, and this gate may not use it. Waiting does not help. */
 class ClosedTableFault extends UpstreamFault {}
 
 /**
@@ -45,7 +39,7 @@ class Stopwatch {
   }
 }
 
-/** Of the machine; 0 where it can't be told. */
+/** How long the machine has been up; 0 where that is not known. */
 function uptimeMs(): number {
   try {
     return uptime() * 1000;
@@ -55,17 +49,15 @@ function uptimeMs(): number {
 }
 
 export class LockTable implements FleetLock {
-  readonly #keyspace: string;
-  readonly #table: string;
-  readonly #query: OwnQuery;
+  readonly #table: OwnTable;
+  readonly #queries: OwnQueries;
   readonly #listener: FleetLockListener;
   #isShared: boolean | null = null;
   #lookAgainAtMs = LONG_AGO;
 
-  constructor(keyspace: string, query: OwnQuery, listener: FleetLockListener) {
-    this.#keyspace = keyspace;
-    this.#table = `${quoteIfNeeded(keyspace)}.locks`;
-    this.#query = query;
+  constructor(keyspace: string, queries: OwnQueries, listener: FleetLockListener) {
+    this.#table = new OwnTable(keyspace, 'locks', queries);
+    this.#queries = queries;
     this.#listener = listener;
   }
 
@@ -95,7 +87,7 @@ export class LockTable implements FleetLock {
       } catch (error) {
         if (error instanceof ClosedTableFault) throw error;
         isUncertain = true;
-        problem = `the fleet's lock can't be asked for: ${error instanceof Error ? error.message : ''}`;
+        problem = `the fleet's lock can't be asked for: ${reasonOf(error)}`;
       }
       if (later(monotonicMs(), LANE.pollMaxMs) >= deadlineAtMs) break;
       await pause(LANE.pollMinMs + Math.random() * (LANE.pollMaxMs - LANE.pollMinMs));
@@ -106,13 +98,12 @@ export class LockTable implements FleetLock {
 
   /** False: it is another's, or nobody's. Rejects where that is not known. */
   async renew(name: string, owner: string): Promise<boolean> {
-    const answer = await this.#query(
-      `UPDATE ${this.#table} USING TTL ${LANE.lockTtlSeconds} SET owner = ${stringLiteral(owner)} ${whose(name, owner)}`,
-      Consistency.QUORUM,
+    return isApplied(
+      await this.#queries.rows(
+        `UPDATE ${this.#table.text} USING TTL ${LANE.lockTtlSeconds} SET owner = ${stringLiteral(owner)} ${whose(name, owner)}`,
+        Consistency.QUORUM,
+      ),
     );
-    const refusal = refusalOf(answer);
-    if (refusal === null) return isApplied(answer);
-    throw new UpstreamFault('unreachable', refusal.message);
   }
 
   /** Until it is known to be gone, or has ended by itself. Never rejects. */
@@ -120,18 +111,15 @@ export class LockTable implements FleetLock {
     const since = new Stopwatch();
     while (since.elapsedMs < LANE.lockTtlSeconds * 1000) {
       try {
-        const answer = await this.#query(
-          `DELETE FROM ${this.#table} ${whose(name, owner)}`,
+        const answer = await this.#queries.rows(
+          `DELETE FROM ${this.#table.text} ${whose(name, owner)}`,
           Consistency.QUORUM,
         );
-        const refusal = refusalOf(answer);
-        if (refusal !== null && PERHAPS_ABSENT.has(refusal.code)) return;
-        if (refusal === null) {
-          // Applied or not, it is no longer this gate's.
-          isApplied(answer);
-          return;
-        }
-      } catch {
+        // Applied or not, it is no longer this gate's.
+        isApplied(answer);
+        return;
+      } catch (error) {
+        if (isPerhapsAbsent(error)) return;
         // Tried again below.
       }
       await pause(LANE.pollMaxMs);
@@ -139,31 +127,23 @@ export class LockTable implements FleetLock {
   }
 
   async #take(name: string, owner: string): Promise<Attempt> {
-    const answer = await this.#query(
-      `INSERT INTO ${this.#table} (name, owner) VALUES (${stringLiteral(name)}, ${stringLiteral(owner)}) IF NOT EXISTS USING TTL ${LANE.lockTtlSeconds}`,
-      Consistency.QUORUM,
-    );
-    const refusal = refusalOf(answer);
-    if (refusal === null) {
+    const { text } = this.#table;
+    try {
+      const answer = await this.#queries.rows(
+        `INSERT INTO ${text} (name, owner) VALUES (${stringLiteral(name)}, ${stringLiteral(owner)}) IF NOT EXISTS USING TTL ${LANE.lockTtlSeconds}`,
+        Consistency.QUORUM,
+      );
       if (isApplied(answer)) return 'won';
       return ownerOf(answer) === owner ? 'mine' : 'taken';
+    } catch (error) {
+      if (!isPerhapsAbsent(error)) throw error;
     }
-    if (!PERHAPS_ABSENT.has(refusal.code)) throw new UpstreamFault('unreachable', refusal.message);
-    if (!(await this.#exists())) return 'absent';
+    if (!(await this.#table.exists())) return 'absent';
     // The other gates lock: to go on without would be what the lock is there to prevent.
     throw new ClosedTableFault(
       'login_refused',
-      `${this.#table} is there, but the gate may not use it; operators: 'cqlgate provision' says what the gate's login needs`,
+      `${text} is there, but the gate may not use it; operators: 'cqlgate provision' says what the gate's login needs`,
     );
-  }
-
-  /** Every login may ask for this. */
-  async #exists(): Promise<boolean> {
-    const query = `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${stringLiteral(this.#keyspace)} AND table_name = 'locks'`;
-    const answer = await this.#query(query, Consistency.ONE);
-    const refusal = refusalOf(answer);
-    if (refusal === null) return rowsOf(answer).rows.length > 0;
-    throw new UpstreamFault('unreachable', refusal.message);
   }
 
   #tell(isShared: boolean): void {
@@ -196,7 +176,7 @@ class Held implements HeldLock {
     this.#owner = owner;
     this.#since = since;
     this.#listener = listener;
-    // One that is held at the end of the gate must not keep it running.
+    // A lock must not keep a gate running that is about to end.
     const renew = (): void => unattended('lock', this.#renew());
     this.#timer = setInterval(guarded('lock', renew), LANE.renewMs).unref();
   }
@@ -237,22 +217,25 @@ function whose(name: string, owner: string): string {
 }
 
 /** Throws UpstreamFault where it is no answer to a lightweight transaction. */
-function isApplied(answer: Frame): boolean {
-  const rows = rowsOf(answer);
-  const flag = rows.rows[0]?.[columnAt(rows, '[applied]')];
+function isApplied(answer: Rows): boolean {
+  const flag = answer.rows[0]?.[columnAt(answer, '[applied]')];
   if (flag?.length === 1) return flag[0] === 1;
   throw new UpstreamFault('protocol', 'a lightweight transaction was answered without [applied]');
 }
 
 /** Of the row that stood in the way of a lightweight transaction; it may have gone since. */
-function ownerOf(answer: Frame): string | null {
-  const rows = rowsOf(answer);
-  const index = rows.columns.findIndex((column) => column.name === 'owner');
-  return rows.rows[0]?.[index]?.toString('utf8') ?? null;
+function ownerOf({ columns, rows }: Rows): string | null {
+  const index = columns.findIndex((column) => column.name === 'owner');
+  return rows[0]?.[index]?.toString('utf8') ?? null;
 }
 
 async function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms).unref();
   });
+}
+
+/** A node's own words where it refused. */
+function reasonOf(error: unknown): string {
+  return refusalIn(error)?.message ?? (error instanceof Error ? error.message : '');
 }

@@ -8,7 +8,7 @@ import {
   type HeldLock,
   type LaneMode,
   type LaneRefusal,
-} from '../../src/upstream/ddl-lane.ts';
+} from '../../src/fleet/ddl-lane.ts';
 
 const TURN = { key: 'role', owner: null };
 const HERE = (): boolean => false;

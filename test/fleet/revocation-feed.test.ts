@@ -11,8 +11,9 @@ import { TypeCode } from '../../src/protocol/types.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { newRevocation, Revocations, type Revocation } from '../../src/revocation/revocations.ts';
 import { UpstreamFault } from '../../src/upstream/faults.ts';
-import { RevocationFeed } from '../../src/upstream/revocation-feed.ts';
-import { RevocationTable } from '../../src/upstream/revocation-table.ts';
+import { OwnQueries } from '../../src/upstream/own-query.ts';
+import { RevocationFeed } from '../../src/fleet/revocation-feed.ts';
+import { RevocationTable } from '../../src/fleet/revocation-table.ts';
 
 /** Rows, an error's code, or no answer. */
 type Answer = 'rows' | number | 'down';
@@ -83,9 +84,8 @@ beforeEach(() => {
   fleet = new Fleet();
   revocations = new Revocations();
   told = [];
-  const table = new RevocationTable('cqlgate', async (query, consistency) =>
-    fleet.ask(query, consistency),
-  );
+  const queries = new OwnQueries(async (query, consistency) => fleet.ask(query, consistency));
+  const table = new RevocationTable('cqlgate', queries);
   feed = new RevocationFeed(table, revocations, {
     shared: (isShared) => told.push(isShared ? 'shared' : 'alone'),
     failed: (fault) => told.push(fault.message),

@@ -1,5 +1,5 @@
-// Keeps what is revoked the same on all gates: reads the fleet's table again and again, and writes to it.
-// Where there is none, or the cluster can't be asked, a revocation holds here at once all the same.
+// Keeps what is revoked the same on all gates of a fleet: reads the fleet's table again and again, and writes to it.
+// Where there is no such table, or the cluster can't be asked, a revocation is in force in this gate all the same.
 import { setTimeout as delay } from 'node:timers/promises';
 import { LONG_AGO, monotonicMs, msSince } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
@@ -8,9 +8,9 @@ import type { Revocation, Revocations } from '../revocation/revocations.ts';
 import type { RevocationTable } from './revocation-table.ts';
 
 export interface FeedListener {
-  /** The table is there, or is not; told at start, at each change and after a failure. */
+  /** Whether the table is there. Called at start, at each change and after a failure. */
   shared(isShared: boolean): void;
-  /** It can't be read or written now; told once in a row. */
+  /** The table can't be read or written now. Called once for failures in a row. */
   failed(error: Error): void;
 }
 
@@ -18,7 +18,7 @@ export class RevocationFeed {
   readonly #table: RevocationTable;
   readonly #revocations: Revocations;
   readonly #listener: FeedListener;
-  /** Not in the table, or not known to be. */
+  /** Revocations that are not in the table, or not known to be. */
   #ownOnly: Revocation[] = [];
   #isShared: boolean | null = null;
   #isFailing = false;
@@ -37,14 +37,14 @@ export class RevocationFeed {
     return this.#isShared === true ? msSince(this.#readAtMs) / 1000 : null;
   }
 
-  /** Resolves once it is known what is revoked: nobody is let in before. */
+  /** Resolves once it is known what is revoked. Nobody is let in before. */
   async start(): Promise<void> {
     for (;;) {
-      await this.#look();
+      await this.#read();
       if (this.#isShared !== null || this.#closed) break;
       await delay(REVOCATION.pollMs);
     }
-    this.#lookAgain();
+    this.#readLater();
   }
 
   close(): void {
@@ -52,7 +52,7 @@ export class RevocationFeed {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  /** In force here when this resolves; true where the fleet has it too. */
+  /** The revocation is in force here when this resolves; with true, the fleet has it too. */
   async revoke(revocation: Revocation): Promise<boolean> {
     this.#revocations.add([revocation]);
     this.#ownOnly.push(revocation);
@@ -60,7 +60,7 @@ export class RevocationFeed {
     return !this.#ownOnly.includes(revocation);
   }
 
-  async #look(): Promise<void> {
+  async #read(): Promise<void> {
     try {
       const shared = await this.#table.read();
       if (this.#isFailing || this.#isShared !== (shared !== null)) {
@@ -78,19 +78,19 @@ export class RevocationFeed {
     }
   }
 
-  #lookAgain(): void {
+  #readLater(): void {
     if (this.#closed) return;
-    // A table that is not there is not made every second.
+    // Nobody makes a missing table from one second to the next.
     const waitMs = this.#isShared === false ? REVOCATION.absentPollMs : REVOCATION.pollMs;
-    const look = (): void =>
+    const read = (): void =>
       unattended(
         'revocations',
-        this.#look().finally(() => this.#lookAgain()),
+        this.#read().finally(() => this.#readLater()),
       );
-    this.#timer = setTimeout(guarded('revocations', look), waitMs);
+    this.#timer = setTimeout(guarded('revocations', read), waitMs);
   }
 
-  /** Those that were not written yet, until one can't be. */
+  /** Writes those that are not in the table yet, until one can't be written. */
   async #writeOwn(): Promise<void> {
     if (this.#isShared !== true) return;
     for (const revocation of [...this.#ownOnly]) {

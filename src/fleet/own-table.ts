@@ -1,0 +1,38 @@
+// A table of the gate's own keyspace, which may not be there: `cqlgate provision` makes it.
+import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
+import { CqlErrorCode } from '../errors.ts';
+import { refusalIn, type OwnQueries } from '../upstream/own-query.ts';
+
+export class OwnTable {
+  readonly #keyspace: string;
+  readonly #name: string;
+  readonly #queries: OwnQueries;
+  /** As CQL writes it, with its keyspace. */
+  readonly text: string;
+
+  constructor(keyspace: string, name: string, queries: OwnQueries) {
+    this.#keyspace = keyspace;
+    this.#name = name;
+    this.#queries = queries;
+    this.text = `${quoteIfNeeded(keyspace)}.${name}`;
+  }
+
+  /** Whether the schema has it; every login may ask for this. Rejects with UpstreamFault. */
+  async exists(): Promise<boolean> {
+    const { rows } = await this.#queries.rows(
+      `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ${stringLiteral(this.#keyspace)} AND table_name = ${stringLiteral(this.#name)}`,
+    );
+    return rows.length > 0;
+  }
+}
+
+/** Refusals for a table that is absent, or that the gate's login has no right on, whether it is there or not. */
+const PERHAPS_ABSENT: ReadonlySet<number> = new Set([
+  CqlErrorCode.INVALID,
+  CqlErrorCode.UNAUTHORIZED,
+]);
+
+export function isPerhapsAbsent(error: unknown): boolean {
+  const refusal = refusalIn(error);
+  return refusal !== null && PERHAPS_ABSENT.has(refusal.code);
+}

@@ -55,10 +55,7 @@ export interface ConnectionOptions {
   readonly onEvent?: (event: Frame) => void;
   /** Called once, when the connection can't be used any more. */
   readonly onClosed: (connection: Connection, cause: UpstreamFault) => void;
-  /**
-   * Called when nothing is in flight on it any more, or nothing that reads its keyspace: it may serve somebody who
-   * waits.
-   */
+  /** Nothing is in flight on it any more, or nothing that reads its keyspace: it may serve somebody who waits. */
   readonly onIdle: (connection: Connection) => void;
   /** The node takes a keyspace that a request names before that of the connection. */
   readonly takesRequestKeyspace?: boolean;

@@ -3,6 +3,7 @@
 const leaves = [
   'backoff',
   'errors',
+  'refusals',
   'limits/[a-z]+',
   'turn',
   'lines',
@@ -72,7 +73,7 @@ const forbidden = [
     name: 'leaves-import-only-basic-leaves',
     severity: 'error',
     from: { path: `^src/(${leaves.join('|')})\\.ts$` },
-    to: { path: '^src/', pathNot: '^src/(limits/[a-z]+|guard|clock|wall-clock)\\.ts$' },
+    to: { path: '^src/', pathNot: '^src/(limits/[a-z]+|guard|clock|wall-clock|refusals)\\.ts$' },
   },
   {
     name: 'jose-only-in-identity',

@@ -1,31 +1,6 @@
-// The faults that cross module boundaries. Expected outcomes (a denial, an unanalysable text) are
-// values and never thrown; these are thrown inside decoders and I/O and caught at one boundary per
-// connection.
-
-/** CQL error codes, as in section 9 of the native protocol specification. */
-export const CqlErrorCode = {
-  SERVER_ERROR: 0x0000,
-  PROTOCOL_ERROR: 0x000a,
-  AUTH_ERROR: 0x0100,
-  UNAVAILABLE: 0x1000,
-  OVERLOADED: 0x1001,
-  IS_BOOTSTRAPPING: 0x1002,
-  TRUNCATE_ERROR: 0x1003,
-  WRITE_TIMEOUT: 0x1100,
-  READ_TIMEOUT: 0x1200,
-  READ_FAILURE: 0x1300,
-  FUNCTION_FAILURE: 0x1400,
-  WRITE_FAILURE: 0x1500,
-  CDC_WRITE_FAILURE: 0x1600,
-  CAS_WRITE_UNKNOWN: 0x1700,
-  SYNTAX_ERROR: 0x2000,
-  UNAUTHORIZED: 0x2100,
-  INVALID: 0x2200,
-  CONFIG_ERROR: 0x2300,
-  ALREADY_EXISTS: 0x2400,
-  UNPREPARED: 0x2500,
-} as const;
-export type CqlErrorCode = (typeof CqlErrorCode)[keyof typeof CqlErrorCode];
+// The faults that cross module boundaries. Expected outcomes (a denial, an unanalysable text) are values and never
+// thrown; these are thrown inside decoders and I/O, and caught at one boundary per connection.
+import type { LoginRefusal } from './refusals.ts';
 
 /** A peer sent bytes that are not the protocol. The connection is answered and then closed. */
 export class ProtocolFault extends Error {
@@ -39,23 +14,23 @@ export class ProtocolFault extends Error {
 }
 
 /**
- * A whole message, with a value that the protocol does not have. It is answered, and the connection goes on, as at
- * a node.
+ * A message that is whole, but holds a value that the protocol does not have. It is answered with an error, and the
+ * connection lives on, as it does at a node.
  */
 export class MessageFault extends ProtocolFault {}
 
 /** A login was refused. The message reaches the user: it says what to do, and never the token. */
 export class AuthFault extends Error {
   override readonly name = 'AuthFault';
-  /** Stable reason for the audit record and metrics, e.g. `token_expired`. */
-  readonly reason: string;
-  constructor(reason: string, message: string) {
+  /** The stable code for the audit record and metrics, e.g. `token_expired`. */
+  readonly reason: LoginRefusal;
+  constructor(reason: LoginRefusal, message: string) {
     super(message);
     this.reason = reason;
   }
 }
 
-/** Configuration or policy that can't be used: every problem at once, each with its place. */
+/** A configuration or policy that cannot be used: it lists every problem at once, each with its place. */
 export class ConfigFault extends Error {
   override readonly name = 'ConfigFault';
   readonly problems: readonly string[];

@@ -40,7 +40,7 @@ import { PasswordGuard } from '../src/sidecar/password-guard.ts';
 import { Connection } from '../src/upstream/connection.ts';
 import { ControlConnection } from '../src/upstream/control-connection.ts';
 import { Credentials } from '../src/upstream/credentials.ts';
-import { CqlErrorCode } from '../src/errors.ts';
+import { CqlErrorCode } from '../src/protocol/error-codes.ts';
 import { DdlLane, LaneTicket } from '../src/fleet/ddl-lane.ts';
 import { dialPlain } from '../src/upstream/dial.ts';
 import { UpstreamFault } from '../src/upstream/faults.ts';

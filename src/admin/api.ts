@@ -10,6 +10,7 @@ import { ADMIN } from '../limits/process.ts';
 import { REVOCATION } from '../limits/fleet.ts';
 import { mayDo, type AdminLevel } from '../policy/admins.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { AdminRefusal } from '../refusals.ts';
 import { hostName, HostNames } from './host.ts';
 import { newRevocation, REVOCABLES, type Revocation } from '../revocation/revocations.ts';
 import { isoTime } from '../wall-clock.ts';
@@ -30,7 +31,7 @@ export interface AdminControl {
   /** In force here when this resolves, and recorded; true where the fleet has it too. */
   readonly revoke: (revocation: Revocation) => Promise<boolean>;
   /** A login that failed; resolves when it may be answered. */
-  readonly refused: (reason: string, source: string) => Promise<void>;
+  readonly refused: (reason: AdminRefusal, source: string) => Promise<void>;
   /** Names by which the API may be called, beside loopback's: a page elsewhere must not use it. */
   readonly hosts: readonly string[];
 }
@@ -107,7 +108,7 @@ function guard(
     if (!isOwn(context.req.header('host') ?? '')) {
       return context.json({ error: 'call this port by a name that admin.hosts lists' }, 421);
     }
-    const refuse = async (reason: string, error: string, status: 401 | 403) => {
+    const refuse = async (reason: AdminRefusal, error: string, status: 401 | 403) => {
       await control.refused(reason, sourceOf(context));
       if (status === 401) context.header('www-authenticate', 'Bearer');
       return context.json({ error }, status);

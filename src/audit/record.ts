@@ -1,5 +1,6 @@
 // The audit record: names are a contract (docs/AUDIT.md); one JSON object, one line.
 import type { PrincipalRecord } from '../identity/principal.ts';
+import type { DenialReason, TextRefusal } from '../refusals.ts';
 import type { Cuts } from './bound.ts';
 import type { Room, Share } from './room.ts';
 
@@ -62,7 +63,7 @@ export interface DecisionRecord {
   readonly result: 'permit' | 'deny';
   readonly policy_version: string;
   readonly grant: string | null;
-  readonly reason: string | null;
+  readonly reason: DenialReason | TextRefusal | null;
   readonly missing: readonly string[];
 }
 

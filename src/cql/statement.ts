@@ -1,6 +1,7 @@
 // What the analyser found in one CQL text: its kind, every resource it touches, the permissions
 // that Cassandra would ask for, and a few flags the data path needs. Never its values.
 
+import type { TextRefusal } from '../refusals.ts';
 import type { Signature } from './type.ts';
 
 /** Cassandra's permissions, in the order of its own enum (org.apache.cassandra.auth.Permission). */
@@ -246,15 +247,10 @@ export interface Statement {
   readonly costUs: number;
 }
 
-/**
- * Why a text is refused before anything is decided on it: Cassandra would not parse it either; it is not
- * understood here; an unqualified name has no keyspace to be found in; it would cost a node too much.
- */
-export type RefusalRule = 'syntax' | 'not_understood' | 'no_keyspace' | 'too_costly';
-
+/** A text that is refused before anything is decided on it. */
 export interface Unanalysable {
   readonly reason: string;
-  readonly rule: RefusalRule;
+  readonly rule: TextRefusal;
   /** Offset in the text, in UTF-16 units, where it was noticed. */
   readonly position: number;
   /** The text does not even lex: nothing of it may be recorded but length and position. */

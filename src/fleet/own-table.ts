@@ -1,6 +1,6 @@
 // A table of the gate's own keyspace, which may not be there: `cqlgate provision` makes it.
 import { quoteIfNeeded, stringLiteral } from '../cql/quote.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { errorSays } from '../protocol/error-codes.ts';
 import { refusalIn, type OwnQueries } from '../upstream/own-query.ts';
 
 export class OwnTable {
@@ -26,13 +26,8 @@ export class OwnTable {
   }
 }
 
-/** Refusals for a table that is absent, or that the gate's login has no right on, whether it is there or not. */
-const PERHAPS_ABSENT: ReadonlySet<number> = new Set([
-  CqlErrorCode.INVALID,
-  CqlErrorCode.UNAUTHORIZED,
-]);
-
+/** Whether a table was refused that may be absent; the gate's login may also just have no right on it. */
 export function isPerhapsAbsent(error: unknown): boolean {
   const refusal = refusalIn(error);
-  return refusal !== null && PERHAPS_ABSENT.has(refusal.code);
+  return refusal !== null && errorSays(refusal.code, 'tableMayBeAbsent');
 }

@@ -3,6 +3,7 @@
 import { isOfAbsent, needsOf } from '../cql/needs.ts';
 import { formatResource } from '../cql/resource.ts';
 import type { Need, Permission, Resource, Schema, Statement } from '../cql/statement.ts';
+import type { DenialReason } from '../refusals.ts';
 import type { Denial } from './denial.ts';
 import { mayReadOwnEstimates, OWN_ESTIMATES } from './estimates.ts';
 import type { Authority } from './policy.ts';
@@ -312,7 +313,7 @@ function missing(role: Role, needs: readonly Need[]): Denial {
   };
 }
 
-function denial(reason: Denial['reason'], role: Role, what: string): Denial {
+function denial(reason: DenialReason, role: Role, what: string): Denial {
   return {
     reason,
     message: `Role ${role.name} ${what}. If it should, ask for it in the policy of cqlgate.`,

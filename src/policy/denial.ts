@@ -1,16 +1,9 @@
 // What the policy answers where it does not permit a statement.
+import type { DenialReason } from '../refusals.ts';
 
 export interface Denial {
-  /** Stable code for records and metrics. */
-  readonly reason:
-    | 'permission_missing'
-    | 'kind_denied'
-    | 'capability_missing'
-    | 'no_grant_in_keyspace'
-    | 'own_login'
-    | 'class_not_allowed'
-    | 'commit_unverified'
-    | 'commit_unavailable';
+  /** The stable code for records and metrics. */
+  readonly reason: DenialReason;
   /** For the user: the role, what is missing, what to do. */
   readonly message: string;
   /** Needs that no grant covers, as `MODIFY ON TABLE ks.t`. */

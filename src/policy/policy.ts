@@ -1,6 +1,7 @@
 // A policy: roles, and who may take which. Immutable; a reload swaps the whole of it. Only here is
 // an Authority made, and without one there is nothing to decide by.
 import type { Principal } from '../identity/principal.ts';
+import type { LoginRefusal } from '../refusals.ts';
 import { adminLevelOf, type AdminBinding, type AdminLevel } from './admins.ts';
 import { bindingMatches, hangsOnTarget, mismatchOf, type Binding } from './bindings.ts';
 import { Role, type RoleDocument } from './role.ts';
@@ -25,7 +26,7 @@ export interface Authority {
 }
 
 export interface AuthorityRefusal {
-  readonly reason: string;
+  readonly reason: LoginRefusal;
   readonly message: string;
 }
 

@@ -29,7 +29,7 @@ export const OPCODES = {
   AUTH_SUCCESS: { code: 0x10, direction: 'response', states: [] },
 } as const satisfies Record<string, OpcodeRow>;
 
-export type OpcodeName = keyof typeof OPCODES;
+type OpcodeName = keyof typeof OPCODES;
 
 /** The codes of the messages that a client sends. */
 export type RequestOpcode = {

@@ -1,7 +1,7 @@
 // Protocol versions as predicates, so that no codec compares numbers, and the exact answer to a
 // version that is not spoken: drivers read it to choose the next one (and each reads it differently).
 import { ProtocolFault } from '../errors.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from './error-codes.ts';
 import { Writer } from './writer.ts';
 
 export const SUPPORTED_VERSIONS: readonly number[] = [4, 5];

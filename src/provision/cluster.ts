@@ -7,7 +7,8 @@ import { quoteIfNeeded } from '../cql/quote.ts';
 import { formatResource } from '../cql/resource.ts';
 import { PERMISSIONS, type Need, type Resource } from '../cql/statement.ts';
 import { storedSignature, storedTypes } from '../cql/stored-type.ts';
-import { ConfigFault, CqlErrorCode } from '../errors.ts';
+import { ConfigFault } from '../errors.ts';
+import { errorName } from '../protocol/error-codes.ts';
 import { PROVISION } from '../limits/commands.ts';
 import { endpointText } from '../protocol/inet.ts';
 import type { Held, HeldRole } from './plan.ts';
@@ -194,7 +195,7 @@ export async function carryOut(client: Client, text: string, isSecret: boolean):
     await client.execute(text);
   } catch (error) {
     const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
-    const name = Object.entries(CqlErrorCode).find(([, one]) => one === code)?.[0];
+    const name = typeof code === 'number' ? errorName(code) : undefined;
     throw new ConfigFault([
       isSecret
         ? `${text.slice(0, text.indexOf(' WITH '))} failed (${name ?? 'no answer'}); what came before it was done`

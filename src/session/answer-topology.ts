@@ -6,7 +6,7 @@
 //   - where rows are chosen by such values, and of peers, which has rows of the gate's own, the answer only says that
 //     the statement is sound, and the rows are made here.
 import type { SelectionTerm, TopologySelect } from '../cql/statement.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from '../protocol/error-codes.ts';
 import { CQL } from '../limits/cql.ts';
 import { TURN } from '../limits/session.ts';
 import { requestReader, responsePrefix, withMessage } from '../protocol/body-prefix.ts';

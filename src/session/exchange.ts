@@ -2,7 +2,8 @@
 // answer needs (stream id, statement, the frame for a repeat) and nothing else.
 import { createHash } from 'node:crypto';
 import { LONG_AGO, msSince, NEVER } from '../clock.ts';
-import { CqlErrorCode, ProtocolFault } from '../errors.ts';
+import { ProtocolFault } from '../errors.ts';
+import { CqlErrorCode, errorName, errorSays } from '../protocol/error-codes.ts';
 import { TURN } from '../limits/session.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import { preparedIn, type WantedKeyspace } from '../cql/connection-state.ts';
@@ -88,13 +89,6 @@ export interface Request {
   /** v4 EXECUTE that leaves the result metadata out: rows are read by what PREPARE gave. */
   readonly skipsMetadata: boolean;
 }
-
-/** Errors of a node that did nothing yet, so that another may do it; the names are for the metric. */
-const MOVES_ON: ReadonlyMap<number, string> = new Map([
-  [CqlErrorCode.IS_BOOTSTRAPPING, 'is_bootstrapping'],
-  [CqlErrorCode.OVERLOADED, 'overloaded'],
-  [CqlErrorCode.UNAVAILABLE, 'unavailable'],
-]);
 
 const NOWHERE: readonly never[] = [];
 
@@ -457,7 +451,7 @@ export class Exchange implements ClientRequest, ConnectionCriteria {
       return wait(reprepare(this, connection), this);
     }
     if (!this.#mayMoveOn(code) || !this.session.route().hasOther(connection.node)) return null;
-    this.moveOn(connection.node, MOVES_ON.get(code) ?? '');
+    this.moveOn(connection.node, errorName(code)?.toLowerCase() ?? '');
     return this.again();
   }
 
@@ -475,10 +469,10 @@ export class Exchange implements ClientRequest, ConnectionCriteria {
    * roles is several writes, and an LWT may have been proposed.
    */
   #mayMoveOn(code: number): boolean {
-    if (this.movedOn || !MOVES_ON.has(code)) return false;
+    if (this.movedOn || !errorSays(code, 'nothingDone')) return false;
     const { kind, family, lwt } = this.request.statement;
     if (kind === 'BATCH' || family === 'schema' || family === 'role') return false;
-    return !(lwt && code === CqlErrorCode.UNAVAILABLE);
+    return !(lwt && errorSays(code, 'unlessLwt'));
   }
 
   #countRepeat(reason: string): void {

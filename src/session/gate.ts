@@ -1,4 +1,4 @@
-// What all sessions share: one of each, put together in the composition root (src/main.ts).
+// What all sessions of a gate share. It is built in src/commands/build-gate.ts.
 import type { AuditLog } from '../audit/record.ts';
 import type { ActivityLog } from '../audit/activity.ts';
 import type { RefusalLog } from '../audit/refusals.ts';

@@ -125,10 +125,7 @@ function logIn(
 ): Later {
   const facts = lookUp !== null && 'facts' in lookUp ? lookUp.facts : null;
   const principal = facts === null ? token : { ...token, pipelineTarget: facts.target };
-  const authority: Authority | { reason: string; message: string } = session.gate.policy.authorize(
-    principal,
-    wantedRole,
-  );
+  const authority = session.gate.policy.authorize(principal, wantedRole);
   if (!isAuthority(authority)) {
     if (lookUp === null || 'facts' in lookUp) {
       throw new AuthFault(authority.reason, authority.message);

@@ -8,7 +8,8 @@ import {
   wantedByPrepare,
   wantedByText,
 } from '../cql/connection-state.ts';
-import type { RefusalRule, Statement, Unanalysable } from '../cql/statement.ts';
+import type { Statement, Unanalysable } from '../cql/statement.ts';
+import type { TextRefusal } from '../refusals.ts';
 
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
 import { customPayload, requestReader, stripCustomPayload } from '../protocol/body-prefix.ts';
@@ -268,7 +269,7 @@ type Refused = (target: To, why: Unanalysable, text: string) => Buffer;
 
 const invalid: Refused = (target, { reason }) => replies.invalid(target, reason);
 
-const REFUSED: Readonly<Record<RefusalRule, Refused>> = {
+const REFUSED: Readonly<Record<TextRefusal, Refused>> = {
   // Tools show the place, or read it out of the text, as Cassandra begins it.
   syntax: (target, { reason, position }, text) =>
     replies.syntaxError(target, `${placeIn(text, position)} ${reason}`),

@@ -19,6 +19,7 @@ import type { Permit } from '../policy/decide.ts';
 import type { Denial } from '../policy/denial.ts';
 import { consistencyName } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
+import { errorCodeText } from '../protocol/error-codes.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import { rowCount } from '../protocol/messages/result.ts';
@@ -205,12 +206,8 @@ function count({ request, session, startedAtMs }: Exchange, ending: Ending): voi
     requestCounts.ended(family, ending === 'answered' ? 'ok' : ending, durationMs);
   } else if (ending.opcode === Opcode.ERROR) {
     requestCounts.ended(family, 'error', durationMs);
-    metrics.counter('node_errors_total', codeText(errorCodeOf(ending))).value++;
+    metrics.counter('node_errors_total', errorCodeText(errorCodeOf(ending))).value++;
   } else requestCounts.ended(family, 'ok', durationMs);
-}
-
-function codeText(code: number): string {
-  return `0x${code.toString(16).padStart(4, '0')}`;
 }
 
 function recordActivity(exchange: Exchange, ending: Ending): void {
@@ -425,7 +422,7 @@ function outcomeRecord(
     exchange.startedAtMs === LONG_AGO ? null : Math.round(msSince(exchange.startedAtMs) * 1000);
   return {
     status: typeof ending === 'string' ? STATUS[ending] : failed ? 'error' : 'ok',
-    error_code: failed ? codeText(errorCodeOf(ending)) : null,
+    error_code: failed ? errorCodeText(errorCodeOf(ending)) : null,
     rows: typeof ending === 'string' || failed ? null : rowsIn(ending, exchange.session.version),
     latency_us: latencyUs,
     schema_change:

@@ -1,9 +1,9 @@
-// The answers that the gate itself gives, as DESIGN 4.4 lists them: one function per case, each with
-// the CQL error that makes drivers do the right thing. Texts say what to do next.
-import { CqlErrorCode } from '../errors.ts';
+// Encodes the answers that the gate itself gives: one function for each kind of message, and one row for each fault of the
+// way to the cluster. src/refusals.ts lists what they tell users, and the CQL error that makes drivers do the right thing.
+import { CqlErrorCode, type PlainErrorCode } from '../protocol/error-codes.ts';
 import { COMPRESSIONS } from '../protocol/compression.ts';
 import { encodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
-import { encodeError, type PlainErrorCode, type WriteType } from '../protocol/messages/error.ts';
+import { encodeError, type WriteType } from '../protocol/messages/error.ts';
 import { encodeSupported } from '../protocol/messages/supported.ts';
 import { encodeFrame } from '../protocol/frame.ts';
 import { Opcode } from '../protocol/opcodes.ts';
@@ -11,21 +11,21 @@ import type { UpstreamFault, UpstreamFaultCode } from '../upstream/faults.ts';
 import type { Exchange } from './exchange.ts';
 import { scrubbedText } from './scrub.ts';
 
-/** gocql 1.7 answers only to names on its list; this one is on every driver's. */
+/** gocql 1.7 answers only to names on its list, and this name is on the list of every driver. */
 const AUTHENTICATOR = 'org.apache.cassandra.auth.PasswordAuthenticator';
 
-/** Whom an answer goes to: the connection's version and the request's stream. */
+/** Where an answer goes: the protocol version of the connection, and the stream of the request. */
 export interface To {
   readonly version: number;
   readonly streamId: number;
 }
 
-/** An ERROR of nothing but code and message. */
+/** An ERROR that consists of its code and a message. */
 function plain(code: PlainErrorCode) {
   return (to: To, message: string): Buffer => encodeError(to, message, { code });
 }
 
-/** What SUPPORTED told last: it changes only with the cluster. */
+/** The body of the last SUPPORTED; it changes only when the cluster does. */
 let supported: { readonly key: string; readonly body: Buffer } = { key: '', body: Buffer.alloc(0) };
 
 function supportedBody(cqlVersion: string, versions: readonly number[]): Buffer {
@@ -33,7 +33,7 @@ function supportedBody(cqlVersion: string, versions: readonly number[]): Buffer 
   if (supported.key === key) return supported.body;
   const options = new Map([
     ['CQL_VERSION', [cqlVersion]],
-    // The key must exist: the Python driver reads it unguarded.
+    // The key must be there, since the Python driver reads it without a check.
     ['COMPRESSION', [...COMPRESSIONS.keys()]],
     ['PROTOCOL_VERSIONS', versions.map((one) => `${one}/v${one}`)],
   ]);
@@ -58,7 +58,7 @@ export const replies = {
 
   result: (to: To, body: Buffer): Buffer => encodeFrame({ ...to, opcode: Opcode.RESULT, body }),
 
-  /** For a fault of our own; the cause goes to the log, not to the client. */
+  /** For a fault of the gate; its cause goes to the log, not to the client. */
   serverError: plain(CqlErrorCode.SERVER_ERROR),
   protocolError: plain(CqlErrorCode.PROTOCOL_ERROR),
   authError: plain(CqlErrorCode.AUTH_ERROR),
@@ -73,14 +73,14 @@ export const replies = {
       `Request is too big: length ${bytes} exceeds maximum allowed length ${maxBytes}. Send it in smaller parts.${hint}`,
     ),
 
-  /** On this every driver prepares again and repeats the request. */
+  /** Every driver then prepares the statement again and repeats the request. */
   unprepared: (to: To, id: Buffer): Buffer =>
     encodeError(to, `Prepared query with ID ${id.toString('hex')} not found`, {
       code: CqlErrorCode.UNPREPARED,
       id,
     }),
 
-  /** Nothing of it left the gate: safe to repeat. */
+  /** Nothing of the request left the gate, so that it is safe to repeat. */
   unavailable: (to: To, consistency: number, message: string): Buffer =>
     encodeError(to, message, {
       code: CqlErrorCode.UNAVAILABLE,
@@ -98,7 +98,7 @@ export const replies = {
       dataPresent: false,
     }),
 
-  /** Never BATCH_LOG: drivers repeat that one. */
+  /** The write type is never BATCH_LOG, since drivers repeat such a write. */
   writeTimeout: (to: To, consistency: number, writeType: WriteType, message: string): Buffer =>
     encodeError(to, message, {
       code: CqlErrorCode.WRITE_TIMEOUT,
@@ -109,7 +109,7 @@ export const replies = {
     }),
 };
 
-/** What a client is told of an error of ours; what it was is in the log. */
+/** What a client is told of an error of the gate; the log has its cause. */
 export const INTERNAL = 'an internal error of cqlgate ended this request; tell its operators';
 
 const UNREACHABLE = (exchange: Exchange): Buffer =>
@@ -136,7 +136,7 @@ const FAULTS: Readonly<
   internal: ({ to }) => replies.serverError(to, INTERNAL),
 };
 
-/** The answer to a request that a fault of ours kept from being carried out at all. */
+/** The answer to a request that could not be carried out because of this fault. */
 export function replyToFault(exchange: Exchange, fault: UpstreamFault): Buffer {
   return FAULTS[fault.code](exchange, fault);
 }

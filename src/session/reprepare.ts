@@ -10,7 +10,8 @@ import {
   type WantedKeyspace,
 } from '../cql/connection-state.ts';
 import { encodePrepare } from '../protocol/messages/prepare.ts';
-import { encodeError, isPlainErrorCode } from '../protocol/messages/error.ts';
+import { isPlainErrorCode } from '../protocol/error-codes.ts';
+import { encodeError } from '../protocol/messages/error.ts';
 import { resultMetadataIdOf } from '../protocol/messages/execute.ts';
 import type { Prepared } from '../protocol/messages/result.ts';
 import { Opcode } from '../protocol/opcodes.ts';

@@ -6,7 +6,7 @@ import { withWarning } from '../protocol/body-prefix.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { SchemaChange } from '../protocol/messages/event.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { errorSays } from '../protocol/error-codes.ts';
 import { unattended } from '../guard.ts';
 import { LaneTicket, type LaneMode, type LaneRefusal } from '../fleet/ddl-lane.ts';
 import type { Agreement } from '../upstream/schema-agreement.ts';
@@ -75,16 +75,6 @@ function refusalText(refusal: LaneRefusal, keyspace: string, seconds: number): s
   return text(refusal, keyspace, seconds);
 }
 
-/** Errors by which a node says that it changed nothing. */
-const HARMLESS: ReadonlySet<number> = new Set([
-  CqlErrorCode.SYNTAX_ERROR,
-  CqlErrorCode.UNAUTHORIZED,
-  CqlErrorCode.INVALID,
-  CqlErrorCode.CONFIG_ERROR,
-  CqlErrorCode.ALREADY_EXISTS,
-  CqlErrorCode.IS_BOOTSTRAPPING,
-]);
-
 /**
  * The next change must not begin while this one may still be under way. `code` is the node's error; null
  * where there was no answer.
@@ -93,7 +83,7 @@ export function holdLane(exchange: Exchange, code: number | null): void {
   const { preparations } = exchange;
   const ticket = preparations?.ticket ?? null;
   if (preparations === null || ticket === null || laneMode(exchange) === 'shared') return;
-  if (code !== null && HARMLESS.has(code)) return;
+  if (code !== null && errorSays(code, 'schemaUnchanged')) return;
   preparations.ticket = null;
   const agreed = agree(exchange, code === null ? exchange.node : null);
   unattended(

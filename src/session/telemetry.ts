@@ -3,6 +3,7 @@
 import type { ClientRecord } from '../audit/record.ts';
 import type { Authority } from '../policy/policy.ts';
 import type { Denial } from '../policy/denial.ts';
+import type { LoginRefusal, TextRefusal } from '../refusals.ts';
 import type { Exchange } from './exchange.ts';
 import type { Ending } from './recording.ts';
 import type { Session } from './session.ts';
@@ -19,9 +20,9 @@ export interface Telemetry {
   permitted(exchange: Exchange): RequestSpan;
   denied(exchange: Exchange, denial: Denial): RequestSpan;
   /** A text that nothing could be decided on. */
-  refused(session: Session, caller: TraceContext | null, rule: string): void;
+  refused(session: Session, caller: TraceContext | null, rule: TextRefusal): void;
   /** The one end of a request that was permitted; `refused` where the gate itself had to. */
   ended(exchange: Exchange, ending: Ending | 'refused'): void;
   loggedIn(session: Session, authority: Authority): void;
-  loginFailed(sessionId: string, client: ClientRecord, reason: string): void;
+  loginFailed(sessionId: string, client: ClientRecord, reason: LoginRefusal): void;
 }

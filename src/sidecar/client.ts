@@ -2,7 +2,8 @@
 // sidecar's own password, before anything is said to the gate), the gate is logged in to with the token, and from then
 // on bytes pass both ways as they are.
 import type net from 'node:net';
-import { AuthFault, CqlErrorCode, ProtocolFault } from '../errors.ts';
+import { AuthFault, ProtocolFault } from '../errors.ts';
+import { CqlErrorCode, type PlainErrorCode } from '../protocol/error-codes.ts';
 import { decodePlain } from '../identity/sasl-plain.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SIDECAR } from '../limits/commands.ts';
@@ -10,7 +11,7 @@ import { COMPRESSIONS } from '../protocol/compression.ts';
 import { encodeFrame, Frame } from '../protocol/frame.ts';
 import { FrameDecoder, UnsupportedVersionFault } from '../protocol/frame-decoder.ts';
 import { decodeAuthResponse, encodeAuthenticate, encodeToken } from '../protocol/messages/auth.ts';
-import { encodeError, type PlainErrorCode } from '../protocol/messages/error.ts';
+import { encodeError } from '../protocol/messages/error.ts';
 import { decodeStartup } from '../protocol/messages/startup.ts';
 import { checkOptions, encodeSupported } from '../protocol/messages/supported.ts';
 import { Opcode } from '../protocol/opcodes.ts';

@@ -18,8 +18,10 @@ import { epochMs, later, LONG_AGO, msSince, wallMs } from '../clock.ts';
 import type { ClientRecord } from '../audit/record.ts';
 import type { Denial } from '../policy/denial.ts';
 import type { Authority } from '../policy/policy.ts';
+import { errorCodeText } from '../protocol/error-codes.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import { Opcode } from '../protocol/opcodes.ts';
+import type { LoginRefusal, TextRefusal } from '../refusals.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Ending } from '../session/recording.ts';
 import type { Session } from '../session/session.ts';
@@ -88,7 +90,7 @@ export class Spans implements Telemetry {
     return open;
   }
 
-  refused(session: Session, caller: TraceContext | null, rule: string): void {
+  refused(session: Session, caller: TraceContext | null, rule: TextRefusal): void {
     const authority = session.authority();
     const span = this.#tracer.startSpan(
       // The conventions' name for a span of which neither operation nor target is known.
@@ -127,7 +129,7 @@ export class Spans implements Telemetry {
     this.#login(session.auditBase().client!, this.#identityOf(session, authority)).end();
   }
 
-  loginFailed(sessionId: string, client: ClientRecord, reason: string): void {
+  loginFailed(sessionId: string, client: ClientRecord, reason: LoginRefusal): void {
     const span = this.#login(client, { 'session.id': sessionId, 'error.type': reason });
     span.setStatus({ code: SpanStatusCode.ERROR, message: reason });
     span.end();
@@ -225,6 +227,6 @@ function failureOf(ending: Ending | 'refused'): Attributes | null {
     return type === undefined ? null : { 'error.type': type };
   }
   if (ending.opcode !== Opcode.ERROR) return null;
-  const code = `0x${errorCodeOf(ending).toString(16).padStart(4, '0')}`;
+  const code = errorCodeText(errorCodeOf(ending));
   return { 'db.response.status_code': code, 'error.type': code };
 }

@@ -2,7 +2,7 @@
 // the rows of the few statements that show any. It also removes the warning that names the keyspace of the shared
 // connection. A response without any of these is returned as the same object.
 import { isAboutConnection } from '../cql/connection-state.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { errorSays } from '../protocol/error-codes.ts';
 import { responsePrefix, withMessage } from '../protocol/body-prefix.ts';
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
 import { editError } from '../protocol/messages/error.ts';
@@ -11,17 +11,6 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { Writer } from '../protocol/writer.ts';
 import type { Scrub } from './node-addresses.ts';
 import { cellEdit, type CellEdit } from './scrub-cells.ts';
-
-/** The texts of these errors quote what the client sent, and what it wrote itself stays. */
-const QUOTING: ReadonlySet<number> = new Set([
-  CqlErrorCode.SYNTAX_ERROR,
-  CqlErrorCode.UNAUTHORIZED,
-  CqlErrorCode.INVALID,
-  CqlErrorCode.CONFIG_ERROR,
-  CqlErrorCode.ALREADY_EXISTS,
-  CqlErrorCode.FUNCTION_FAILURE,
-  CqlErrorCode.UNPREPARED,
-]);
 
 /** Throws ProtocolFault if the body does not fit the opcode. */
 export function scrubResponse(frame: Frame, version: number, scrub: Scrub): Frame {
@@ -48,7 +37,8 @@ function scrubWarnings(frame: Frame, { nodes, gate, quoted }: Scrub): Frame {
 
 function scrubError(frame: Frame, version: number, { nodes, gate, quoted }: Scrub): Frame {
   const message = editError(frame, version, {
-    message: (text, code) => nodes.scrub(text, gate, QUOTING.has(code) ? quoted : null),
+    message: (text, code) =>
+      nodes.scrub(text, gate, errorSays(code, 'quotesStatement') ? quoted : null),
     address: () => gate.address,
   });
   const prefix = responsePrefix(frame);

@@ -1,5 +1,5 @@
 // The login of an upstream connection: STARTUP, and PLAIN as one Cassandra role.
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from '../protocol/error-codes.ts';
 import type { BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import type { Login } from './credentials.ts';

@@ -1,7 +1,7 @@
 // The gate's own requests to a node: each gives what was asked for, or throws an UpstreamFault. An answer of another
 // kind, or one that cannot be read, is a fault and nothing is believed of it. Nobody else looks at the opcode of an
 // answer to the gate.
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from '../protocol/error-codes.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';

@@ -1,6 +1,6 @@
 // The schema as `system_schema` has it, read over the control connection. A table that a release lacks counts as empty:
 // the node refuses the query as invalid. Anything else but rows is a fault.
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from '../protocol/error-codes.ts';
 import { SYSTEM_KEYSPACES } from '../policy/system-keyspaces.ts';
 import { UpstreamFault } from './faults.ts';
 import { refusalIn, type OwnQueries } from './own-query.ts';

@@ -1,6 +1,6 @@
 // Whether a Cassandra role is a superuser, asked of the cluster over a connection of a login that may see it.
 import { stringLiteral } from '../cql/quote.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from '../protocol/error-codes.ts';
 import { columnAt, refusalIn, type OwnQueries } from './own-query.ts';
 
 /** A role that was granted a superuser is one; a role that does not exist is none. Rejects with UpstreamFault. */

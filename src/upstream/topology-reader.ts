@@ -1,7 +1,7 @@
 // Reads the nodes of the cluster from a node's own tables: its row of system.local, and what it says of
 // the others in system.peers_v2 (4.0 and later) or system.peers. Rows that name no usable node (one that
 // is just joining has no tokens) are left out, as drivers leave them out.
-import { CqlErrorCode } from '../errors.ts';
+import { CqlErrorCode } from '../protocol/error-codes.ts';
 import type { Rows } from '../protocol/messages/result.ts';
 import { endpointText, inetText, type Endpoint } from '../protocol/inet.ts';
 import type { NodeRow } from './node.ts';

@@ -1,6 +1,6 @@
 // Sets the keyspace of a connection by a USE of the gate's own.
 import { quoteIfNeeded } from '../cql/quote.ts';
-import { CqlErrorCode } from '../errors.ts';
+import { errorSays } from '../protocol/error-codes.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import { Consistency } from '../protocol/consistency.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -9,13 +9,6 @@ import { Opcode } from '../protocol/opcodes.ts';
 import type { Connection } from './connection.ts';
 import { UpstreamFault } from './faults.ts';
 import { refusalOf } from './own-query.ts';
-
-/** Errors by which a node says that it does not do anything now. They say nothing of the keyspace. */
-const BUSY: ReadonlySet<number> = new Set([
-  CqlErrorCode.OVERLOADED,
-  CqlErrorCode.IS_BOOTSTRAPPING,
-  CqlErrorCode.SERVER_ERROR,
-]);
 
 /** Of a connection that `canSwitch`. Rejects with the node's own refusal. */
 export async function useKeyspace(
@@ -40,7 +33,8 @@ export async function useKeyspace(
   keyspaceState.useAnswered(response);
   const refusal = refusalOf(response);
   if (refusal !== null) {
-    throw new UpstreamFault(BUSY.has(refusal.code) ? 'busy' : 'keyspace', refusal.message);
+    const isBusy = errorSays(refusal.code, 'nodeBusy');
+    throw new UpstreamFault(isBusy ? 'busy' : 'keyspace', refusal.message);
   }
   if (keyspaceState.current !== keyspace) {
     throw new UpstreamFault('keyspace', 'the node did not confirm the keyspace');

@@ -3,7 +3,7 @@
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { STATEMENT_KINDS, type StatementKind } from '../../src/cql/statement.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { CQL } from '../../src/limits/cql.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { FrameFlag, type Frame } from '../../src/protocol/frame.ts';

@@ -1,7 +1,7 @@
 // What was found out or recorded under one policy is not used under another that came while the request waited:
 // facts of a login are of that login, and the ledger names the decision that was carried out.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeRows } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TypeCode } from '../../src/protocol/types.ts';

@@ -1,7 +1,7 @@
 // system.size_estimates and table_estimates hold the sizes of everybody's tables: a role sees those of the
 // keyspaces that it reaches, however it asks.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decodeRows, encodeRows, type Column } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TypeCode } from '../../src/protocol/types.ts';

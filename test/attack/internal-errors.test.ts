@@ -2,7 +2,7 @@
 // connection that many sessions share lives on. Only where the keyspace of a connection is not known any
 // more, or where frames begin, the connection goes.
 import { afterEach, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -1,7 +1,7 @@
 // A node keeps each type that is written as a string, and its classes, for as long as it runs: a role that sends
 // ever new ones would fill its memory. Each role has a share.
 import { afterEach, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { CQL } from '../../src/limits/cql.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';

@@ -1,7 +1,7 @@
 // A change is acknowledged once what came of it is on disk: a gate that is killed right after the answer leaves
 // no change behind that its client knows of and its ledger does not.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { wallMs } from '../../src/clock.ts';
 import { Ledger } from '../../src/audit/ledger.ts';
 import { verifyLedger } from '../../src/audit/verify.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { LEDGER } from '../../src/limits/audit.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';

@@ -2,7 +2,7 @@
 // queue, nor the disk, nor the others' room.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { verifyLedger } from '../../src/audit/verify.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { ACTIVITY, REFUSALS, SESSION_RECORDS } from '../../src/limits/audit.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -1,7 +1,7 @@
 // What clients make the gate hold stays within its budget: the one who holds the most above its share is no
 // longer read, then ended, and others notice nothing.
 import { afterEach, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { LZ4_SEGMENTS } from '../../src/protocol/segment.ts';

@@ -1,7 +1,7 @@
 // Ids of statements that others prepared: whoever may not run them must not find out that they are there.
 // And an id that a node gives to two statements is believed of neither.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { TestGate } from '../support/gate.ts';

@@ -7,7 +7,7 @@ import { monotonicMs } from '../../src/clock.ts';
 import { clocksAt } from '../support/moments.ts';
 import { analyse } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { QueueFault } from '../../src/fair-queue.ts';
 import { reportFaultsTo } from '../../src/guard.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';

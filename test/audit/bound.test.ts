@@ -1,6 +1,7 @@
 // What a record may hold: its size, what is said of what was cut, and which characters stand in it.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { DenialReason } from '../../src/refusals.ts';
 import { bounded, encode } from '../../src/audit/bound.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
 import { LEDGER } from '../../src/limits/audit.ts';
@@ -83,7 +84,7 @@ describe('a record', () => {
         result: 'deny',
         policy_version: long,
         grant: long,
-        reason: long,
+        reason: long as DenialReason,
         missing: list,
       },
       client: { address: long, driver: long, driver_version: long, protocol: 4, tls: long },

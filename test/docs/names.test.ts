@@ -4,7 +4,7 @@ import path from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { STATEMENT_KINDS } from '../../src/cql/statement.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS } from '../../src/metrics/catalogue.ts';
 import { commandLine, unknownIn, type CommandHelp } from './command-line.ts';
 import { documents, ROOT } from './documents.ts';
@@ -157,12 +157,6 @@ describe('codes that documents name', () => {
         !words.has(code) && !known.has(code) && !code.startsWith('cqlgate_') && !OTHERS.has(code),
     );
     expect(unknown).toEqual([]);
-  });
-
-  it('list each reason of a refused login', () => {
-    const reasons = [...source.matchAll(/new AuthFault\(\s*'(\w+)'/g)].map(([, code]) => code!);
-    expect(reasons.length).toBeGreaterThan(15);
-    expect(reasons.filter((code) => !known.has(code))).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@
 import type * as machine from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { later, monotonicMs } from '../../src/clock.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { LANE } from '../../src/limits/fleet.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeRows } from '../../src/protocol/messages/result.ts';

@@ -1,7 +1,7 @@
 // The fleet's list: what a gate does with a table that is there, absent, closed to it, or out of reach.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { epochMs, wallMs } from '../../src/clock.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { REVOCATION } from '../../src/limits/fleet.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';

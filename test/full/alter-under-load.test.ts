@@ -2,7 +2,7 @@
 // metadata out) and v5: every row that is given out can be read by the metadata its session holds.
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decodePrepared, decodeRows } from '../../src/protocol/messages/result.ts';
 import { Reader } from '../../src/protocol/reader.ts';
 import { TestGate } from '../support/gate.ts';

@@ -1,7 +1,7 @@
 // Drivers look for system tables that other releases have. Of one that this cluster lacks the gate says what a node
 // says, and nothing is recorded as refused; of tables of users it never tells whether they exist.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, direct, node, noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';

@@ -2,7 +2,7 @@
 // errors, warnings, traces and descriptions are provoked; straight at the node the same tap finds them.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auth, Client } from 'cassandra-driver';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { FrameFlag, type Frame } from '../../src/protocol/frame.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { decodeError } from '../../src/protocol/messages/error.ts';

@@ -1,7 +1,7 @@
 // Bad input of every kind: each gets its answer, and the process survives all of it.
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
 import { encodeStartup } from '../../src/protocol/messages/startup.ts';

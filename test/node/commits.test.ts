@@ -2,7 +2,7 @@
 // change gets without one, while everything else goes on.
 import type { Client } from 'cassandra-driver';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decodeError } from '../../src/protocol/messages/error.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import {

@@ -1,7 +1,7 @@
 // Clients that compress, against a real node: prepared statements that a node forgot, the tables
 // that the gate answers itself, denials, and rows too large for one segment.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decodePrepared, decodeRows } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TestGate } from '../support/gate.ts';

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
 import { LANE } from '../../src/limits/fleet.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 import { TestGate, type GateOptions } from '../support/gate.ts';
 import {

@@ -1,7 +1,7 @@
 // Types written as strings at a real node: what driver's own tests send goes through, and what a node takes to its own
 // harm does not.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, node, noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';

@@ -1,6 +1,6 @@
 // A job bound to keyspace `orders` can do nothing in `billing`, by whatever way.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TestGate } from '../support/gate.ts';

@@ -1,6 +1,6 @@
 // Texts too long to be analysed between other requests: analysed elsewhere, decided as all others.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, direct, noNode } from '../support/nodes.ts';

@@ -2,7 +2,7 @@
 // late, silent, out of order, or gone: nobody ever sees another's answer, and each request gets
 // exactly one.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame, type Frame } from '../../src/protocol/frame.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import { decodeError } from '../../src/protocol/messages/error.ts';

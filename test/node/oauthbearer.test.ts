@@ -1,6 +1,6 @@
 // Logins by OAUTHBEARER through the gate; a PLAIN client never sees a challenge.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decodeAuthResponse } from '../../src/protocol/messages/auth.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TestGate } from '../support/gate.ts';

@@ -6,7 +6,7 @@ import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import { needsOf } from '../../src/cql/needs.ts';
 import { formatNeed, formatResource } from '../../src/cql/resource.ts';
 import { STATEMENT_KINDS, type Need, type Statement } from '../../src/cql/statement.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { decide, isPermit } from '../../src/policy/decide.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { OwnQueries } from '../../src/upstream/own-query.ts';

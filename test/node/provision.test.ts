@@ -6,7 +6,7 @@ import path from 'node:path';
 import { auth, Client } from 'cassandra-driver';
 import { parse, stringify } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, direct, failure, node, noNode, through } from '../support/nodes.ts';
 

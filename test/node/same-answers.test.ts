@@ -1,6 +1,6 @@
 // Codes and texts of what is wrong with a request: the gate answers as the node does.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { LIMITS } from '../../src/limits/operator.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { decodePrepared } from '../../src/protocol/messages/result.ts';

@@ -1,7 +1,7 @@
 // Schema changes that nodes do not come to agree on, or do not answer, through a real gate before scripted
 // nodes: what its client is told, what is recorded, and when the next change is let in.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { errorCodeOf } from '../../src/protocol/messages/error.ts';
 import { encodeRows } from '../../src/protocol/messages/result.ts';

@@ -1,7 +1,7 @@
 // Migrations that run twice: of what is absent, and of tables with views, the gate asks a role for what the node
 // asks a login that has the same grants.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { TestGate } from '../support/gate.ts';
 import { contactPoint, node, noNode } from '../support/nodes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';

@@ -1,7 +1,7 @@
 // The moment in which a session ends, before a node that answers when the test says so: what was sent
 // is answered, what waited is told, and nothing leaves any more.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';

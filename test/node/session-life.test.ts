@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from 'cassandra-driver';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 import { TestGate, type GateOptions } from '../support/gate.ts';

@@ -1,7 +1,7 @@
 // Sessions at a real node: the order around USE, events, deadlines, bounds, and slow readers.
 import type { Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { decodeEvent } from '../../src/protocol/messages/event.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { auth, Client } from 'cassandra-driver';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { shell } from '../support/cqlsh.ts';

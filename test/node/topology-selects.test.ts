@@ -1,6 +1,6 @@
 // SELECTs over system.local and peers through a gate and at its node: checked, computed, named and traced alike.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { FrameFlag } from '../../src/protocol/frame.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { decodeRows } from '../../src/protocol/messages/result.ts';

@@ -1,7 +1,8 @@
 // Request messages: every parameter, every cut, and what Cassandra would overlook but the gate
 // refuses. Responses as far as the gate reads or writes them.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode, ProtocolFault } from '../../src/errors.ts';
+import { ProtocolFault } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import {
   customPayload,
   payloadKeys,

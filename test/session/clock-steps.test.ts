@@ -2,7 +2,7 @@
 // would have come. Only tokens end by that clock. The waits within the gate are in clock.test.ts.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 import { stepWallClock } from '../support/moments.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';

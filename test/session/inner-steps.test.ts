@@ -1,6 +1,6 @@
 // A step of the gate's own that fails says nothing of a statement that did not need it.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { Writer } from '../../src/protocol/writer.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';

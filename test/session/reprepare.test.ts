@@ -1,7 +1,7 @@
 // UNPREPARED from nodes that do not agree on the schema: a client is told what ends it, and is never sent round in
 // circles between a node that takes its PREPARE and one that forgets it.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { TypeCode } from '../../src/protocol/types.ts';
 import { Writer } from '../../src/protocol/writer.ts';

@@ -4,7 +4,7 @@
 //   node --import tsx test/support/run-node-failures.ts 10
 import { setTimeout as delay } from 'node:timers/promises';
 import { types, type Client } from 'cassandra-driver';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { CassandraCluster } from './cassandra-cluster.ts';
 import type { CassandraNode } from './cassandra.ts';
 

@@ -1,6 +1,6 @@
 // Scripted nodes that answer as a cluster would to a gate that looks at it: versions, their own rows, an
 // empty schema.
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeRows } from '../../src/protocol/messages/result.ts';
 import { encodeSupported } from '../../src/protocol/messages/supported.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -1,7 +1,8 @@
 // A node's answers lose addresses of nodes and nothing else: every field of every error, prefix and metadata
 // included; what is malformed is not passed on.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode, ProtocolFault } from '../../src/errors.ts';
+import { ProtocolFault } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
 import { responsePrefix } from '../../src/protocol/body-prefix.ts';
 import { inetBytes } from '../../src/protocol/inet.ts';

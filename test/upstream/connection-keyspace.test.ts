@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { LONG_AGO, later, monotonicMs } from '../../src/clock.ts';
 import { NO_KEYSPACE, type WantedKeyspace } from '../../src/cql/connection-state.ts';
-import { CqlErrorCode, ProtocolFault } from '../../src/errors.ts';
+import { ProtocolFault } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeError } from '../../src/protocol/messages/error.ts';
 import { ResultKind } from '../../src/protocol/messages/result.ts';

@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { later, monotonicMs, type MonotonicMs } from '../../src/clock.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { encodeError } from '../../src/protocol/messages/error.ts';

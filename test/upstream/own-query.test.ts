@@ -1,6 +1,6 @@
 // What the gate believes of answers to its own requests: what was asked for, and nothing else.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import type { Frame } from '../../src/protocol/frame.ts';

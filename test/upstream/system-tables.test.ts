@@ -1,6 +1,6 @@
 // What is read of system tables over the control connection: in turn by role, with the node's refusal as an answer.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { ResultKind } from '../../src/protocol/messages/result.ts';

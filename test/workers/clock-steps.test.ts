@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { TestGate } from '../support/gate.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 import { ScriptedCluster } from '../support/scripted-cluster.ts';

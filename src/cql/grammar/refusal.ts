@@ -1,10 +1,10 @@
 // Why a text is refused. Grammar functions throw it, and analyse() catches it.
-import type { RefusalRule } from '../statement.ts';
+import type { TextRefusal } from '../../refusals.ts';
 
 export class Refusal extends Error {
   readonly position: number;
-  readonly rule: RefusalRule;
-  constructor(reason: string, position: number, rule: RefusalRule = 'syntax') {
+  readonly rule: TextRefusal;
+  constructor(reason: string, position: number, rule: TextRefusal = 'syntax') {
     // A refusal is an answer and not a fault: nobody reads its stack, which would cost more than all the rest.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;

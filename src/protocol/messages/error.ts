@@ -1,6 +1,6 @@
 // ERROR: <[int] code><[string] message><fields of the code> (section 9 of the specification). What
 // follows the message differs by code, and by version for failures and CAS timeouts.
-import { CqlErrorCode } from '../../errors.ts';
+import { CqlErrorCode, errorHasField, type PlainErrorCode } from '../error-codes.ts';
 import { responseReader } from '../body-prefix.ts';
 import { encodeFrame, type Frame } from '../frame.ts';
 import { Opcode } from '../opcodes.ts';
@@ -10,7 +10,7 @@ import { Writer } from '../writer.ts';
 export type WriteType = 'SIMPLE' | 'BATCH' | 'UNLOGGED_BATCH' | 'COUNTER' | 'CAS';
 
 /** Errors with fields of their own that the gate itself gives. */
-export type ErrorFields =
+type ErrorFields =
   | {
       readonly code: typeof CqlErrorCode.UNAVAILABLE;
       readonly consistency: number;
@@ -33,37 +33,6 @@ export type ErrorFields =
     }
   | { readonly code: typeof CqlErrorCode.UNPREPARED; readonly id: Buffer }
   | { readonly code: PlainErrorCode };
-
-/** Errors that are nothing but code and message. */
-export type PlainErrorCode = Exclude<
-  (typeof CqlErrorCode)[keyof typeof CqlErrorCode],
-  | typeof CqlErrorCode.UNAVAILABLE
-  | typeof CqlErrorCode.WRITE_TIMEOUT
-  | typeof CqlErrorCode.READ_TIMEOUT
-  | typeof CqlErrorCode.UNPREPARED
-  | typeof CqlErrorCode.READ_FAILURE
-  | typeof CqlErrorCode.WRITE_FAILURE
-  | typeof CqlErrorCode.FUNCTION_FAILURE
-  | typeof CqlErrorCode.CAS_WRITE_UNKNOWN
-  | typeof CqlErrorCode.ALREADY_EXISTS
->;
-
-const WITH_FIELDS: ReadonlySet<number> = new Set([
-  CqlErrorCode.UNAVAILABLE,
-  CqlErrorCode.WRITE_TIMEOUT,
-  CqlErrorCode.READ_TIMEOUT,
-  CqlErrorCode.UNPREPARED,
-  CqlErrorCode.READ_FAILURE,
-  CqlErrorCode.WRITE_FAILURE,
-  CqlErrorCode.FUNCTION_FAILURE,
-  CqlErrorCode.CAS_WRITE_UNKNOWN,
-  CqlErrorCode.ALREADY_EXISTS,
-]);
-const KNOWN: ReadonlySet<number> = new Set(Object.values(CqlErrorCode));
-
-export function isPlainErrorCode(code: number): code is PlainErrorCode {
-  return KNOWN.has(code) && !WITH_FIELDS.has(code);
-}
 
 /** A whole ERROR frame. */
 export function encodeError(
@@ -100,16 +69,10 @@ export function errorCodeOf(frame: Frame): number {
 }
 
 /** What is put in the place of texts and addresses of an ERROR. */
-export interface ErrorEdit {
+interface ErrorEdit {
   readonly message: (text: string, code: number) => string;
   readonly address: (address: Buffer) => Buffer;
 }
-
-/** Codes that in v5 tell a reason for each endpoint: <[int] n> n x <[inetaddr]><[short] reason>. */
-const WITH_REASONS: ReadonlySet<number> = new Set([
-  CqlErrorCode.READ_FAILURE,
-  CqlErrorCode.WRITE_FAILURE,
-]);
 
 /** The message of an ERROR with other texts and addresses; all its other fields are kept as they are. */
 export function editError(frame: Frame, version: number, edit: ErrorEdit): Buffer {
@@ -117,7 +80,7 @@ export function editError(frame: Frame, version: number, edit: ErrorEdit): Buffe
   const code = reader.readInt('error code');
   const message = reader.readString('error message');
   const writer = new Writer().writeInt(code).writeString(edit.message(message, code));
-  if (WITH_REASONS.has(code) && hasFailureReasons(version)) {
+  if (errorHasField(code, 'reasons') && hasFailureReasons(version)) {
     writer.writeShort(reader.readShort('consistency'));
     writer.writeInt(reader.readInt('responses received')).writeInt(reader.readInt('block for'));
     const count = reader.readInt('failure count');

@@ -1,4 +1,4 @@
-// What the admin API of a running gate reads and does.
+// What the admin API reads of a running gate, and what it does to it.
 import type { AdminControl } from '../admin/api.ts';
 import { RefusedLogins } from '../admin/refused-logins.ts';
 import type { Config } from '../config/schema.ts';
@@ -49,7 +49,7 @@ export function adminControl(
     },
     refused: async (reason, source) => {
       gate.metrics.counter('auth_failures_total', reason).value++;
-      // In a count of its own: what fails here must not use up what is recorded of a driver's source.
+      // It is counted under a source of its own, so that failures here do not use up the records of a driver's source.
       gate.refusals.failedLogin(`admin port, ${source}`, { kind: 'auth', session: null, reason });
       await refused.failed(source);
     },
@@ -57,7 +57,7 @@ export function adminControl(
   };
 }
 
-/** Names by which what is open may be called: those of the API, and those by which drivers know the gate. */
+/** The names in a Host header by which the port may be called: those of the API, and those by which drivers know the gate. */
 export function openHosts({ admin, advertise }: Pick<Config, 'admin' | 'advertise'>): string[] {
   return [
     ...(admin === undefined ? [] : [...namesOf(admin.host), ...admin.hosts]),
@@ -65,7 +65,7 @@ export function openHosts({ admin, advertise }: Pick<Config, 'admin' | 'advertis
   ];
 }
 
-/** As a Host header has it; listening on every address is no name. */
+/** The name as a Host header has it; an address that means every address is no name. */
 function namesOf(host: string): readonly string[] {
   if (host === '0.0.0.0' || host === '::') return [];
   return [host.includes(':') ? `[${host}]` : host.toLowerCase()];

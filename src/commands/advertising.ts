@@ -1,5 +1,5 @@
-// How drivers are told to reach this gate and its siblings. A host name is resolved at start and again from time
-// to time: addresses change, names stay.
+// The addresses by which drivers are told to reach this gate and its siblings. A host name is resolved at the start, and
+// again from time to time, since its address may change.
 import { lookup } from 'node:dns/promises';
 import type { LoadedConfig } from '../config/load.ts';
 import { guarded, unattended } from '../guard.ts';
@@ -8,9 +8,9 @@ import { endpointText, inetBytes, type Endpoint } from '../protocol/inet.ts';
 import type { Advertising, Log } from '../session/gate.ts';
 import type { Advertised } from '../topology/advertised.ts';
 
-export type Resolve = (host: string) => Promise<string>;
+type Resolve = (host: string) => Promise<string>;
 
-/** Rejects where the gate's own name has no address; a sibling that has none yet is left out until it has. */
+/** Rejects where the gate's own name has no address. A sibling without one is left out until it has one. */
 export async function advertisingOf(
   { config, peers }: Pick<LoadedConfig, 'config' | 'peers'>,
   log: Log,
@@ -21,7 +21,7 @@ export async function advertisingOf(
   const own = new Name({ host, port }, log, resolve);
   await own.resolve();
   if (own.address === null) throw new Error(`advertise.host ${host} has no address`);
-  // The same list of peers may stand at all gates of the fleet.
+  // All gates of the fleet may have the same list of peers, so that the gate itself is on it.
   const siblings = peers
     .filter((peer) => endpointText(peer) !== endpointText({ host, port }))
     .map((peer) => new Name(peer, log, resolve));
@@ -36,7 +36,7 @@ export async function advertisingOf(
   };
 }
 
-/** Drivers are told the address they came in by, for one gate without NAT. */
+/** Tells drivers the address by which they connected; that is right for one gate without NAT. */
 const BY_SOCKET: Advertising = {
   self: (address, port) => ({
     address: inetBytes(address) ?? Buffer.from([127, 0, 0, 1]),
@@ -46,12 +46,12 @@ const BY_SOCKET: Advertising = {
   siblings: () => [],
 };
 
-/** A host as configured and the address that it has now; one that can't be looked up keeps its last. */
+/** A configured host with its present address; a name that cannot be resolved keeps its last address. */
 class Name {
   readonly #of: Endpoint;
   readonly #log: Log;
   readonly #lookup: Resolve;
-  /** The last attempt failed: it is said once. */
+  /** The last attempt failed, which is logged once. */
   #isFailing = false;
   address: Buffer | null;
 

@@ -4,6 +4,24 @@ import { analyse, isStatement } from '../cql/analyse.ts';
 import { quoteIfNeeded } from '../cql/quote.ts';
 import { formatNeed } from '../cql/resource.ts';
 import { linesOf } from '../lines.ts';
+import { EXIT, KEYSPACE_OPTION, type CommandDefinition } from './command.ts';
+
+export const command: CommandDefinition<{ readonly keyspace?: string }> = {
+  summary:
+    'say what CQL texts touch and need; one JSON string per line in, one answer per line out',
+  options: [
+    {
+      flags: '--lines',
+      summary: 'read JSON strings from standard input, one per line',
+      isRequired: true,
+    },
+    KEYSPACE_OPTION,
+  ],
+  run: async ({ keyspace }, { input, output }) => {
+    await analyseLines(input, output, keyspace ?? null);
+    return EXIT.ok;
+  },
+};
 
 type Analysis =
   | {
@@ -33,7 +51,7 @@ function analysis(text: string, keyspace: string | null): Analysis {
   };
 }
 
-export async function analyseLines(
+async function analyseLines(
   input: Readable,
   output: Writable,
   keyspace: string | null,

@@ -1,9 +1,22 @@
-// `cqlgate audit verify`: whether the chains of a ledger hold. The exit code says it to scripts.
+// `cqlgate audit verify` says whether the chains of a ledger hold; its exit code says it to scripts.
 import { verifyLedgers, type LedgerReport, type VerifyReport } from '../audit/verify.ts';
+import { JSON_OPTION, print, printJson, type CommandDefinition } from './command.ts';
+
+export const command: CommandDefinition<{ readonly json?: boolean }, string> = {
+  summary: 'verify the chain; exit code 0 intact, 1 tampered, 2 incomplete',
+  argument: { name: '<dir>', summary: 'the directory of the ledger' },
+  options: [JSON_OPTION],
+  run: async ({ json }, terminal, dir) => {
+    const { exitCode, report } = await auditVerify(dir);
+    if (json === true) printJson(terminal, report);
+    else print(terminal, reportText(report));
+    return exitCode;
+  },
+};
 
 const VERIFY_EXIT = { intact: 0, tampered: 1, incomplete: 2 } as const;
 
-/** The report of a ledger with one chain in its own directory is that chain's. */
+/** Where the directory itself holds the one chain that there is, the report is that chain's. */
 export async function auditVerify(
   dir: string,
 ): Promise<{ readonly exitCode: number; readonly report: VerifyReport | LedgerReport }> {

@@ -1,4 +1,4 @@
-// Puts together what knows the commits, from the configuration.
+// Builds from the configuration what looks up the commits behind jobs.
 import type { LoadedConfig } from '../config/load.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { ConfigFault } from '../errors.ts';
@@ -9,7 +9,7 @@ import type { Log } from '../session/gate.ts';
 import { bitbucketPipelines } from '../vcs/bitbucket.ts';
 import { CommitSource } from '../vcs/commit-source.ts';
 
-/** Why the token for Bitbucket can't be had: a text, or none. */
+/** Says why the token for Bitbucket cannot be read; the list is empty where it can be. */
 export async function bitbucketTokenProblems(loaded: LoadedConfig): Promise<string[]> {
   const { token } = loaded.bitbucket;
   if (token === null) return [];
@@ -22,7 +22,7 @@ export async function bitbucketTokenProblems(loaded: LoadedConfig): Promise<stri
   }
 }
 
-/** Rejects with ConfigFault where the token can't be had. */
+/** Rejects with ConfigFault where the token cannot be read. */
 export async function commitSource(
   loaded: LoadedConfig,
   metrics: Metrics,
@@ -54,7 +54,7 @@ export async function commitSource(
   });
 }
 
-/** An access token by itself, or an Atlassian API token with the account's address. */
+/** An access token stands alone; an API token of Atlassian goes with the account's e-mail address. */
 function authorization(token: string, username: string | null): string {
   if (username === null) return `Bearer ${token}`;
   return `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`;

@@ -1,4 +1,4 @@
-// Where errors of the gate itself go: a line of the log and a count, each by what was being handled.
+// Errors of the gate itself are logged and counted, each by what was being handled.
 import { described, reportFaultsTo } from '../guard.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Log } from '../session/gate.ts';

@@ -1,5 +1,4 @@
-// What the gates of a fleet share through the gate's own keyspace: revocations, and whose turn it is to
-// change the schema.
+// What the gates of a fleet share through the gate's own keyspace: revocations, and the lock on schema changes.
 import type { Limits } from '../limits/operator.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { GATE_KEYSPACE } from '../policy/system-keyspaces.ts';
@@ -36,7 +35,7 @@ export function revocationFeed({ cluster, revocations, metrics, log }: Gate): Re
   return feed;
 }
 
-/** One schema change at a time, in the whole fleet where its gates share a table of locks. */
+/** Lets one schema change of a keyspace through at a time, in the whole fleet where its gates share a table of locks. */
 export function ddlLane(
   cluster: Cluster,
   { ddlLaneQueue, ddlLaneWaitMs }: Limits,

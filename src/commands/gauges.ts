@@ -1,4 +1,4 @@
-// Which part of a running gate each gauge is read from.
+// Tells for each gauge from which part of a running gate it is read.
 import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
 import { compoundKey } from '../compound-key.ts';
@@ -18,7 +18,7 @@ export function readGauges(
   const { metrics, cluster, admission } = gate;
   const { ledger, readiness, sessions } = parts;
   const pools = (value: (pool: PoolState) => number) => (): [Labels, number][] => {
-    // A login that was replaced has a route too while what is in flight finishes.
+    // A login that was replaced has a route too, until its requests in flight are finished.
     const sums = new Map<string, [Labels, number]>();
     for (const pool of cluster.poolStates) {
       const labels = [pool.cassandraRole, `v${pool.version}`];

@@ -1,6 +1,14 @@
-// JUnit's XML, which Bitbucket Pipelines and its like show: a suite for each test of the file, a case
-// for each expectation.
-import type { Check } from './policy-test.ts';
+// JUnit's XML, which Bitbucket Pipelines and others show: a suite for each test of the file, and a case for each of its
+// expectations.
+
+export interface Check {
+  /** The name of the test that it belongs to. */
+  readonly test: string;
+  /** What was expected: `permit SELECT ...`. */
+  readonly name: string;
+  /** What came instead; null where the expectation is met. */
+  readonly failure: string | null;
+}
 
 export function junit(checks: readonly Check[]): string {
   const suites = new Map<string, Check[]>();
@@ -49,7 +57,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '\t': '&#9;',
 };
 
-/** XML 1.0 has no other control characters, not even escaped, and no half surrogate pairs. */
+/** XML 1.0 has no other control characters, not even escaped ones, and no halves of surrogate pairs. */
 function escaped(text: string): string {
   return text
     .replaceAll(/[&<>"\n\r\t]/g, (character) => ENTITIES[character]!)

@@ -1,9 +1,9 @@
-// What remains when an error of ours met no guard: nobody knows what state the process is in, so it ends,
-// and whoever watches it starts another. Before that what the ledger holds is written, in bounded time.
+// Ends the process after an error that no guard caught: nobody knows what state it is in, and whoever watches it starts
+// another. Before that, what the ledger holds is written, within bounded time.
 import { reportFault } from '../guard.ts';
 import { LAST_RESORT } from '../limits/process.ts';
 
-/** `EX_SOFTWARE` of sysexits.h: neither a refusal nor a wrong command line. */
+/** `EX_SOFTWARE` of sysexits.h, which is neither a refusal nor a wrong command line. */
 export const INTERNAL_EXIT = 70;
 
 export class LastResort {
@@ -11,7 +11,7 @@ export class LastResort {
   /** Stops what is served, and writes what must not be lost. */
   seal: () => Promise<unknown> = async () => Promise.resolve();
 
-  /** For the rest of the process. A rejected promise that nobody handles comes here too. */
+  /** Holds for the rest of the process. A rejected promise that nobody handles comes here too. */
   install(): void {
     process.on('uncaughtException', (error) => this.#end(error));
   }

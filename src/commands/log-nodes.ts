@@ -1,8 +1,8 @@
-// What the log says of the cluster's nodes when they change.
+// Logs the cluster's nodes when they change.
 import type { Log } from '../session/gate.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 
-/** `configured` is `cluster.localDatacenter`, where it is set. */
+/** `configured` is `cluster.localDatacenter`, where that is set. */
 export function logNodes(
   nodes: readonly ClusterNode[],
   localDatacenter: string,

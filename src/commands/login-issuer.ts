@@ -1,8 +1,8 @@
-// Whom `cqlgate login` signs in with: a row of the configuration, or what the command line says.
+// The issuer with which `cqlgate login` signs in: a row of the configuration, or what the command line names.
 import { loadConfig } from '../config/load.ts';
 import { ConfigFault } from '../errors.ts';
 
-export interface LoginIssuer {
+interface LoginIssuer {
   readonly issuer: string;
   readonly clientId: string;
   readonly ca: string | undefined;

@@ -1,30 +1,79 @@
-// `cqlgate login`: a person signs in in the browser (device flow, RFC 8628), and the token goes into a
-// file that cqlsh reads, never onto the screen.
+// `cqlgate login` signs a person in through the browser (device flow, RFC 8628), and writes the token into a file that
+// cqlsh reads; the token never reaches the screen.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { ConfigFault } from '../errors.ts';
 import { DEVICE_FLOW } from '../limits/identity.ts';
-import type { OutboundClient } from '../outbound/client.ts';
+import { OutboundClient } from '../outbound/client.ts';
 import { isoTime, nearestTime, timeOf } from '../wall-clock.ts';
+import { EXIT, JSON_OPTION, print, printJson, type CommandDefinition } from './command.ts';
+import { loginIssuer } from './login-issuer.ts';
 
-export interface LoginOptions {
-  /** The `iss` of the tokens. */
+interface LoginFlags {
+  readonly config?: string;
+  readonly issuer?: string;
+  readonly issuerUrl?: string;
+  readonly clientId?: string;
+  readonly scope: string;
+  readonly role: string;
+  readonly file: string;
+  readonly json?: boolean;
+}
+
+export const command: CommandDefinition<LoginFlags> = {
+  summary:
+    'sign in in the browser (Okta and others with a device flow) and write a credentials file for cqlsh; needs no gate on this machine',
+  options: [
+    { flags: '-c, --config <file>', summary: 'take issuer and client from this configuration' },
+    {
+      flags: '--issuer <name>',
+      summary: 'row of the configuration; default: the only one with a clientId',
+    },
+    { flags: '--issuer-url <url>', summary: 'without a configuration: the issuer' },
+    { flags: '--client-id <id>', summary: 'without a configuration: its public client' },
+    { flags: '--scope <scopes>', summary: 'what to ask for', default: 'openid profile' },
+    { flags: '--role <name>', summary: 'username for cqlsh', default: 'oidc' },
+    {
+      flags: '--file <file>',
+      summary: 'where the credentials go',
+      default: path.join(os.homedir(), '.cassandra', 'cqlgate-credentials'),
+    },
+    JSON_OPTION,
+  ],
+  run: async ({ scope, role, file, json, ...from }, terminal) => {
+    const { issuer, clientId, ca } = await loginIssuer(from);
+    const outbound = new OutboundClient({ ca });
+    const tell = (text: string): void => void terminal.messages.write(`${text}\n`);
+    const done = await login({ issuer, clientId, scope, role, file, outbound, tell });
+    await outbound.close();
+    if (json === true) printJson(terminal, done);
+    else {
+      print(terminal, `signed in as ${done.subject} until ${done.expires}`);
+      print(terminal, `cqlsh HOST PORT --credentials ${done.file}`);
+    }
+    return EXIT.ok;
+  },
+};
+
+interface LoginOptions {
+  /** The `iss` of its tokens. */
   readonly issuer: string;
-  /** Of a public client: there is no secret. */
+  /** The id of a public client, which has no secret. */
   readonly clientId: string;
   readonly scope: string;
-  /** Username for cqlsh: the role that is wanted, or `oidc`. */
+  /** The username for cqlsh: the role that is wanted, or `oidc`. */
   readonly role: string;
   readonly file: string;
   readonly outbound: OutboundClient;
-  /** What the person has to do. */
+  /** Tells the person what to do. */
   readonly tell: (text: string) => void;
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-export interface SignedIn {
+interface SignedIn {
   readonly subject: string;
   readonly expires: string;
   readonly file: string;
@@ -59,7 +108,7 @@ const claimsSchema = z.object({
   exp: z.number().refine((exp) => timeOf(exp, 1000) !== null),
 });
 
-/** Rejects with ConfigFault, or OutboundFault where the issuer can't be asked. */
+/** Rejects with ConfigFault, or with OutboundFault where the issuer cannot be reached. */
 export async function login(options: LoginOptions): Promise<SignedIn> {
   const { issuer, file, role } = options;
   const endpoints = await discover(options);
@@ -93,7 +142,7 @@ async function begin({ clientId, scope, outbound }: LoginOptions, url: string) {
   throw new ConfigFault([`the issuer began no login: ${errorOf(json) ?? `it answered ${status}`}`]);
 }
 
-/** Asks until the person is done (RFC 8628 section 3.5). */
+/** Asks until the person has signed in (RFC 8628 section 3.5). */
 async function poll(
   { clientId, outbound, wait = async (ms) => delay(ms) }: LoginOptions,
   url: string,
@@ -124,13 +173,13 @@ async function poll(
 
 const EXPIRED = 'nobody entered the code in time; run the command again';
 
-/** By the issuer's word for it, which may be any. */
+/** Texts for the errors that end a login; an issuer may name others too. */
 const ENDS: ReadonlyMap<string, string> = new Map([
   ['expired_token', EXPIRED],
   ['access_denied', 'the login was refused in the browser'],
 ]);
 
-/** An access token is the password where it is one of ours to read; Okta's org server has only ID tokens. */
+/** Prefers the access token; that of Okta's org server is for Okta alone, so there the ID token is taken. */
 function passwordOf(tokens: z.infer<typeof tokenSchema>, issuer: string): string {
   const isOrgServer = /\.okta(?:preview|-emea)?\.com\/?$/.test(issuer);
   const { access_token: access, id_token: id } = tokens;
@@ -153,7 +202,7 @@ function claimsOf(token: string): z.infer<typeof claimsSchema> {
   }
 }
 
-/** As cqlsh --credentials reads it; swapped whole, and for its owner's eyes only. */
+/** Writes what cqlsh --credentials reads. The file is replaced as a whole, and only its owner may read it. */
 async function writeCredentials(file: string, role: string, token: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const next = `${file}.${process.pid}`;
@@ -167,7 +216,7 @@ function errorOf(json: unknown): string | null {
   return typeof error === 'string' ? asciiOnly(error) : null;
 }
 
-/** What an issuer sends, as it may stand in a terminal. */
+/** Removes from an issuer's text what could control a terminal. */
 function asciiOnly(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, '').slice(0, 128);
 }

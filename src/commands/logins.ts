@@ -1,4 +1,4 @@
-// The logins towards the cluster as `serve` runs them: what is logged, counted and told of them.
+// The logins towards the cluster as `serve` runs them, with what is logged, counted and shown of them.
 import { wallMs } from '../clock.ts';
 import type { Readiness } from '../admin/readiness.ts';
 import type { Ledger } from '../audit/ledger.ts';
@@ -9,7 +9,7 @@ import { Logins } from '../secrets/logins.ts';
 import type { Log } from '../session/gate.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 
-/** Nothing is read yet: see `Logins.start`. Rejects with ConfigFault. */
+/** No secret is read yet: `Logins.start` does that. Rejects with ConfigFault. */
 export async function loginsOf(
   { config, base, maxSecretAgeMs }: LoadedConfig,
   parts: { readonly metrics: Metrics; readonly readiness: Readiness; readonly log: Log },
@@ -40,7 +40,7 @@ export async function loginsOf(
   return logins;
 }
 
-/** Another login came into force: auditors find the user of Cassandra's own logs by it. */
+/** Records that another login came into force: by it auditors find the user in Cassandra's own logs. */
 export function recordLogin(
   login: Login,
   parts: { readonly metrics: Metrics; readonly ledger: Ledger; readonly log: Log },
@@ -57,7 +57,7 @@ export function recordLogin(
   parts.log.info({ cassandra_role }, 'another upstream login is in force');
 }
 
-/** For the detail of /readyz. */
+/** Warnings for /readyz. */
 export function refusedLogins(cluster: Cluster): string[] {
   return cluster.refusedLogins.map(
     (name) =>

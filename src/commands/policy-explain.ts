@@ -1,21 +1,71 @@
-// `cqlgate policy explain`: which grant allows a statement to a role, or what is missing.
+// `cqlgate policy explain` says which grant allows a statement to a role, or what is missing.
 import { analyse, isStatement } from '../cql/analyse.ts';
 import { formatNeed } from '../cql/resource.ts';
 import { EMPTY_SCHEMA, type Statement } from '../cql/statement.ts';
 import { decide, isPermit } from '../policy/decide.ts';
+import { ConfigFault } from '../errors.ts';
 import type { Policy } from '../policy/policy.ts';
+import {
+  CONFIG_OPTION,
+  EXIT,
+  JSON_OPTION,
+  KEYSPACE_OPTION,
+  print,
+  printJson,
+  type CommandDefinition,
+  type Terminal,
+} from './command.ts';
+import { configuredPolicy } from './configured-policy.ts';
 
-export interface Explanation {
+interface ExplainOptions {
+  readonly role: string;
+  readonly keyspace?: string;
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+export const command: CommandDefinition<ExplainOptions, string> = {
+  summary:
+    'say which grant allows a statement to a role, or what is missing; exit code 1 where denied',
+  argument: { name: '<statement>', summary: 'a CQL text' },
+  options: [
+    { flags: '--role <name>', summary: 'role of the policy', isRequired: true },
+    KEYSPACE_OPTION,
+    CONFIG_OPTION,
+    JSON_OPTION,
+  ],
+  run: async ({ role, keyspace, config, json }, terminal, text) => {
+    const { policy } = await configuredPolicy(config);
+    const found = explain(policy, role, text, keyspace ?? null);
+    if (found === null) {
+      throw new ConfigFault([
+        `the policy has no role ${role}; it has ${policy.roleNames.join(', ')}`,
+      ]);
+    }
+    if (json === true) printJson(terminal, found);
+    else printExplanation(found, terminal);
+    return found.result === 'deny' ? EXIT.refused : EXIT.ok;
+  },
+};
+
+function printExplanation(found: Explanation, terminal: Terminal): void {
+  print(terminal, `${found.result}: ${found.kind ?? 'not understood'} as ${found.role}`);
+  for (const { need, grant } of found.needs) print(terminal, `  ${need}: ${grant ?? 'no grant'}`);
+  if (found.reason !== null) print(terminal, `  ${found.reason}`);
+  if (found.note !== null) print(terminal, `  note: ${found.note}`);
+}
+
+interface Explanation {
   readonly result: 'permit' | 'deny';
   readonly role: string;
   readonly kind: string | null;
   readonly needs: readonly { readonly need: string; readonly grant: string | null }[];
   readonly reason: string | null;
-  /** The schema is not asked: what a view or an index needs may differ on the cluster. */
+  /** How the answer may differ on the cluster: no schema is asked here, which may have a view or an index of the name. */
   readonly note: string | null;
 }
 
-/** null where the policy has no such role. */
+/** Returns null where the policy has no such role. */
 export function explain(
   policy: Policy,
   roleName: string,
@@ -32,7 +82,7 @@ export function explain(
   const decision = decide({ role, policy }, statement, EMPTY_SCHEMA);
   const needs = statement.needs.map((need) => ({
     need: formatNeed(need),
-    // A keyspace is made by a grant on all, or on its prefix.
+    // Only a grant on all keyspaces, or on a prefix of the name, allows to create a keyspace.
     grant:
       statement.kind === 'CREATE KEYSPACE'
         ? role.findCreateKeyspace(statement.keyspace ?? '')

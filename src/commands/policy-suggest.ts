@@ -1,5 +1,5 @@
-// `cqlgate policy suggest`: reads a ledger and proposes the least grants for what it says was done. How
-// a team leaves a shared password: first one wide role, then for each binding what it really uses.
+// `cqlgate policy suggest` reads a ledger and proposes the least grants for what was done. With it a team can give up a
+// shared password: it begins with one wide role, and then gives each binding what that really uses.
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
@@ -22,23 +22,62 @@ import {
   type Use,
 } from '../provision/suggest.ts';
 import { timeOfText } from '../wall-clock.ts';
+import {
+  CONFIG_OPTION,
+  EXIT,
+  JSON_OPTION,
+  print,
+  printJson,
+  type CommandDefinition,
+} from './command.ts';
+import { configuredPolicy } from './configured-policy.ts';
 
-export interface SuggestOptions {
+interface SuggestFlags extends SuggestOptions {
+  readonly config: string;
+  readonly unused?: boolean;
+  readonly json?: boolean;
+}
+
+export const command: CommandDefinition<SuggestFlags> = {
+  summary: 'the least grants for what a ledger says was done, as YAML for the policy',
+  options: [
+    { flags: '--dir <dir>', summary: 'the directory of the ledger', isRequired: true },
+    { flags: '--role <name>', summary: 'one role of the policy only' },
+    { flags: '--since <duration>', summary: 'leave out what is older, as in 30d' },
+    {
+      flags: '--by <what>',
+      summary: 'a list for each role or for each binding',
+      default: 'role',
+    },
+    { flags: '--unused', summary: "list the present policy's grants that nothing used too" },
+    CONFIG_OPTION,
+    JSON_OPTION,
+  ],
+  run: async (options, terminal) => {
+    const roles = options.unused === true ? (await configuredPolicy(options.config)).roles : null;
+    const found = await suggest(options, roles);
+    if (options.json === true) printJson(terminal, found);
+    else print(terminal, suggestedYaml(found));
+    return EXIT.ok;
+  },
+};
+
+interface SuggestOptions {
   readonly dir: string;
   readonly role?: string;
-  /** As `30d`: records older than that are left out. */
+  /** Records older than this duration (`30d`) are left out. */
   readonly since?: string;
   readonly by?: string;
 }
 
-export interface Suggested {
+interface Suggested {
   readonly suggestions: readonly Suggestion[];
-  /** By role of the policy; null where no policy was given. */
+  /** The unused grants of each role of the policy; null where no policy was given. */
   readonly unused: Readonly<Record<string, readonly string[]>> | null;
 }
 
-/** `roles` is the present policy, for what of it nobody used. Rejects with ConfigFault. */
-export async function suggest(
+/** `roles` are those of the present policy, whose unused grants are listed too. Rejects with ConfigFault. */
+async function suggest(
   options: SuggestOptions,
   roles: readonly RoleDocument[] | null,
   nowMs = wallMs(),
@@ -51,7 +90,7 @@ export async function suggest(
     throw new ConfigFault([`--since is a number with ms, s, m, h or d, as in 30d; not ${since}`]);
   }
   const fromMs = since === undefined ? null : later(nowMs, -durationMs(since));
-  // Grants made of records that somebody changed would be grants that somebody chose.
+  // Whoever could change the records would choose the grants.
   const { result, records, findings } = await verifyLedgers(dir).catch((error: unknown) => {
     throw new ConfigFault([`${dir} cannot be read: ${String(error)}`]);
   });
@@ -79,13 +118,13 @@ export async function suggest(
   };
 }
 
-/** A record with a time that is none may be of any. */
+/** A record whose time cannot be read is not left out. */
 function isBefore(time: unknown, fromMs: WallMs | null): boolean {
   const atMs = timeOfText(time);
   return fromMs !== null && atMs !== null && atMs < fromMs;
 }
 
-/** Of all chains, one after the other. */
+/** The lines of all chains, one chain after the other. */
 async function* recordLines(dir: string): AsyncGenerator<string> {
   for (const folder of await ledgerFolders(dir)) {
     for (const file of await ledgerFiles(folder)) {
@@ -95,7 +134,7 @@ async function* recordLines(dir: string): AsyncGenerator<string> {
   }
 }
 
-/** null for records that are of no statement, and for outcomes: their decision was counted. */
+/** Returns null for records of no statement, and for outcomes, whose decision was counted already. */
 function useOf(record: AuditEntry, by: 'role' | 'binding'): Use | null {
   const { kind, role, binding, statement, decision, count } = record;
   if (kind !== 'decision' && kind !== 'activity') return null;
@@ -116,8 +155,8 @@ function useOf(record: AuditEntry, by: 'role' | 'binding'): Use | null {
   };
 }
 
-/** YAML for the policy, with all that is no grant in comments. */
-export function suggestedYaml({ suggestions: found, unused }: Suggested): string {
+/** Renders YAML for the policy; whatever is no grant stands in comments. */
+function suggestedYaml({ suggestions: found, unused }: Suggested): string {
   const lines = found.flatMap((one) => [
     comment(`${one.by}: ${one.statements} statements, as ${one.roles.join(', ')}`),
     ...yamlOf(one),
@@ -139,7 +178,7 @@ function yamlOf({ by, grants, capabilities }: Suggestion): string[] {
     .split('\n');
 }
 
-/** Names come from ledger and policy: no line end of theirs ends a comment. */
+/** Names come from the ledger and the policy: a line end in one must not end the comment. */
 function comment(text: string): string {
   return `# ${text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')}`;
 }

@@ -1,5 +1,5 @@
-// `cqlgate provision`: the policy's grants as Cassandra's own, so that the cluster is a second wall.
-// Prints the statements, carries them out, or says where the cluster holds something else.
+// `cqlgate provision` turns the policy's grants into Cassandra's own, so that the cluster is a second wall. It prints the
+// statements, carries them out, or says where the cluster holds something else.
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { loadPolicy, policyContext } from '../config/load-policy.ts';
 import { ConfigFault } from '../errors.ts';
@@ -26,8 +26,38 @@ import type { Existing } from '../provision/existing.ts';
 import { readLocal } from '../secrets/local.ts';
 import type { LoginSpec } from '../secrets/upstream-login.ts';
 import { Logins } from '../secrets/logins.ts';
+import { CONFIG_OPTION, JSON_OPTION, print, printJson, type CommandDefinition } from './command.ts';
 
-export interface ProvisionOptions {
+/** Where the administrator's password is taken from, unless a file is named. */
+const ADMIN_PASSWORD = 'CQLGATE_ADMIN_PASSWORD';
+
+export const command: CommandDefinition<ProvisionOptions & { readonly json?: boolean }> = {
+  summary:
+    "the policy's grants as Cassandra's own, so that the cluster is a second wall: printed as CQL, or with --apply carried out; exit code 1 where the cluster is not as the policy wants it",
+  options: [
+    CONFIG_OPTION,
+    {
+      flags: '--username <name>',
+      summary: 'an admin login of the cluster; without it the cluster is not asked',
+    },
+    {
+      flags: '--password-file <file>',
+      summary: `its password; default: ${ADMIN_PASSWORD}`,
+    },
+    { flags: '--apply', summary: 'carry the statements out' },
+    { flags: '--revoke', summary: 'take back what the policy does not give' },
+    { flags: '--check', summary: 'only say what is missing, wider or a superuser' },
+    JSON_OPTION,
+  ],
+  run: async ({ json, ...options }, terminal) => {
+    const done = await provision(options);
+    if (json === true) printJson(terminal, done.json);
+    else print(terminal, done.text);
+    return done.exitCode;
+  },
+};
+
+interface ProvisionOptions {
   readonly config: string;
   readonly apply?: boolean;
   readonly check?: boolean;
@@ -37,18 +67,15 @@ export interface ProvisionOptions {
   readonly passwordFile?: string;
 }
 
-export interface Provisioned {
-  /** 0; 1 where the cluster is, or stays, not as the policy wants it. */
+interface Provisioned {
+  /** 1 where the cluster is not, or does not become, as the policy wants it; else 0. */
   readonly exitCode: 0 | 1;
   readonly text: string;
   readonly json: unknown;
 }
 
-/** Where the administrator's password is taken from, unless a file is named. */
-const ADMIN_PASSWORD = 'CQLGATE_ADMIN_PASSWORD';
-
 /** Rejects with ConfigFault. */
-export async function provision(options: ProvisionOptions): Promise<Provisioned> {
+async function provision(options: ProvisionOptions): Promise<Provisioned> {
   const loaded = await loadConfig(options.config);
   const { roles } = await loadPolicy(loaded.policyFile, policyContext(loaded));
   const desiredWith = (existing: Existing | null): DesiredState =>
@@ -80,7 +107,7 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     if (options.apply !== true) {
       return { exitCode: 0, text: cqlText(before), json: reportJson(before) };
     }
-    // All secrets first: a login that is made must not stay without its rights for want of the next.
+    // All secrets are read first: if one cannot be had, no login may have been created without its rights.
     const passwords = await passwordsOf(loaded, before.steps);
     for (const { text, passwordOf } of before.steps) {
       if (passwordOf === null) await carryOut(client, text, false);
@@ -134,7 +161,7 @@ async function adminOf(options: ProvisionOptions): Promise<Admin | null> {
   return { username, password: value };
 }
 
-/** By entry of `cassandraRoles`, of those that are made now; wherever they come from. */
+/** Reads the passwords of the logins that are created now, by their entry of `cassandraRoles`. */
 async function passwordsOf(
   { config, logins, base, maxSecretAgeMs }: LoadedConfig,
   steps: readonly Step[],

@@ -1,10 +1,34 @@
-// `cqlgate revoke`: tokens that must not be good any longer, by the admin API of a gate.
+// `cqlgate revoke` ends tokens before they expire, through the admin API of a gate.
 import { readFile } from 'node:fs/promises';
 import { ConfigFault } from '../errors.ts';
 import { OutboundClient } from '../outbound/client.ts';
 import type { Revocable } from '../revocation/revocations.ts';
+import { EXIT, printJson, type CommandDefinition } from './command.ts';
 
-export interface RevokeOptions {
+export const command: CommandDefinition<RevokeOptions> = {
+  summary:
+    'end tokens before they expire, on all gates of the fleet; by the admin API, as an operator; exit code 1 where refused',
+  options: [
+    { flags: '--subject <subject>', summary: 'tokens of this subject' },
+    { flags: '--pipeline <uuid>', summary: 'tokens of this pipeline' },
+    { flags: '--step <uuid>', summary: 'the token of this step' },
+    { flags: '--token-sha256 <hex>', summary: 'this token, as records name it' },
+    { flags: '--issuer <name>', summary: 'only of this issuer; by itself: all its tokens' },
+    { flags: '--reason <text>', summary: 'why, for the record and for who is refused' },
+    { flags: '--list', summary: 'print what is revoked' },
+    { flags: '--url <url>', summary: 'the admin port', default: 'http://127.0.0.1:9180' },
+    {
+      flags: '--token-file <file>',
+      summary: 'your token; else from the variable CQLGATE_TOKEN',
+    },
+  ],
+  run: async (options, terminal) => {
+    printJson(terminal, await revoke(options));
+    return EXIT.ok;
+  },
+};
+
+interface RevokeOptions {
   readonly subject?: string;
   readonly pipeline?: string;
   readonly step?: string;
@@ -16,8 +40,8 @@ export interface RevokeOptions {
   readonly tokenFile?: string;
 }
 
-/** What the gate answered. Rejects with ConfigFault where it refused, or is not asked at all. */
-export async function revoke(options: RevokeOptions): Promise<unknown> {
+/** Resolves with the gate's answer. Rejects with ConfigFault where the gate refuses, or the options are not valid. */
+async function revoke(options: RevokeOptions): Promise<unknown> {
   const headers = { authorization: `Bearer ${await tokenOf(options)}` };
   const url = `${options.url.replace(/\/+$/, '')}/api/v1/revocations`;
   const client = new OutboundClient();

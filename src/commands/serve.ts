@@ -1,4 +1,4 @@
-// `cqlgate serve`: the gate as a process, or as several (`workers:`), until it is told to stop.
+// `cqlgate serve` runs the gate as one process, or as several (`workers:`), until it is told to stop.
 import cluster from 'node:cluster';
 import { pino } from 'pino';
 import { prometheusRegistry } from '../admin/prometheus.ts';
@@ -7,21 +7,26 @@ import { guarded, unattended } from '../guard.ts';
 import { EXIT } from '../limits/process.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Port } from '../workers/channel.ts';
-import { isTelemetryEnabled } from '../telemetry/enabled.ts';
 import { STOP_SIGNALS, type StopSignal } from '../workers/messages.ts';
 import { Primary } from '../workers/primary.ts';
 import { WORKER_VARIABLE, Worker } from '../workers/worker.ts';
 import { letHeapGrow } from './heap.ts';
-import { reportFaults } from './fault-report.ts';
 import { LastResort } from './last-resort.ts';
+import { processTelemetry } from './process-telemetry.ts';
+import { CONFIG_OPTION, type CommandDefinition } from './command.ts';
 import { startGate, type RunningGate } from './start-gate.ts';
 
+export const command: CommandDefinition<{ readonly config: string }> = {
+  summary: 'run the gate until SIGTERM',
+  options: [CONFIG_OPTION],
+  run: async ({ config }) => serve(config),
+};
+
 /**
- * Runs until SIGTERM, which drains, or SIGINT, which waits for requests in flight only; a second signal
- * ends what is left. Resolves with the exit code. Rejects with ConfigFault, or with what keeps the gate
- * from starting.
+ * Runs until SIGTERM, which drains, or SIGINT, which waits only for requests in flight; a second signal ends what is
+ * left. Resolves with the exit code. Rejects with ConfigFault, or with what else keeps the gate from starting.
  */
-export async function serve(configFile: string): Promise<number> {
+async function serve(configFile: string): Promise<number> {
   letHeapGrow();
   const lastResort = new LastResort();
   lastResort.install();
@@ -32,7 +37,7 @@ export async function serve(configFile: string): Promise<number> {
   }
 }
 
-/** Ends the process by its exit code though something still holds it; what matters was closed and waited for. */
+/** Ends the process even if something still keeps it running: all that matters was closed and waited for. */
 function endSoon(): void {
   const exit = (): never => process.exit();
   setTimeout(guarded('process', exit), EXIT.graceMs).unref();
@@ -58,14 +63,10 @@ async function serveAsPrimary(
   ownLog: pino.Logger,
   lastResort: LastResort,
 ): Promise<number> {
-  // Maps and numbers that JSON does not know arrive as they were.
+  // JSON would lose maps, and numbers such as Infinity.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = new Metrics();
-  const telemetry = isTelemetryEnabled(process.env)
-    ? (await import('../telemetry/start.ts')).startTelemetry(metrics, ownLog)
-    : null;
-  const log = telemetry?.withLog(ownLog) ?? ownLog;
-  reportFaults(log, metrics);
+  const { log, running } = await processTelemetry(metrics, ownLog);
   const primary = new Primary({
     workers,
     config: text,
@@ -74,7 +75,7 @@ async function serveAsPrimary(
     metrics,
     registry: prometheusRegistry(metrics),
   });
-  // Its workers would end with it, and not seal what they hold.
+  // If the primary just ended, its workers would end too, without sealing their ledgers.
   lastResort.seal = async () => primary.stop('SIGINT');
   const exitCode = await primary.start();
   if (exitCode !== null) return exitCode;
@@ -85,7 +86,7 @@ async function serveAsPrimary(
   const stoppedAgain = signals.next().then(async (again) => primary.stop(again));
   unattended('workers', stoppedAgain);
   const exitedWith = await primary.stop(signal);
-  await telemetry?.close();
+  await running?.close();
   return exitedWith;
 }
 
@@ -93,20 +94,20 @@ async function serveAsWorker(
   worker: NonNullable<typeof cluster.worker>,
   lastResort: LastResort,
 ): Promise<number> {
-  // A terminal signals the whole group: the primary says when it is time.
+  // A terminal signals the whole process group; a worker waits for the primary to tell it.
   for (const name of STOP_SIGNALS) process.on(name, () => undefined);
   const signals = new Signals();
   const number = Number(process.env[WORKER_VARIABLE]);
   const own = new Worker(number, process as Port, (signal) => signals.take(signal));
   try {
-    // The primary's own text: workers that were started at different times must not differ.
+    // The text comes from the primary, so that workers which start at different times have the same configuration.
     const loaded = await configOf(await own.config());
     const gate = await startGate(loaded, logOf({ worker: number }), own);
     lastResort.seal = async () => gate.seal();
     await stop(gate, await signals.next(), signals);
     return 0;
   } finally {
-    // The channel to the primary would keep the process running.
+    // An open channel to the primary would keep the process running.
     worker.disconnect();
   }
 }
@@ -117,12 +118,12 @@ async function stop(gate: RunningGate, signal: StopSignal, signals: Signals): Pr
   await gate.close();
 }
 
-/** Signals to stop, one after the other. */
+/** The signals to stop, one after the other. */
 class Signals {
   #waiting: ((signal: StopSignal) => void) | null = null;
   readonly #taken: StopSignal[] = [];
 
-  /** To those that this process gets. Until then it ends by them at once. */
+  /** Takes the signals that this process gets; before that, one ends the process at once. */
   listen(): void {
     for (const name of STOP_SIGNALS) {
       process.on(

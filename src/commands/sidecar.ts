@@ -1,5 +1,5 @@
-// `cqlgate sidecar`: Cassandra at localhost for an application that knows nothing of tokens. It ends with the
-// process that started it, at any time, and with the command that it was given.
+// `cqlgate sidecar` offers Cassandra at localhost to an application that knows nothing of tokens. It ends together with
+// the process that started it, and with the command that it was given.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { readFile } from 'node:fs/promises';
@@ -17,8 +17,65 @@ import { endpointText, inetBytes, type Endpoint } from '../protocol/inet.ts';
 import { GateLoginSteps, startupFrame } from '../sidecar/gate-login.ts';
 import { withoutLineEnd } from '../secrets/local.ts';
 import { SidecarServer } from '../sidecar/server.ts';
+import type { CommandDefinition } from './command.ts';
+import { LastResort } from './last-resort.ts';
 
-export interface SidecarOptions {
+export const command: CommandDefinition<SidecarOptions, readonly string[]> = {
+  summary:
+    'Cassandra at localhost for an application without a token: logs in to a gate with the token of this step; ends with the process that started it',
+  argument: {
+    name: '[command...]',
+    summary: 'run this, after --, while the sidecar is up; exit code is its own',
+  },
+  options: [
+    { flags: '--gate <host:port>', summary: 'the gate, over TLS', isRequired: true },
+    {
+      flags: '--listen <host:port>',
+      summary: 'where applications connect',
+      default: '127.0.0.1:9042',
+    },
+    { flags: '--role <name>', summary: 'role of the policy', default: 'oidc' },
+    {
+      flags: '--token-env <name>',
+      summary: 'variable with the token',
+      default: 'BITBUCKET_STEP_OIDC_TOKEN',
+    },
+    { flags: '--token-file <file>', summary: 'file with the token instead; read for each login' },
+    {
+      flags: '--ca <file>',
+      summary: "CA of the gate's certificate, where the system does not know it",
+    },
+    {
+      flags: '--server-name <name>',
+      summary: "name in the gate's certificate; default: the host",
+    },
+    { flags: '--plaintext', summary: 'no TLS, to a gate on this machine' },
+    {
+      flags: '--password-file <file>',
+      summary: 'applications have to give this password (any username)',
+    },
+    {
+      flags: '--drop-token',
+      summary:
+        "leave the token out of the command's environment; a process of the same user can still read it in the sidecar's",
+    },
+    {
+      flags: '--wait <seconds>',
+      summary: 'listen only once the gate takes the token; exit code 1 if it does not',
+    },
+    {
+      flags: '--keep-alive <seconds>',
+      summary:
+        'after so long without a byte, ask whether application and gate are still there; default: 60',
+    },
+  ],
+  run: async (options, { messages }, words) => {
+    new LastResort().install();
+    return sidecar(options, words, (text) => void messages.write(`cqlgate sidecar: ${text}\n`));
+  },
+};
+
+interface SidecarOptions {
   readonly gate: string;
   readonly listen: string;
   readonly role: string;
@@ -29,7 +86,7 @@ export interface SidecarOptions {
   readonly plaintext?: boolean;
   readonly passwordFile?: string;
   readonly dropToken?: boolean;
-  /** Seconds. */
+  /** How long to wait for the gate, in seconds. */
   readonly wait?: string;
   readonly keepAlive?: string;
 }
@@ -38,7 +95,7 @@ export interface SidecarOptions {
  * Runs until a signal, until its parent is gone, or until `command` ends, which is started once the gate takes the
  * token. Resolves with the exit code: the command's, where there is one.
  */
-export async function sidecar(
+async function sidecar(
   options: SidecarOptions,
   command: readonly string[],
   tell: (text: string) => void,
@@ -91,7 +148,7 @@ export async function sidecar(
   }
 }
 
-/** `isOwn`: a port that this process listens on, where 0 is any that is free. */
+/** With `isOwn` it is a port that this process listens on, where 0 means any that is free. */
 function hostPort(option: string, text: string, isOwn = false): Endpoint {
   const isAny = isOwn && /:0$/.test(text);
   const parsed = parseHostPort(isAny ? text.replace(/:0$/, ':1') : text);
@@ -131,7 +188,7 @@ async function connector(
   };
 }
 
-/** Read for each login: a file of Kubernetes' is written anew before its token ends. */
+/** The token is read for each login, since Kubernetes replaces its file before the token ends. */
 function tokenSource({ tokenFile, tokenEnv }: SidecarOptions): () => Promise<string> {
   return async () => {
     const text =
@@ -152,7 +209,7 @@ async function passwordOf(file: string): Promise<string> {
   return password;
 }
 
-/** Where the system tells whose a connection is; elsewhere a password has to. */
+/** The user whose processes are let in, where the system tells whose a connection is; elsewhere a password is needed. */
 function ownUser(): number {
   if (process.platform === 'linux' && process.getuid !== undefined) return process.getuid();
   throw new ConfigFault([
@@ -161,7 +218,7 @@ function ownUser(): number {
 }
 
 /**
- * What the gate records as hints, and how it is to appear to drivers: as the sidecar's own port. That is not known
+ * What the gate records as hints, and the sidecar's own port, by which drivers are to know the gate. The port is not known
  * yet (null) when it is tried whether the gate takes the token.
  */
 function hintsOf(env: NodeJS.ProcessEnv, listening: Endpoint | null): ReadonlyMap<string, string> {
@@ -186,11 +243,11 @@ interface Login {
   readonly connect: () => net.Socket;
   readonly token: () => Promise<string>;
   readonly role: string;
-  /** Nobody waits any more. */
+  /** Aborted once nobody waits for the result any more. */
   readonly gone: AbortSignal;
 }
 
-/** Rejects with the gate's own refusal at once, and with the last problem when the time is over. */
+/** Rejects at once when the gate refuses the token, and with the last problem when the time is over. */
 async function gateAnswers(seconds: number, login: Login): Promise<void> {
   if (!(seconds > 0)) throw new ConfigFault(['--wait takes a number of seconds']);
   const deadlineMs = later(monotonicMs(), seconds * 1000);
@@ -243,9 +300,9 @@ async function tryLogin({
 }
 
 /**
- * What the command finds in its environment: ours, where Cassandra is, and with --drop-token no variable that holds the
- * token, under whatever name. That keeps it out of logs and reports of the command and of what it starts; it hides nothing
- * from a process of the same user, which can read this process's own environment.
+ * The environment of the command: that of this process, the address of Cassandra, and with --drop-token no variable that
+ * holds the token, under whatever name. That keeps the token out of logs and reports of the command and of what it starts;
+ * it hides nothing from a process of the same user, which can read this process's own environment.
  */
 export function commandEnv(
   { dropToken, tokenEnv }: Pick<SidecarOptions, 'dropToken' | 'tokenEnv'>,
@@ -262,8 +319,8 @@ export function commandEnv(
 }
 
 /**
- * Runs a command to its end, and passes signals on. Resolves with its exit code, as a shell has it. Where the parent is
- * gone the command is told to end, and not waited for: the door closes all the same.
+ * Runs a command to its end, and passes signals on to it. Resolves with its exit code, as a shell has it. Once the parent
+ * is gone, the command is told to end but not waited for: the sidecar's port closes all the same.
  */
 async function run(
   [name, ...args]: readonly string[],
@@ -302,7 +359,7 @@ function whenAborted(signal: AbortSignal, act: () => void): void {
   else signal.addEventListener('abort', act, { once: true });
 }
 
-/** Aborted when the process that started this one is there no more: the system gives it another parent. */
+/** Aborted when the process that started this one has ended: the system then gives this one another parent. */
 function parentGone(): AbortSignal {
   const parent = process.ppid;
   const gone = new AbortController();

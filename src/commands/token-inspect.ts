@@ -1,22 +1,51 @@
-// `cqlgate token inspect`: what a token is, who it would be here, and why not.
+// `cqlgate token inspect` says what a token is, which roles it may take here, and why it may take no others.
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { AuthFault } from '../errors.ts';
-import type { TokenVerifier } from '../identity/verifier.ts';
+import { TokenVerifier } from '../identity/verifier.ts';
 import { ANY_ROLE, isAuthority, type Policy } from '../policy/policy.ts';
+import { CONFIG_OPTION, EXIT, printJson, type CommandDefinition } from './command.ts';
+import { configuredPolicy } from './configured-policy.ts';
 
-export interface Inspection {
+export const command: CommandDefinition<{ readonly config: string }, string | undefined> = {
+  summary:
+    'say what a token is, which roles it may take here, and why not; exit code 1 where refused',
+  argument: {
+    name: '[file]',
+    summary: 'file with the token; standard input where it is left out or -',
+  },
+  options: [CONFIG_OPTION],
+  run: async ({ config }, terminal, file) => {
+    const isFile = file !== undefined && file !== '-';
+    const token = isFile ? await readFile(file, 'utf8') : await readAll(terminal.input);
+    const { policy, issuers } = await configuredPolicy(config);
+    const inspection = await inspectToken(token.trim(), new TokenVerifier({ issuers }), policy);
+    printJson(terminal, inspection);
+    const roles = [...inspection.roles, ...inspection.rolesByPipelineTarget];
+    return roles.length === 0 ? EXIT.refused : EXIT.ok;
+  },
+};
+
+async function readAll(input: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of input) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+interface Inspection {
   readonly header: unknown;
   readonly claims: unknown;
   readonly valid: boolean;
   readonly issuer: string | null;
   readonly isHuman: boolean;
   readonly roles: readonly string[];
-  /** Each binding of the policy, and what keeps it from matching. */
+  /** Each binding of the policy, with what keeps it from matching. */
   readonly bindings: readonly {
     readonly name: string;
     readonly role: string;
     readonly mismatch: string | null;
   }[];
-  /** Roles it may take too, if its pipeline runs for what their bindings say; not asked for here. */
+  /** Roles that it may take too, if its pipeline runs for what their bindings ask for; Bitbucket is not asked here. */
   readonly rolesByPipelineTarget: readonly string[];
   readonly problem: string | null;
 }

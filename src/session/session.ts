@@ -26,7 +26,6 @@ import {
 } from '../protocol/messages/event.ts';
 import type { SessionState } from '../protocol/opcodes.ts';
 import { endpointText } from '../protocol/inet.ts';
-import type { LoginRefusal } from '../refusals.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
 import { usesSegments } from '../protocol/versions.ts';
 import { sidecarAddress, type Advertised } from '../topology/advertised.ts';
@@ -289,7 +288,7 @@ export class Session implements AccountOwner {
     this.#standing.learned(facts);
   }
 
-  loginFailed(reason: LoginRefusal): void {
+  loginFailed(reason: AuthFault['reason']): void {
     this.gate.metrics.counter('auth_failures_total', reason).value++;
     this.gate.telemetry?.loginFailed(this.id, this.#standing.client, reason);
     this.gate.refusals.failedLogin(this.source, {

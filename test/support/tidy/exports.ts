@@ -4,7 +4,10 @@ import ts from 'typescript';
 import { importedFile, type Source } from './tree.ts';
 
 /** They are read by generators of documents, which are no part of src. */
-const READ_BY_GENERATORS: ReadonlySet<string> = new Set(['src/config/docs.ts renderConfigDocs']);
+const READ_BY_GENERATORS: ReadonlySet<string> = new Set([
+  'src/config/docs.ts renderConfigDocs',
+  'src/config/error-docs.ts renderErrorDocs',
+]);
 
 interface Exported {
   readonly name: string;

@@ -1,14 +1,7 @@
 // docs/ERRORS.md, made of the tables of refusals and of error codes: what users read, and what they can do about it. A
 // refusal without advice does not compile.
-import { CqlErrorCode, errorCodeText } from '../../src/protocol/error-codes.ts';
-import {
-  CLUSTER,
-  LOGINS,
-  PROTOCOL,
-  REFUSALS,
-  STATEMENTS,
-  type RefusalCode,
-} from '../../src/refusals.ts';
+import { CQL_ERRORS, errorCodeText } from '../protocol/error-codes.ts';
+import { CLUSTER, LOGINS, PROTOCOL, REFUSALS, STATEMENTS, type RefusalCode } from '../refusals.ts';
 
 const ADVICE: Readonly<Record<RefusalCode, string>> = {
   token_missing:
@@ -154,7 +147,7 @@ nodes had it in time" (wait before you use it) and "its audit log did not take t
 (operators: the disk of the ledger).
 `;
 
-export function renderErrorsDocument(): string {
+export function renderErrorDocs(): string {
   return [
     HEAD,
     '\n## Logins\n',
@@ -184,7 +177,7 @@ function table(codes: Readonly<Partial<Record<RefusalCode, unknown>>>): string {
 function rowOf(code: RefusalCode): string {
   const row = REFUSALS[code];
   const { error, reads } = row;
-  const value = `0x${errorCodeText(CqlErrorCode[error]).slice(2).toUpperCase()}`;
+  const value = `0x${errorCodeText(CQL_ERRORS[error].code).slice(2).toUpperCase()}`;
   const connection = 'closes' in row ? 'closed' : 'kept';
   return `| \`${code}\` | ${error} ${value} | "${reads}" | ${ADVICE[code]} | ${connection} |`;
 }

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CLUSTER, LOGINS, PROTOCOL, REFUSALS, STATEMENTS } from '../../src/refusals.ts';
-import { renderErrorsDocument } from '../support/errors-document.ts';
+import { renderErrorDocs } from '../../src/config/error-docs.ts';
 
 const committed = readFileSync(path.resolve(import.meta.dirname, '../../docs/ERRORS.md'), 'utf8');
 
 describe('docs/ERRORS.md', () => {
   it('is as `npm run docs` writes it', () => {
-    expect(committed, 'run `npm run docs`').toBe(renderErrorsDocument());
+    expect(committed, 'run `npm run docs`').toBe(renderErrorDocs());
   });
 
   it('has one row for each code', () => {

@@ -6,8 +6,8 @@ import { encodeFrame } from '../../src/protocol/frame.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { LZ4_SEGMENTS } from '../../src/protocol/segment.ts';
 import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
-import { Writer } from '../../src/protocol/writer.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
+import { answerLargeRows, LARGE_ROW } from '../support/large-row.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';
 import { ScriptedGate } from '../support/scripted-gate.ts';
 
@@ -18,18 +18,6 @@ const ROLES = {
   flood: { grants: ['SELECT, MODIFY ON KEYSPACE orders'] },
   honest: { grants: ['SELECT, MODIFY ON KEYSPACE orders'] },
 };
-/** One row of 2 MiB, in v4. */
-const LARGE = Buffer.concat([
-  new Writer()
-    .writeInt(2)
-    .writeInt(4)
-    .writeInt(1)
-    .writeInt(1)
-    .writeInt(2 * MIB)
-    .toBuffer(),
-  Buffer.alloc(2 * MIB),
-]);
-
 let gate: ScriptedGate;
 const clients: RawClient[] = [];
 
@@ -38,10 +26,7 @@ const start = async (): Promise<void> => {
     limits: { bufferBudgetBytes: BUDGET },
     admin: { host: '127.0.0.1', port: 0 },
   });
-  gate.cluster.script = ({ text, answer }) => {
-    if (text === 'SELECT large FROM orders.t') answer(Opcode.RESULT, LARGE);
-    return text === 'SELECT large FROM orders.t';
-  };
+  answerLargeRows(gate);
 };
 
 const login = async (
@@ -136,7 +121,7 @@ describe('the budget of Buffers', () => {
     for (let stream = 1; stream <= 10; stream++) {
       slow.write(encodeFrame({ version: 4, opcode: Opcode.QUERY, streamId: stream, body: text }));
     }
-    const wanted = 10 * (LARGE.length + 9);
+    const wanted = 10 * (LARGE_ROW.length + 9);
     const most = await beside(honest, () => read === wanted);
     expect(most).toBeLessThan(BUDGET + 8 * MIB);
     expect(slow.closed).toBe(false);

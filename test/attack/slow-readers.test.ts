@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { encodeQuery } from '../../src/protocol/messages/query.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import { Writer } from '../../src/protocol/writer.ts';
+import { answerLargeRows } from '../support/large-row.ts';
 import { errorOf, type RawClient } from '../support/raw-client.ts';
 import { ScriptedGate } from '../support/scripted-gate.ts';
 
@@ -12,18 +12,6 @@ const MIB = 1024 * 1024;
 const BUDGET = 256 * MIB;
 const SESSIONS = 200;
 const READS = 4;
-
-/** One row of 2 MiB. */
-const LARGE = Buffer.concat([
-  new Writer()
-    .writeInt(2)
-    .writeInt(4)
-    .writeInt(1)
-    .writeInt(1)
-    .writeInt(2 * MIB)
-    .toBuffer(),
-  Buffer.alloc(2 * MIB),
-]);
 
 let gate: ScriptedGate;
 const timers: NodeJS.Timeout[] = [];
@@ -37,10 +25,7 @@ beforeAll(async () => {
     },
     { limits: { bufferBudgetBytes: BUDGET }, admin: { host: '127.0.0.1', port: 0 } },
   );
-  gate.cluster.script = ({ text, answer }) => {
-    if (text === 'SELECT large FROM orders.t') answer(Opcode.RESULT, LARGE);
-    return text === 'SELECT large FROM orders.t';
-  };
+  answerLargeRows(gate);
 });
 
 afterAll(async () => {

@@ -5,23 +5,17 @@ import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
 import { resolveLimits } from '../../src/limits/operator.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
-import { MemoryBudget } from '../../src/memory/budget.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { InFlightRequests, RoleLoad, type Expecting } from '../../src/session/in-flight.ts';
+import { accountOf, roomyBudget } from '../support/session-account.ts';
 
 const MIB = 1024 * 1024;
 let requests: InFlightRequests;
 let role: RoleLoad;
 
 beforeEach(() => {
-  const budget = new MemoryBudget({
-    heapBytes: 64 * MIB,
-    bufferBytes: 1024 * MIB,
-    requestBytes: 1024 * MIB,
-    evicted: () => undefined,
-    paused: () => undefined,
-  });
-  const account = budget.open({ memoryLooked: () => undefined, outOfMemory: () => undefined });
+  const budget = roomyBudget();
+  const account = accountOf(budget);
   requests = new InFlightRequests(budget, account, resolveLimits({}));
   role = new RoleLoad();
   requests.loggedIn(role);

@@ -4,11 +4,12 @@ import type net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { monotonic } from '../support/moments.ts';
 import { MEMORY, SESSION } from '../../src/limits/session.ts';
-import { MemoryBudget, type SessionAccount } from '../../src/memory/budget.ts';
+import type { SessionAccount } from '../../src/memory/budget.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import { SegmentDecoder } from '../../src/protocol/segment-decoder.ts';
 import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../../src/protocol/segment.ts';
 import { Outbox } from '../../src/session/outbox.ts';
+import { accountOf, roomyBudget } from '../support/session-account.ts';
 import { bytesOf, decodeAll } from '../protocol/streams.ts';
 
 const KIB = 1024;
@@ -68,16 +69,10 @@ let outbox: Outbox;
 let told: string[];
 
 beforeEach(() => {
-  const budget = new MemoryBudget({
-    heapBytes: 64 * MIB,
-    bufferBytes: 1024 * MIB,
-    requestBytes: 1024 * MIB,
-    evicted: () => undefined,
-    paused: () => undefined,
-  });
+  const budget = roomyBudget();
   told = [];
   socket = new SlowSocket();
-  account = budget.open({ memoryLooked: () => undefined, outOfMemory: () => undefined });
+  account = accountOf(budget);
   outbox = new Outbox(socket as unknown as net.Socket, account, {
     full: () => told.push('full'),
     drained: () => told.push('drained'),

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { TopologySelect } from '../../src/cql/statement.ts';
-import type { Column, Rows } from '../../src/protocol/messages/result.ts';
+import type { Rows } from '../../src/protocol/messages/result.ts';
 import { TypeCode } from '../../src/protocol/types.ts';
 import {
   cellsOf,
@@ -12,19 +12,9 @@ import {
   matching,
   selectionText,
 } from '../../src/topology/select-rows.ts';
+import { columnsOf, int } from './rows.ts';
 
-const column = (name: string, code: number): Column => ({
-  keyspace: 'system',
-  table: 'peers_v2',
-  name,
-  type: { code, bytes: Buffer.from([0, code]) },
-});
-
-const int = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-};
+const column = columnsOf('peers_v2');
 
 const COLUMNS = [
   column('peer', TypeCode.INET),

@@ -2,21 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { hostId, type Advertised } from '../../src/topology/advertised.ts';
 import { isOpen, rowsFor } from '../../src/topology/system-tables.ts';
-import type { Column, Rows } from '../../src/protocol/messages/result.ts';
+import type { Rows } from '../../src/protocol/messages/result.ts';
 import { TypeCode } from '../../src/protocol/types.ts';
+import { columnsOf, int } from './rows.ts';
 
-const column = (name: string, code: number): Column => ({
-  keyspace: 'system',
-  table: 'local',
-  name,
-  type: { code, bytes: Buffer.from([0, code]) },
-});
-
-const int = (value: number) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
-};
+const column = columnsOf('local');
 
 const NODE = Buffer.from([10, 9, 8, 7]);
 const local: Rows = {

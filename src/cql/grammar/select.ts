@@ -9,6 +9,7 @@ import {
   functionCall,
   functionEnd,
   integerOrMarker,
+  mapOrSet,
   term,
   startsTerm,
   tuple,
@@ -184,7 +185,7 @@ function plainSelector(p: Parser): void {
     return;
   }
   if (p.accept('{')) {
-    braces(p);
+    if (!p.accept('}')) mapOrSet(p, selector);
     return;
   }
   if (p.acceptMarker() || p.accept('null') || acceptConstant(p)) return;
@@ -196,21 +197,6 @@ function plainSelector(p: Parser): void {
   }
   p.skipName('something to select');
   p.readColumn(p.index - 1);
-}
-
-/** Behind `{`: a map or a set. */
-function braces(p: Parser): void {
-  if (p.accept('}')) return;
-  selector(p);
-  const isMap = p.accept(':');
-  if (isMap) selector(p);
-  while (p.accept(',')) {
-    selector(p);
-    if (!isMap) continue;
-    p.expect(':');
-    selector(p);
-  }
-  p.expect('}');
 }
 
 /** What looks like a call and is none: COUNT(*), CAST, and the metadata of a column. */

@@ -184,14 +184,19 @@ function braces(p: Parser): void {
     p.charge(fields * fields * PARSING.fieldUs, FIELDS);
     return;
   }
-  term(p);
+  mapOrSet(p, term);
+}
+
+/** The elements of a map or a set, of which there is at least one. */
+export function mapOrSet(p: Parser, element: (p: Parser) => void): void {
+  element(p);
   const isMap = p.accept(':');
-  if (isMap) term(p);
+  if (isMap) element(p);
   while (p.accept(',')) {
-    term(p);
+    element(p);
     if (!isMap) continue;
     p.expect(':');
-    term(p);
+    element(p);
   }
   p.expect('}');
 }

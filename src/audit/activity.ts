@@ -7,7 +7,7 @@ import type { Statement } from '../cql/statement.ts';
 import { guarded } from '../guard.ts';
 import { ACTIVITY, LEDGER } from '../limits/audit.ts';
 import { TURN } from '../limits/session.ts';
-import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { UNCOUNTED, type Account } from '../memory/store.ts';
 import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { inLaterTurn, turnWork } from '../turn.ts';
 import { isoTime } from '../wall-clock.ts';

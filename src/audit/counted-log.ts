@@ -4,7 +4,7 @@
 import { wallMs, type WallMs } from '../clock.ts';
 import { guarded } from '../guard.ts';
 import { LEDGER, REFUSALS } from '../limits/audit.ts';
-import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { UNCOUNTED, type Account } from '../memory/store.ts';
 import { footprintOf, MAP_ENTRY_BYTES } from '../memory/footprint.ts';
 import { isoTime } from '../wall-clock.ts';
 import { bounded } from './bound.ts';

@@ -3,7 +3,7 @@
 import { CQL } from '../limits/cql.ts';
 import { LEDGER } from '../limits/audit.ts';
 import { MEMORY } from '../limits/session.ts';
-import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { UNCOUNTED, type Account } from '../memory/store.ts';
 import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
 import { analyse } from './analyse.ts';
 import type { Statement, Unanalysable } from './statement.ts';

@@ -2,7 +2,7 @@
 // check; and the hashes of those that were good before this process began, which are checked once more.
 import { TOKENS } from '../limits/identity.ts';
 import { MEMORY } from '../limits/session.ts';
-import type { Account } from '../memory/budget.ts';
+import type { Account } from '../memory/store.ts';
 import { footprintOf } from '../memory/footprint.ts';
 import { isWithdrawn, type Principal } from './principal.ts';
 

@@ -5,7 +5,7 @@ import { AuthFault } from '../errors.ts';
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { guarded, unattended } from '../guard.ts';
 import { JWKS, TOKENS } from '../limits/identity.ts';
-import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { UNCOUNTED, type Account } from '../memory/store.ts';
 import { OutboundClient } from '../outbound/client.ts';
 import { checkClaims } from './check-claims.ts';
 import { issuerOf, type Issuer, type IssuerConfig } from './issuers.ts';

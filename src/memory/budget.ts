@@ -5,68 +5,15 @@
 import { LONG_AGO, monotonicMs, msBetween, msSince } from '../clock.ts';
 import { guarded } from '../guard.ts';
 import { MEMORY } from '../limits/session.ts';
-
-/** What lies on V8's heap, or in Buffers beside it. */
-const HEAP_KINDS = [
-  'statements',
-  'prepared',
-  'activity',
-  'refusals',
-  'tokens',
-  'exchanges',
-] as const;
-const BUFFER_KINDS = ['unauthenticated', 'input', 'requests', 'output', 'answers'] as const;
-export type HeapKind = (typeof HEAP_KINDS)[number];
-type BufferKind = (typeof BUFFER_KINDS)[number];
-
-/** What a cache or log tells of what it holds; the gate's is a Kind of its budget. */
-export interface Account {
-  /** Negative to give back. */
-  add(bytes: number): void;
-}
-
-/** For tests and commands that are no gate. */
-export const UNCOUNTED: Account = { add: () => undefined };
-
-/** What of one kind is held now. */
-class Kind implements Account {
-  readonly #store: Store;
-  bytes = 0;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  add(bytes: number): void {
-    this.bytes += bytes;
-    const store = this.#store;
-    store.bytes += bytes;
-    if (store.bytes > store.softBytes) store.passed();
-  }
-}
-
-/** The heap, or Buffers. */
-class Store {
-  bytes = 0;
-  /** How much was held at the last look. */
-  lookedAtBytes = 0;
-  readonly limitBytes: number;
-  /** Clients above their share are not read from here on, so that what is under way has room. */
-  readonly softBytes: number;
-  readonly passed: () => void;
-
-  constructor(limitBytes: number, passed: () => void) {
-    this.limitBytes = limitBytes;
-    this.softBytes = Math.floor(limitBytes * MEMORY.softShare);
-    this.passed = passed;
-  }
-
-  /** Over its limit, by so much more than at the last look that the next one must not wait. */
-  get isUrgent(): boolean {
-    const { bytes, limitBytes, lookedAtBytes } = this;
-    return bytes > limitBytes && bytes - lookedAtBytes > limitBytes * MEMORY.urgentShare;
-  }
-}
+import {
+  BUFFER_KINDS,
+  HEAP_KINDS,
+  kindsOf,
+  Store,
+  type BufferKind,
+  type HeapKind,
+  type Kind,
+} from './store.ts';
 
 /** A cache that can give back half of what it holds; what is in it is found again at a cost. */
 export interface Evictable {
@@ -411,8 +358,4 @@ export class MemoryBudget {
       if (held <= this.#buffers.limitBytes) return;
     }
   }
-}
-
-function kindsOf<Name extends string>(names: readonly Name[], store: Store): Record<Name, Kind> {
-  return Object.fromEntries(names.map((name) => [name, new Kind(store)])) as Record<Name, Kind>;
 }

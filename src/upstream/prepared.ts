@@ -3,7 +3,7 @@
 // questions: what does this id mean, and does this client still hold the metadata it reads by.
 import { compoundKey } from '../compound-key.ts';
 import type { Statement } from '../cql/statement.ts';
-import { UNCOUNTED, type Account } from '../memory/budget.ts';
+import { UNCOUNTED, type Account } from '../memory/store.ts';
 import { footprintOf, MAP_ENTRY_BYTES, stringBytes } from '../memory/footprint.ts';
 import { TURN } from '../limits/session.ts';
 import type { Prepared } from '../protocol/messages/result.ts';

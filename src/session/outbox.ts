@@ -39,6 +39,8 @@ export class Outbox implements Flushable {
   /** By how much the buffers behind unread views are larger than these; a buffer counts once. */
   #pinnedBytes = 0;
   #pinnedBuffer: ArrayBufferLike | null = null;
+  /** Parts that left of the frame at the front of the queue, whose buffer is still held. */
+  #heldBytes = 0;
   /** All that ever left, and what of it was taken at the last look. */
   #pushedBytes = 0;
   #takenBytes = 0;
@@ -152,6 +154,7 @@ export class Outbox implements Flushable {
     this.#queueStart = 0;
     this.#queuedBytes = 0;
     this.#plainBytes = 0;
+    this.#heldBytes = 0;
     this.#frames.takeViews();
     this.#gatheredBytes = 0;
   }
@@ -227,14 +230,13 @@ export class Outbox implements Flushable {
     flushAfterTurn(this);
   }
 
-  /** What has to wait must not pin the read buffers of the node's connection. */
+  /**
+   * What has to wait must not pin the read buffers of the node's connection. The parts of a large frame share a buffer
+   * that holds nothing else, which may be 256 MiB: they are not copied, and all of it is charged until the last one left.
+   */
   #enqueue(view: View): void {
-    let kept = view;
-    const bytes = bufferOf(view);
-    if (bytes.length * 4 < bytes.buffer.byteLength) {
-      const copy = Buffer.from(bytes);
-      kept = view instanceof SegmentPart ? new SegmentPart(copy, view.isCompressible) : copy;
-    }
+    const isSmall = !(view instanceof SegmentPart) && view.length * 4 < view.buffer.byteLength;
+    const kept = isSmall ? Buffer.from(view) : view;
     this.#queue.push(kept);
     this.#queuedBytes += kept.length;
     this.#pushedBytes += kept.length;
@@ -246,6 +248,15 @@ export class Outbox implements Flushable {
     if (view.buffer !== this.#pinnedBuffer) this.#pinnedBytes += view.buffer.byteLength;
     this.#pinnedBuffer = view.buffer;
     this.#pinnedBytes -= view.length;
+  }
+
+  /** A view was taken from the front of the queue; parts of the same frame may be left there. */
+  #left(view: View): void {
+    if (!(view instanceof SegmentPart)) return;
+    const next = this.#queue[this.#queueStart];
+    if (next instanceof SegmentPart && next.bytes.buffer === view.bytes.buffer) {
+      this.#heldBytes += view.length;
+    } else this.#heldBytes = 0;
   }
 
   /** Hands the socket what it has room for; of segments, as many as a turn may make. */
@@ -299,10 +310,12 @@ export class Outbox implements Flushable {
   #takeWhole(mostBytes: number): View[] {
     const views: View[] = [];
     let room = mostBytes;
-    for (; this.#queueStart < this.#queue.length; this.#queueStart++) {
+    while (this.#queueStart < this.#queue.length) {
       const first = this.#queue[this.#queueStart]!;
       if (views.length > 0 && first.length > room) break;
       views.push(first);
+      this.#queueStart++;
+      this.#left(first);
       this.#queuedBytes -= first.length;
       room -= first.length;
     }
@@ -349,7 +362,7 @@ export class Outbox implements Flushable {
       this.#pinnedBytes = 0;
       this.#pinnedBuffer = null;
     }
-    this.#account.setOutput(unread + Math.max(0, this.#pinnedBytes));
+    this.#account.setOutput(unread + this.#heldBytes + Math.max(0, this.#pinnedBytes));
     if (unread > SESSION.outboxSoftBytes) this.#fill();
     else if (this.#queuedBytes === 0) this.#empty();
   }

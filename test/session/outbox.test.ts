@@ -158,6 +158,23 @@ describe('the outbox', () => {
       expect(account.output).toBe(0);
     });
 
+    it('does not copy a large answer that has to wait, and charges it until its last part left', async () => {
+      outbox.switchToSegments(layout);
+      const frame = frameOf(12 * MIB, 7);
+      const before = process.memoryUsage().arrayBuffers;
+      outbox.pushFrame(new Frame(frame, 0, frame.length));
+      outbox.flush();
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MIB);
+      while (outbox.queuedBytes > 0) {
+        expect(account.output).toBeGreaterThanOrEqual(frame.length);
+        socket.drain();
+        await new Promise(setImmediate);
+      }
+      while (outbox.bytes > 0) socket.drain();
+      expect(account.output).toBe(0);
+      expectReceived([frame]);
+    });
+
     it('cuts answers that came in parts wherever these end', async () => {
       outbox.switchToSegments(layout);
       const frame = frameOf(2 * MIB, 7);

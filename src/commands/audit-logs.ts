@@ -31,7 +31,9 @@ export async function openAuditLogs(dir: string, around: Surroundings): Promise<
   const ledger = await openLedger(dir, around);
   const counter = (what: string) => {
     const counted = metrics.counter('audit_counted_total', what);
-    return (): void => void counted.value++;
+    return (): void => {
+      counted.value++;
+    };
   };
   const activity = new ActivityLog<Exchange>(ledger, activitySource, {
     account: memory.heapKind('activity'),

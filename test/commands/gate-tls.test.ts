@@ -21,9 +21,9 @@ afterEach(async () => files.remove());
 
 async function tlsOf() {
   const metrics = new Metrics();
-  const { detector, close } = gateTls(await loadConfig(files.config), metrics, new LogLines());
-  close();
-  return { detector, expiries: metrics.values('certificate_expiry_seconds') };
+  const tls = gateTls(await loadConfig(files.config), metrics, new LogLines());
+  tls.close();
+  return { detector: tls.detector, expiries: metrics.values('certificate_expiry_seconds') };
 }
 
 describe('the port of a gate', () => {

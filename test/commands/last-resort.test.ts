@@ -70,7 +70,10 @@ describe('an error that no guard caught', () => {
 
   it('seals once, however many follow', async () => {
     let seals = 0;
-    lastResort.seal = async () => new Promise(() => void seals++);
+    lastResort.seal = async () =>
+      new Promise(() => {
+        seals++;
+      });
     uncaught(error);
     uncaught(error);
     expect(seals).toBe(1);

@@ -8,7 +8,7 @@ const nodes = [
   { name: 'a:9042', datacenter: 'dc1' },
   { name: 'b:9042', datacenter: 'dc2' },
   { name: 'c:9042', datacenter: 'dc1' },
-] as ClusterNode[];
+] as unknown as ClusterNode[];
 
 function logged(some: ClusterNode[], configured?: string) {
   const log = new LogLines();

@@ -32,7 +32,7 @@ it('a new login is counted, logged and recorded, by name and without its passwor
 });
 
 it('a login without a password has no username either', () => {
-  const { entries } = recorded({ name: 'ci', open: true } as Login);
+  const { entries } = recorded({ name: 'ci', open: true });
   expect(entries[0]).toMatchObject({ detail: { cassandra_role: 'ci', username: null } });
 });
 

@@ -10,8 +10,15 @@ import { Metrics } from '../../src/metrics/metrics.ts';
 import type { Gate } from '../../src/session/gate.ts';
 import { LogLines } from '../support/log-lines.ts';
 
-/** The watcher that was made last, which looks at no file. */
-let watcher: { options: PolicyWatcherOptions; content: string; problem: string | null };
+interface Watcher {
+  readonly options: PolicyWatcherOptions;
+  readonly content: string;
+  problem: string | null;
+}
+
+/** Those that were made; they look at no file. */
+const watchers: Watcher[] = [];
+let watcher: Watcher;
 vi.mock('../../src/config/policy-watcher.ts', () => ({
   PolicyWatcher: class {
     problem: string | null = null;
@@ -20,7 +27,7 @@ vi.mock('../../src/config/policy-watcher.ts', () => ({
     constructor(options: PolicyWatcherOptions, content: string) {
       this.options = options;
       this.content = content;
-      watcher = this;
+      watchers.push(this);
     }
   },
 }));
@@ -41,6 +48,7 @@ beforeEach(() => {
     policy: { version: 'old' },
   } as unknown as Gate;
   watchPolicy(gate, readiness, { file: 'f', content: 'text', context: {} as PolicyContext });
+  watcher = watchers.at(-1)!;
 });
 
 const reloads = (result: string): number =>

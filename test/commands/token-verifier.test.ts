@@ -10,11 +10,9 @@ import { LogLines } from '../support/log-lines.ts';
 /** What the verifier was made of. */
 let options: VerifierOptions;
 vi.mock('../../src/identity/verifier.ts', () => ({
-  TokenVerifier: class {
-    constructor(given: VerifierOptions) {
-      options = given;
-    }
-  },
+  TokenVerifier: vi.fn(function (given: VerifierOptions) {
+    options = given;
+  }),
 }));
 
 let metrics: Metrics;

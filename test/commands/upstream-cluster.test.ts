@@ -14,11 +14,9 @@ import { LogLines } from '../support/log-lines.ts';
 /** What the cluster was made of. */
 let options: ClusterOptions;
 vi.mock('../../src/upstream/cluster.ts', () => ({
-  Cluster: class {
-    constructor(given: ClusterOptions) {
-      options = given;
-    }
-  },
+  Cluster: vi.fn(function (given: ClusterOptions) {
+    options = given;
+  }),
 }));
 
 let files: Files;
@@ -40,7 +38,7 @@ beforeEach(async () => {
       logins: new Map(),
       schemaChanged: (change) => changes.push(change),
     },
-    { memory: {} as MemoryBudget, metrics, ledger: {} as Ledger, log },
+    { memory: {} as unknown as MemoryBudget, metrics, ledger: {} as unknown as Ledger, log },
   );
 });
 afterEach(async () => files.remove());

@@ -1,4 +1,5 @@
-// When to act before something ends.
+// When to renew a secret before it ends, and when to try again after a failure.
+import { backoffMs, jittered } from '../backoff.ts';
 import { SECRETS } from '../limits/services.ts';
 
 /** How long to wait before what has `leftMs` to live is replaced, with jitter. */
@@ -8,7 +9,6 @@ export function dueInMs(leftMs: number): number {
 }
 
 /** How long to wait after `failures` in a row, with jitter. */
-export function backoffMs(failures: number): number {
-  const waitMs = SECRETS.retryMinMs * 2 ** Math.min(failures - 1, 10);
-  return Math.min(waitMs, SECRETS.retryMaxMs) * (0.5 + Math.random() / 2);
+export function retryInMs(failures: number): number {
+  return jittered(backoffMs(failures, SECRETS.retryMinMs, SECRETS.retryMaxMs));
 }

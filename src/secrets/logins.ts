@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { later, monotonicMs, msBetween, type MonotonicMs, type WallMs } from '../clock.ts';
 import { ConfigFault } from '../errors.ts';
 import { SECRETS } from '../limits/services.ts';
-import { backoffMs } from './due.ts';
+import { retryInMs } from './due.ts';
 import { certificateReader, readCertificate } from './certificate.ts';
 import { SecretFault } from './fault.ts';
 import { leaseReader } from './leases.ts';
@@ -197,7 +197,7 @@ async function startOf(
     } catch (error) {
       const leftMs = msBetween(monotonicMs(), deadlineAtMs);
       const mayPass = error instanceof SecretFault && error.mayPass;
-      if (mayPass && leftMs > 0) await delay(Math.min(backoffMs(failures), leftMs));
+      if (mayPass && leftMs > 0) await delay(Math.min(retryInMs(failures), leftMs));
       else throw new SecretFault(`the secret of Cassandra role ${name}: ${messageOf(error)}`);
     }
   }

@@ -3,7 +3,7 @@
 import { LONG_AGO, monotonicMs, msBetween, type WallMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits/services.ts';
-import { backoffMs } from './due.ts';
+import { retryInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
 import type { Login, LoginSource } from './upstream-login.ts';
 import type { Reader, Reading } from './reader.ts';
@@ -94,7 +94,7 @@ export class SecretSource implements LoginSource {
       if (this.#problem !== fault.message) this.#listener.failed(this.#name, fault);
       this.#problem = fault.message;
       // At start there is no login yet, and the caller decides how often to try.
-      if (this.#login !== null) this.#readIn(backoffMs(this.#failures));
+      if (this.#login !== null) this.#readIn(retryInMs(this.#failures));
       throw fault;
     }
   }

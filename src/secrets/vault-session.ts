@@ -3,7 +3,7 @@
 import { later, monotonicMs, msBetween, NEVER, type MonotonicMs } from '../clock.ts';
 import { guarded, unattended } from '../guard.ts';
 import { SECRETS } from '../limits/services.ts';
-import { backoffMs, dueInMs } from './due.ts';
+import { dueInMs, retryInMs } from './due.ts';
 import { SecretFault } from './fault.ts';
 import type { VaultAuthSpec } from './upstream-login.ts';
 import { logInToVault } from './vault-auth.ts';
@@ -140,7 +140,7 @@ export class VaultSession {
     } catch (error) {
       this.#failures++;
       this.#options.onFault(error instanceof SecretFault ? error : new SecretFault(String(error)));
-      this.#renewIn(backoffMs(this.#failures));
+      this.#renewIn(retryInMs(this.#failures));
     }
   }
 

@@ -1,5 +1,6 @@
 // When Bitbucket may be asked again after a failure. All look-ups share one pause, because limits and outages
 // concern all of them. It doubles with each failure, with jitter; a Retry-After takes precedence.
+import { backoffMs } from '../backoff.ts';
 import { later, LONG_AGO, monotonicMs, msBetween, type MonotonicMs } from '../clock.ts';
 import { VCS } from '../limits/services.ts';
 
@@ -35,7 +36,7 @@ export class Pause {
     // Requests that were in flight at the same time fail together, and count as one failure.
     if (startedAtMs > this.#beganAtMs) this.#failures++;
     this.#beganAtMs = nowMs;
-    const doubledMs = Math.min(VCS.pauseMaxMs, VCS.pauseMinMs * 2 ** (this.#failures - 1));
+    const doubledMs = backoffMs(this.#failures, VCS.pauseMinMs, VCS.pauseMaxMs);
     const askedMs = Math.min(VCS.retryAfterMaxMs, retryAfterMs ?? 0);
     // Later than asked for, never sooner, so that gates that share a limit do not come back at the same time.
     const waitMs = Math.max(askedMs, doubledMs / 2) + (doubledMs / 2) * this.#random();

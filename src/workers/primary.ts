@@ -2,6 +2,7 @@
 // It serves nothing itself; Node's cluster module accepts connections here and hands them out in turn.
 import { setTimeout as delay } from 'node:timers/promises';
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import { backoffMs } from '../backoff.ts';
 import { monotonicMs, msSince, type MonotonicMs } from '../clock.ts';
 import type { ReadinessReport } from '../admin/readiness.ts';
 import { guarded } from '../guard.ts';
@@ -151,7 +152,7 @@ export class Primary {
     const livedMs = msSince(startedAtMs);
     const failures = livedMs > WORKERS.steadyMs ? 0 : (this.#failures.get(number) ?? 0);
     this.#failures.set(number, failures + 1);
-    const waitMs = Math.min(WORKERS.restartMaxMs, WORKERS.restartMinMs * 2 ** failures);
+    const waitMs = backoffMs(failures + 1, WORKERS.restartMinMs, WORKERS.restartMaxMs);
     const { log, metrics } = this.#options;
     log.error(
       { worker: number, exit_code: exitCode, signal, restart_in_ms: waitMs },

@@ -383,7 +383,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       },
     ],
     [
-      'upstream',
+      'fleet',
       'for the lock of the fleet',
       async () => {
         const { table } = await lockTaken();
@@ -392,7 +392,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       },
     ],
     [
-      'upstream',
+      'fleet',
       'until a lock of the fleet that is not renewed is no longer believed',
       async () => {
         const { held } = await lockTaken();
@@ -400,7 +400,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       },
     ],
     [
-      'upstream',
+      'fleet',
       'until an absent table of locks is looked for again',
       async () => {
         const queries: string[] = [];
@@ -424,7 +424,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       },
     ],
     [
-      'upstream',
+      'fleet',
       'until other gates get their turn in the lane',
       async () => {
         let locks = 0;
@@ -456,7 +456,7 @@ const ROWS: readonly (readonly [room: string, wait: string, begin: () => Promise
       },
     ],
     [
-      'upstream',
+      'fleet',
       'since what is revoked was last read',
       async () => {
         let reads = 0;

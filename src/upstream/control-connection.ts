@@ -64,16 +64,16 @@ export class ControlConnection {
   #connection: Connection | null = null;
   #node: Endpoint | null = null;
   #login: Login | null = null;
-  /** Of the login before: what it was asked is answered, then it closes. */
+  /** The connection of the login before: it closes once what it was asked is answered. */
   #before: Connection | null = null;
   #beforeEndsAtMs = NEVER;
   #connecting = false;
   #nextFollowAtMs = LONG_AGO;
-  /** Attempts since it was last connected. */
+  /** Attempts to connect since it was connected last. */
   #attempts = 0;
-  /** Reads that wait for the next connection. */
+  /** Called when the next connection stands: reads wait for it. */
   readonly #waiting = new Set<() => void>();
-  /** When the nodes are read anew. */
+  /** When the nodes are to be read anew. */
   #topologyDueAtMs = NEVER;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -154,7 +154,7 @@ export class ControlConnection {
     } else if (this.#login !== this.#options.login()) this.#followLogin(nowMs);
   }
 
-  /** See SystemTables. */
+  /** This and the next three: see SystemTables. */
   async systemRows(query: string, turn: Turn): Promise<SystemRows> {
     return this.#tables.rows(query, turn);
   }
@@ -195,7 +195,7 @@ export class ControlConnection {
     try {
       this.target = await inspectTarget(connection, this.#options.allowUntested);
       await this.#register(connection);
-      // After REGISTER, so that no change falls between.
+      // Read after REGISTER, so that no change is missed in between.
       await Promise.all([this.refreshSchema(), this.#readNodes()]);
     } catch (error) {
       this.#connection = null;
@@ -207,7 +207,7 @@ export class ControlConnection {
     for (const resume of this.#waiting) resume();
   }
 
-  /** With the login in force; refused, once more with the secret as it is now. */
+  /** Uses the login in force, and where that is refused, once more the secret as it is now. */
   async #logIn(node: Endpoint): Promise<{ connection: Connection; login: Login }> {
     const { login: inForce, freshLogin } = this.#options;
     const login = inForce();
@@ -254,10 +254,10 @@ export class ControlConnection {
       connection.destroy(replaced());
       return;
     }
-    // Both are registered now: no event falls between.
+    // Both connections are registered now, so that no event is missed in between.
     this.#before?.destroy(replaced());
     this.#before = this.#connection;
-    // By then every request had its answer or its deadline.
+    // By then every request has had its answer or its deadline.
     this.#beforeEndsAtMs = earliest(
       endOf(this.#login),
       later(monotonicMs(), UPSTREAM.controlTimeoutMs),
@@ -367,7 +367,7 @@ export class ControlConnection {
     this.#connection = null;
     if (this.#closed) return;
     this.#options.listener.fault(cause);
-    // Whoever connects now sees that it failed, and tries again.
+    // Whoever is connecting now sees that it failed, and tries again.
     if (!this.#connecting) this.#reconnectLater();
   }
 

@@ -1,5 +1,5 @@
-// Which login of each Cassandra role the gate works with now, and the change to the next one: the one
-// before stays in force until the cluster has let the next one in.
+// The login in force of each Cassandra role, and the change to the next one. A login stays in force until the cluster has
+// let the next one in.
 import { backoffMs } from '../backoff.ts';
 import { later, LONG_AGO, monotonicMs, type MonotonicMs } from '../clock.ts';
 import { unattended } from '../guard.ts';
@@ -11,9 +11,9 @@ export type { Login } from '../secrets/upstream-login.ts';
 
 export interface CredentialsOptions {
   readonly sources: ReadonlyMap<string, LoginSource>;
-  /** Moves pools and control connection to a login; rejects with UpstreamFault and leaves all as it was. */
+  /** Moves the routes to a login. Rejects with UpstreamFault where it is not let in, and leaves all as it was. */
   readonly moveTo: (login: Login) => Promise<void>;
-  /** The login is in force: it was moved to. */
+  /** The login has come into force. */
   readonly moved: (login: Login) => void;
   readonly fault: (fault: UpstreamFault) => void;
 }
@@ -38,7 +38,7 @@ export class Credentials {
     return [...this.#options.sources.keys()];
   }
 
-  /** Roles whose next login could not be moved to, the last time it was tried. */
+  /** Roles whose next login was not let in when it was tried last. */
   get failing(): readonly string[] {
     return [...this.#changes].filter(([, { failures }]) => failures > 0).map(([name]) => name);
   }
@@ -53,8 +53,8 @@ export class Credentials {
   }
 
   /**
-   * The cluster refused a login: its secret is read anew, once. True when another login is in force
-   * then, or was before; false when there is no other, or the cluster refuses that too.
+   * The cluster refused a login: its secret is read anew, once. True where another login is in force then, or was
+   * before. False where there is no other, or the cluster refuses that one too.
    */
   async replace(refused: Login): Promise<boolean> {
     const { name } = refused;
@@ -70,7 +70,7 @@ export class Credentials {
     return login === undefined || login === null || login === refused ? null : login;
   }
 
-  /** Sees that a secret changed, and tries again what was refused. */
+  /** Notices that a secret changed, and tries refused logins again. */
   tick(nowMs: MonotonicMs): void {
     for (const [name, inForce] of this.#inForce) {
       const login = this.#options.sources.get(name)?.current() ?? inForce;
@@ -83,7 +83,7 @@ export class Credentials {
     }
   }
 
-  /** True when the login is in force then. One change of a role at a time. */
+  /** True where the login is in force then. A role has one change at a time. */
   async #change(login: Login): Promise<boolean> {
     const { name } = login;
     let change = this.#changes.get(name);

@@ -1,5 +1,5 @@
-// What the gate's upstream logins may do that decisions hang on: whether one is a superuser, and
-// whether it sees what masks hide. Asked of the cluster as that login itself, which it may.
+// What decisions must know of the gate's upstream logins: whether one is a superuser, and whether it sees what masks
+// hide. The cluster is asked by a connection of that login itself, which may ask this about itself.
 import { stringLiteral } from '../cql/quote.ts';
 import type { Rows } from '../protocol/messages/result.ts';
 import { Connection } from './connection.ts';
@@ -12,7 +12,7 @@ import { isSuperuser } from './superusers.ts';
 
 export interface Rights {
   readonly isSuperuser: boolean;
-  /** Where it has UNMASK; null is a place that is not known. */
+  /** Where it has UNMASK; null stands for a resource that the gate does not know. */
   readonly unmasked: readonly (DataResource | null)[];
 }
 
@@ -23,7 +23,7 @@ interface DataResource {
 }
 
 export interface RightsListener {
-  /** Once for each login that is found to be a superuser. */
+  /** Called once for each login that is found to be a superuser. */
   superuser(login: string): void;
 }
 
@@ -36,7 +36,7 @@ export class LoginRights {
     this.#listener = listener;
   }
 
-  /** True where it is not known: then nothing that a mask hides is given out. */
+  /** True also where it is not known: then nothing that a mask hides is given out. */
   unmasks(cassandraRole: string, keyspace: string, table: string): boolean {
     const rights = this.#rights.get(cassandraRole);
     if (rights === undefined || rights.isSuperuser) return true;
@@ -48,7 +48,7 @@ export class LoginRights {
     );
   }
 
-  /** What was asked as this login is so for its Cassandra role from now on; null: it is not known. */
+  /** What this login may do counts for its Cassandra role from now on; null where it is not known. */
   set(login: Login, rights: Rights | null): void {
     const { name } = login;
     if (rights === null) this.#rights.delete(name);
@@ -60,7 +60,7 @@ export class LoginRights {
 }
 
 /**
- * Logs in and asks what the login may do: null where that can't be had, for an open cluster too.
+ * Logs in and asks what the login may do: null where that can't be asked, as in a cluster without logins.
  * Rejects with UpstreamFault when the login itself fails.
  */
 export async function askRights(node: Endpoint, dial: Dial, login: Login): Promise<Rights | null> {
@@ -98,7 +98,7 @@ function unmaskedOf(permissions: Rows | null): (DataResource | null)[] {
   return permissions.rows.map((row) => dataResource(row[resource]?.toString('utf8') ?? ''));
 }
 
-/** As LIST PERMISSIONS prints it; null: some other, which may be any. */
+/** A resource as LIST PERMISSIONS prints it; null for one of another kind, which may be any. */
 function dataResource(shown: string): DataResource | null {
   if (shown === '<all keyspaces>') return { keyspace: null, table: null };
   const [, keyspace] = /^<(?:keyspace|all tables in) (\w+)>$/.exec(shown) ?? [];

@@ -86,8 +86,8 @@ export class Route {
   }
 
   /**
-   * A connection to just this node, for questions of the gate's own. `busy`: none is free now; `lost`: it was
-   * tried and is not reached; `untried`: not yet, or its datacenter is not used.
+   * A connection to just this node, for questions of the gate's own. `busy`: none is free now. `lost`: the node was tried
+   * and is not reached. `untried`: it was not tried yet, or its datacenter is not used.
    */
   connectionTo(node: ClusterNode): Connection | 'busy' | 'lost' | 'untried' {
     const pool = this.#pools.of(node);
@@ -152,8 +152,8 @@ export class Route {
   }
 
   /**
-   * Resolves once it can take another's place: each local node let its login in or could not be asked.
-   * Rejects when one refused it, or none could be asked.
+   * Resolves once it can take another route's place: each local node has let its login in or could not be asked. Rejects
+   * when a node refused the login, or none could be asked.
    */
   async opened(): Promise<void> {
     this.warm();
@@ -171,7 +171,7 @@ export class Route {
     this.#pools.of(node)?.probe();
   }
 
-  /** Deadlines, heartbeats, lost connections, connections beyond the configured number. */
+  /** Looks at deadlines, liveness, lost connections and those beyond the configured number. */
   tick(nowMs: MonotonicMs): void {
     this.#pools.tick(nowMs, this.#line.keyspaces, closedFault());
     this.#line.refuseLate(nowMs, this.ready > 0, this.#lastFault);
@@ -179,11 +179,11 @@ export class Route {
     else if (!this.#retired && !hasEnded(this.login, nowMs)) this.warm();
   }
 
-  /** Another route takes its place, and those who wait here. */
-  retire(successor: Route | null): void {
+  /** Another route takes its place, and takes over those who wait here. */
+  retire(successor: Route): void {
     this.#retired = true;
     for (const pool of this.pools) pool.retire();
-    if (successor !== null) this.#line.moveTo(successor.#line);
+    this.#line.moveTo(successor.#line);
   }
 
   close(): void {
@@ -225,7 +225,7 @@ export class Route {
       else this.#setKeyspace(switchable, bound, waiter);
       return true;
     }
-    // One that is idle but offered is looked at again at the end of this turn.
+    // A connection that is offered may be free again at the end of this turn, when all are looked at again.
     if (pools.some((pool) => pool.hasOffered)) return false;
     this.#grow(pools, bound, msSince(waiter.sinceMs) >= UPSTREAM.growAfterMs);
     return false;
@@ -258,7 +258,7 @@ export class Route {
 
   #setKeyspace(connection: Connection, keyspace: string, waiter: Waiter<Connection>): void {
     const { keyspaceState } = connection;
-    // From now on: between the answer and its waiter nobody else may have it set to another keyspace.
+    // It is offered from now on: between the answer and its waiter nobody else may have it set to another keyspace.
     keyspaceState.offer();
     const used = useKeyspace(connection, keyspace).then(
       () => {
@@ -278,7 +278,7 @@ export class Route {
     unattended('route', used);
   }
 
-  /** The node with the least to do gets another connection; with none reached, all are tried. */
+  /** Another connection is opened to the node with the least to do; while none is reached, to all of them. */
   #grow(pools: readonly Pool[], keyspace: string | null, more: boolean): void {
     const reached = pools.filter((pool) => pool.ready > 0);
     if (reached.length > 0) {
@@ -322,7 +322,7 @@ export class Route {
     unattended('route', asked, () => this.#giveUp(fault));
   }
 
-  /** No wait mends a refused login; connections that were let in before serve on. */
+  /** Waiting does not help against a refused login. Connections that were let in before serve on. */
   #giveUp(fault: UpstreamFault): void {
     if (this.ready > 0) return;
     const text = `${fault.message}; its secret was read anew`;
@@ -330,7 +330,7 @@ export class Route {
   }
 }
 
-/** Of what the gate itself asks for. */
+/** The turn of what the gate itself asks for. */
 const OWN_TURN: Turn = { key: '', owner: null };
 
 function closedFault(): UpstreamFault {

@@ -120,7 +120,7 @@ function tokensOf(cell: Cell | undefined): bigint[] {
   for (let left = cell.readInt32BE(0); left > 0 && at + 4 <= cell.length; left--) {
     const length = cell.readInt32BE(at);
     const end = at + 4 + length;
-    if (length < 0) return [];
+    if (length < 0 || end > cell.length) return [];
     const token = cell.toString('utf8', at + 4, end);
     // Those of another partitioner are of no use to routing.
     if (!/^-?\d{1,19}$/.test(token)) return [];

@@ -17,7 +17,10 @@ export interface ClientAddress {
   readonly port: number;
 }
 
-export function peerOf({ remoteAddress, remotePort }: net.Socket): ClientAddress {
+/** The other end as a socket has it. */
+type RemoteEnd = Pick<net.Socket, 'remoteAddress' | 'remotePort'>;
+
+export function peerOf({ remoteAddress, remotePort }: RemoteEnd): ClientAddress {
   return { address: plainAddress(remoteAddress ?? ''), port: remotePort ?? 0 };
 }
 
@@ -26,7 +29,7 @@ export function peerOf({ remoteAddress, remotePort }: net.Socket): ClientAddress
  * an address that a load balancer names opens nothing.
  */
 export function plaintextProblem(
-  socket: net.Socket,
+  socket: RemoteEnd,
   rules: { readonly isTlsOn: boolean; readonly allowPlaintext: boolean },
 ): string | null {
   if (rules.isTlsOn) return TLS_ONLY;

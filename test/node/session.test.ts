@@ -123,20 +123,48 @@ describe.skipIf(noNode)('a session', () => {
   });
 
   it('is not read beyond its requests in flight, and gets every answer', async () => {
-    const raw = await login();
-    const count = 2_000;
-    const frames = Array.from({ length: count }, (_unused, i) =>
-      queryFrame(i, 'SELECT v FROM one.t WHERE k = 1'),
-    );
-    raw.write(Buffer.concat(frames));
-    const streams = new Set<number>();
-    for (let i = 0; i < count; i++) {
-      const answer = (await raw.next())!;
-      expect(errorOf(answer)).toBeNull();
-      streams.add(answer.streamId);
+    const IN_FLIGHT = 64;
+    const patient = await TestGate.start({
+      contactPoint,
+      roles: { writer: { grants: ['SELECT ON KEYSPACE one'] } },
+      config: {
+        limits: { readTimeoutMs: 60_000, inFlightPerSession: IN_FLIGHT },
+        admin: { host: '127.0.0.1', port: 0 },
+      },
+    });
+    const held = async (): Promise<number> => {
+      const text = await (await fetch(`http://127.0.0.1:${patient.adminPort}/metrics`)).text();
+      return Number(/^cqlgate_memory_largest_session_bytes (\d+)$/m.exec(text)?.[1]);
+    };
+    try {
+      const raw = await RawClient.login(patient.port, 'writer', patient.issuer.mint());
+      const count = 1_000;
+      const text = `SELECT v FROM one.t WHERE k = 1 /* ${'long '.repeat(1_600)} */`;
+      await freeze();
+      try {
+        for (let i = 0; i < count; i++) raw.write(queryFrame(i, text));
+        // Until nothing more is read. All of them have 8 MB.
+        let [before, bytes] = [-1, 0];
+        for (let same = 0; same < 5; before = bytes) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          bytes = await held();
+          same = bytes === before && bytes > 0 ? same + 1 : 0;
+        }
+        expect(bytes).toBeLessThan(3_000_000);
+      } finally {
+        thaw();
+      }
+      const streams = new Set<number>();
+      for (let i = 0; i < count; i++) {
+        const answer = (await raw.next())!;
+        expect(errorOf(answer)).toBeNull();
+        streams.add(answer.streamId);
+      }
+      expect(streams.size).toBe(count);
+      raw.close();
+    } finally {
+      await patient.close();
     }
-    expect(streams.size).toBe(count);
-    raw.close();
   });
 
   it('that asked for it is told OVERLOADED instead', async () => {

@@ -5,17 +5,26 @@ import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
 import { resolveLimits } from '../../src/limits/operator.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
+import type { MemoryBudget, SessionAccount } from '../../src/memory/budget.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import { InFlightRequests, RoleLoad, type Expecting } from '../../src/session/in-flight.ts';
+import {
+  BufferCharge,
+  InFlightRequests,
+  RoleLoad,
+  RoleLoads,
+  type Expecting,
+} from '../../src/session/in-flight.ts';
 import { accountOf, roomyBudget } from '../support/session-account.ts';
 
 const MIB = 1024 * 1024;
 let requests: InFlightRequests;
+let budget: MemoryBudget;
+let account: SessionAccount;
 let role: RoleLoad;
 
 beforeEach(() => {
-  const budget = roomyBudget();
-  const account = accountOf(budget);
+  budget = roomyBudget();
+  account = accountOf(budget);
   requests = new InFlightRequests(budget, account, resolveLimits({}));
   role = new RoleLoad();
   requests.loggedIn(role);
@@ -107,5 +116,81 @@ describe('requests in flight are much', () => {
     expect(requests.isMuch).toBe(true);
     charge.release();
     expect(requests.isMuch).toBe(false);
+  });
+});
+
+describe('the limits of a session', () => {
+  const limits = resolveLimits({ inFlightPerSession: 3, inFlightBytesPerSession: 64 * 1024 });
+
+  beforeEach(() => {
+    requests = new InFlightRequests(budget, account, limits);
+    requests.loggedIn(role);
+  });
+
+  it('are reached by count, at the limit and not before', () => {
+    requests.count = 2;
+    expect(requests.isOverLimit).toBe(false);
+    requests.count = 3;
+    expect(requests.isOverLimit).toBe(true);
+  });
+
+  it('are reached by bytes, at the limit and not before', () => {
+    requests.charge(64 * 1024 - 1);
+    expect(requests.isOverLimit).toBe(false);
+    const more = requests.charge(1);
+    expect(requests.isOverLimit).toBe(true);
+    more.release();
+    expect(requests.isOverLimit).toBe(false);
+  });
+});
+
+describe('requests in flight are much at these edges', () => {
+  it('of a session', () => {
+    requests.count = UPSTREAM.muchPerSession;
+    expect(requests.isMuch).toBe(false);
+    requests.count++;
+    expect(requests.isMuch).toBe(true);
+  });
+
+  it('of what a session holds', () => {
+    requests.charge(UPSTREAM.muchBytes);
+    expect(requests.isMuch).toBe(false);
+    requests.charge(1);
+    expect(requests.isMuch).toBe(true);
+  });
+
+  it('of what a role may wait for, which stops nobody who waits for nothing', () => {
+    role.expectedBytes = UPSTREAM.expectedBytesPerRole + 1;
+    expect(requests.expectsMuch).toBe(false);
+    requests.count = 1;
+    expect(requests.expectsMuch).toBe(true);
+    role.expectedBytes = UPSTREAM.expectedBytesPerRole;
+    expect(requests.expectsMuch).toBe(false);
+  });
+});
+
+describe('a buffer that requests hold', () => {
+  it('is charged once, from the first view on it until the last is let go', () => {
+    const charge = new BufferCharge(1000, account);
+    expect(account.requests).toBe(0);
+    charge.take();
+    charge.take();
+    expect(account.requests).toBe(1000);
+    charge.release();
+    expect(account.requests).toBe(1000);
+    charge.release();
+    expect(account.requests).toBe(0);
+    charge.take();
+    expect(account.requests).toBe(1000);
+  });
+});
+
+describe('the load of roles', () => {
+  it('is one for all sessions of a role, and another for each role', () => {
+    const loads = new RoleLoads();
+    const one = loads.of('one');
+    one.inFlight = 7;
+    expect(loads.of('one')).toBe(one);
+    expect(loads.of('two').inFlight).toBe(0);
   });
 });

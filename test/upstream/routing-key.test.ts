@@ -79,6 +79,37 @@ describe('the key of an EXECUTE', () => {
     expect(keyOf(frame, statement)).toBeNull();
   });
 
+  it('may be as long as Cassandra takes it, and not a byte longer', () => {
+    const key = Buffer.alloc(65_535, 7);
+    expect(keyOf(execute([key]), prepared([0]))).toBe(key.toString('hex'));
+    // Each of several columns takes three bytes beside its own.
+    const part = (bytes: number): Buffer => Buffer.alloc(bytes, 7);
+    expect(keyOf(execute([A, part(65_535 - 7)]), prepared([0, 1]))).toHaveLength(2 * 65_535);
+    expect(keyOf(execute([A, part(65_535 - 6)]), prepared([0, 1]))).toBeNull();
+  });
+
+  it.each([7, 8, 9, 10, 40])('of %i columns is their composite, whatever their order', (count) => {
+    const names = Array.from({ length: count }, (_unused, i) => `c${i}`);
+    const values = names.map((_name, i) => Buffer.alloc(i % 3, i));
+    const order = names.map((_name, i) => (i * 7 + 3) % count);
+    const indexes = [...new Set([...order, ...names.keys()])];
+    const composite = Buffer.concat(
+      indexes.flatMap((i) => [Buffer.from([0, values[i]!.length]), values[i]!, Buffer.from([0])]),
+    ).toString('hex');
+    const statement = prepared(indexes, names);
+    expect(keyOf(execute(values), statement)).toBe(composite);
+    const reversed = [...names.keys()].reverse();
+    const named = execute(
+      reversed.map((i) => values[i]!),
+      reversed.map((i) => names[i]!),
+    );
+    expect(keyOf(named, statement)).toBe(composite);
+    const last: Value[] = [...values];
+    last[count - 1] = null;
+    expect(keyOf(execute(last), statement)).toBeNull();
+    expect(keyOf(execute(values.slice(0, -1)), statement)).toBeNull();
+  });
+
   it('may be empty, as a text may', () => {
     expect(keyOf(execute([Buffer.alloc(0)]), prepared([0]))).toBe('');
   });

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { monotonicMs } from '../../src/clock.ts';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
-import type { Lease, Login } from '../../src/secrets/login.ts';
+import type { Lease, Login } from '../../src/secrets/upstream-login.ts';
 import { Credentials } from '../../src/upstream/credentials.ts';
 import { UpstreamFault } from '../../src/upstream/faults.ts';
 import { monotonic } from '../support/moments.ts';

@@ -9,16 +9,14 @@ import { encodeFrame, Frame, FrameFlag } from '../../src/protocol/frame.ts';
 import { OversizedFrame } from '../../src/protocol/frame-decoder.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { encodeSegments } from '../../src/protocol/segment-encoder.ts';
-import {
-  LZ4_SEGMENTS,
-  PLAIN_SEGMENTS,
-  SEGMENT_PAYLOAD_WRITE_BYTES,
-} from '../../src/protocol/segment.ts';
+import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../../src/protocol/segment.ts';
 import { Inbox } from '../../src/session/inbox.ts';
 import { requestOf } from '../protocol/streams.ts';
 
 const LIMITS = resolveLimits({ preAuthFrameBytes: 4_096, maxFrameBytes: 1024 * 1024 });
 const HEADER_BYTES = 9;
+/** More than a segment takes. */
+const SEGMENT_BYTES = 128 * 1024;
 let inbox: Inbox;
 
 beforeEach(() => {
@@ -196,14 +194,14 @@ describe.each([
   it('leaves the limit of a login in force, and one segment for a frame', () => {
     inbox.switchToSegments(5, layout);
     expect(read(segmentsOf(frameOf(5, 1, 4_096), frameOf(5, 2, 4_097)))).toEqual(['1', '2!']);
-    const large = segmentsOf(frameOf(5, 3, SEGMENT_PAYLOAD_WRITE_BYTES + 10));
+    const large = segmentsOf(frameOf(5, 3, SEGMENT_BYTES + 10));
     expect(() => read(large)).toThrow('authentication is still pending');
   });
 
   it('lets a frame take several segments once there is a login', () => {
     inbox.switchToSegments(5, layout);
     inbox.loggedIn();
-    const large = frameOf(5, 3, 3 * SEGMENT_PAYLOAD_WRITE_BYTES);
+    const large = frameOf(5, 3, 3 * SEGMENT_BYTES);
     expect(read(segmentsOf(large, frameOf(5, 4, 20)))).toEqual(['3', '4']);
   });
 

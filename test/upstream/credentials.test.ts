@@ -151,7 +151,7 @@ describe('a secret that changed', () => {
     current = loginOf('third');
     await tick();
     expect(faults[0]).toBe(fault);
-    expect(faults[1]).toMatchObject({ name: 'UpstreamFault', code: 'protocol' });
+    expect(faults[1]).toMatchObject({ name: 'UpstreamFault', code: 'internal' });
   });
 });
 

@@ -14,17 +14,17 @@ import { Opcode } from '../../src/protocol/opcodes.ts';
 import type { Login } from '../../src/upstream/credentials.ts';
 import { UpstreamFault } from '../../src/upstream/faults.ts';
 import { shakeHands, type Handshake } from '../../src/upstream/handshake.ts';
-import { answerOf, errorAnswer } from '../support/answers.ts';
+import { message, errorMessage } from '../support/own-answers.ts';
 
 const PASSWORD = 'pass word';
 const LOGIN: Login = { name: 'ci', open: false, username: 'ci_user', password: PASSWORD };
 const CERTIFIED: Login = { ...LOGIN, certificate: { cert: 'c', key: 'k' } };
 const OPEN: Login = { name: 'ci', open: true };
 
-const READY = answerOf(Opcode.READY, null);
-const SUCCESS = answerOf(Opcode.AUTH_SUCCESS, encodeToken(null));
+const READY = message(Opcode.READY, null);
+const SUCCESS = message(Opcode.AUTH_SUCCESS, encodeToken(null));
 const asks = (authenticator: string): Frame =>
-  answerOf(Opcode.AUTHENTICATE, encodeAuthenticate(authenticator));
+  message(Opcode.AUTHENTICATE, encodeAuthenticate(authenticator));
 const PASSWORDS = asks('org.apache.cassandra.auth.PasswordAuthenticator');
 const CERTIFICATES = asks('org.apache.cassandra.auth.MutualTlsAuthenticator');
 const EITHER = asks('org.apache.cassandra.auth.MutualTlsWithPasswordFallbackAuthenticator');
@@ -90,7 +90,7 @@ describe('STARTUP', () => {
   });
 
   it('that is refused agrees on nothing, and tells the node’s words', async () => {
-    const fault = await handshake([errorAnswer(CqlErrorCode.PROTOCOL_ERROR, 'bad version')]);
+    const fault = await handshake([errorMessage(CqlErrorCode.PROTOCOL_ERROR, 'bad version')]);
     expect(fault).toMatchObject({ code: 'protocol', message: 'bad version' });
     expect(order).toEqual(['STARTUP']);
   });
@@ -103,7 +103,7 @@ describe('STARTUP', () => {
   it.each([Opcode.SUPPORTED, Opcode.AUTH_SUCCESS, Opcode.RESULT])(
     'that is answered with opcode %i is no login',
     async (opcode) => {
-      expect(await handshake([answerOf(opcode, null)])).toMatchObject({ code: 'protocol' });
+      expect(await handshake([message(opcode, null)])).toMatchObject({ code: 'protocol' });
       expect(said).toHaveLength(1);
     },
   );
@@ -116,14 +116,14 @@ describe('a login', () => {
   });
 
   it('that is refused is one that the cluster refused: it is asked for anew', async () => {
-    const fault = await handshake([PASSWORDS, errorAnswer(CqlErrorCode.AUTH_ERROR, PASSWORD)]);
+    const fault = await handshake([PASSWORDS, errorMessage(CqlErrorCode.AUTH_ERROR, PASSWORD)]);
     expect(fault).toMatchObject({ code: 'login_refused' });
     expect(fault?.message).toContain('ci');
   });
 
   it.each<[string, Frame]>([
-    ['another error', errorAnswer(CqlErrorCode.OVERLOADED, 'later')],
-    ['another round', answerOf(Opcode.AUTH_CHALLENGE, encodeToken(Buffer.from('more')))],
+    ['another error', errorMessage(CqlErrorCode.OVERLOADED, 'later')],
+    ['another round', message(Opcode.AUTH_CHALLENGE, encodeToken(Buffer.from('more')))],
     ['READY', READY],
   ])('that is answered with %s was not refused, nor is it done', async (_what, answer) => {
     expect(await handshake([PASSWORDS, answer])).toMatchObject({ code: 'unreachable' });

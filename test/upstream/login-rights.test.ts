@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 const hold = (unmasked: Rights['unmasked'], isSuperuser = false, name = 'ci'): void =>
-  rights.hold(login(name), { isSuperuser, unmasked });
+  rights.set(login(name), { isSuperuser, unmasked });
 const sees = (): string =>
   ['shop.people', 'shop.orders', 'other.people']
     .filter((place) => rights.unmasks('ci', ...(place.split('.') as [string, string])))
@@ -53,7 +53,7 @@ describe('a login sees through masks', () => {
     expect(sees()).toBe('shop.people shop.orders other.people');
     hold([]);
     expect(sees()).toBe('');
-    rights.hold(login('ci'), null);
+    rights.set(login('ci'), null);
     expect(sees()).toBe('shop.people shop.orders other.people');
   });
 
@@ -76,7 +76,7 @@ describe('a superuser among the logins', () => {
 
   it('is not told of a login that is none', () => {
     hold([{ keyspace: null, table: null }]);
-    rights.hold(login('ci'), null);
+    rights.set(login('ci'), null);
     expect(told).toEqual([]);
   });
 });

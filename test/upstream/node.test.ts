@@ -1,7 +1,7 @@
 // A node: when it is still the same one, and how many logins it may be asked for.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UPSTREAM } from '../../src/limits/upstream.ts';
-import { ClusterNode, nameOf, type NodeRow } from '../../src/upstream/node.ts';
+import { ClusterNode, type NodeRow } from '../../src/upstream/node.ts';
 
 const ROW: NodeRow = {
   hostId: 'id',
@@ -13,17 +13,6 @@ const ROW: NodeRow = {
   tokens: [-5n, 7n],
 };
 const DIALLED = { host: 'node-1.example', port: 9142 };
-
-describe('the name of an endpoint', () => {
-  it.each([
-    ['10.0.0.1', '10.0.0.1:9042'],
-    ['::ffff:10.0.0.1', '10.0.0.1:9042'],
-    ['2001:DB8::0:1', '[2001:db8::1]:9042'],
-    ['node-1.example', 'node-1.example:9042'],
-  ])('%s has one spelling', (host, name) => {
-    expect(nameOf({ host, port: 9042 })).toBe(name);
-  });
-});
 
 describe('a node', () => {
   it('is dialled by the words that led to it, and keeps the address that drivers are told', () => {

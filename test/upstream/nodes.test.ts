@@ -1,10 +1,11 @@
 // The list of nodes from one reading to the next, the order in which datacenters are used, and the names that
 // nodes are dialled by.
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ClusterNode, ContactPoint, NodeRow } from '../../src/upstream/node.ts';
+import type { Endpoint } from '../../src/protocol/inet.ts';
+import type { ClusterNode, NodeRow } from '../../src/upstream/node.ts';
 import { Nodes, resolveNames } from '../../src/upstream/nodes.ts';
 
-const NO_NAMES: ReadonlyMap<string, ContactPoint> = new Map();
+const NO_NAMES: ReadonlyMap<string, Endpoint> = new Map();
 
 /** Node `n` of a datacenter. */
 const row = (n: number, datacenter = 'dc1', over: Partial<NodeRow> = {}): NodeRow => ({
@@ -17,7 +18,7 @@ const row = (n: number, datacenter = 'dc1', over: Partial<NodeRow> = {}): NodeRo
   tokens: [BigInt(n)],
   ...over,
 });
-const at = (n: number): ContactPoint => ({ host: `10.0.0.${n}`, port: 9042 });
+const at = (n: number): Endpoint => ({ host: `10.0.0.${n}`, port: 9042 });
 
 let nodes: Nodes;
 beforeEach(() => {

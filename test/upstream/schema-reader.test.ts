@@ -4,27 +4,21 @@ import { describe, expect, it } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { readSchema } from '../../src/upstream/schema-reader.ts';
-import {
-  errorAnswer,
-  intCell,
-  rowsAnswer,
-  textsCell,
-  VOID_ANSWER,
-  type AnswerCell,
-} from '../support/answers.ts';
+import { intCell, queriesOf, rowsAnswer, textsCell, type AnswerCell } from '../support/answers.ts';
+import { errorMessage, voidMessage } from '../support/own-answers.ts';
 
 type Tables = Readonly<Record<string, readonly (readonly AnswerCell[])[] | Frame>>;
 
 /** Reads a schema of these tables, by `keyspace.table`; the others are empty. */
 async function read(tables: Tables) {
   const texts: string[] = [];
-  const query = async (text: string): Promise<Frame> => {
+  const queries = queriesOf((text) => {
     texts.push(text);
     const [, columns, table] = /^SELECT (.*) FROM (\S+)/.exec(text)!;
     const rows = tables[table!] ?? [];
-    return Promise.resolve('length' in rows ? rowsAnswer(columns!.split(', '), rows) : rows);
-  };
-  return { rows: await readSchema(query, 4), texts };
+    return 'length' in rows ? rowsAnswer(columns!.split(', '), rows) : rows;
+  });
+  return { rows: await readSchema(queries), texts };
 }
 
 const INT = 'int';
@@ -98,16 +92,16 @@ describe('a table of the schema', () => {
   it('that a release lacks is empty', async () => {
     const { rows } = await read({
       'system_schema.views': [['shop', 'by_day', 'orders']],
-      'system_schema.column_masks': errorAnswer(CqlErrorCode.INVALID, 'unconfigured table'),
-      'system_virtual_schema.tables': errorAnswer(CqlErrorCode.INVALID),
+      'system_schema.column_masks': errorMessage(CqlErrorCode.INVALID, 'unconfigured table'),
+      'system_virtual_schema.tables': errorMessage(CqlErrorCode.INVALID),
     });
     expect([rows.masks, rows.systemTables, rows.views]).toEqual([[], [], [expect.anything()]]);
   });
 
   it.each<[string, Frame]>([
-    ['is refused', errorAnswer(CqlErrorCode.UNAUTHORIZED, 'no')],
-    ['has no answer in time', errorAnswer(CqlErrorCode.READ_TIMEOUT, 'no')],
-    ['is no rows', VOID_ANSWER],
+    ['is refused', errorMessage(CqlErrorCode.UNAUTHORIZED, 'no')],
+    ['has no answer in time', errorMessage(CqlErrorCode.READ_TIMEOUT, 'no')],
+    ['is no rows', voidMessage()],
   ])('that %s is not taken for empty', async (_what, answer) => {
     for (const table of ['column_masks', 'views', 'types']) {
       await expect(read({ [`system_schema.${table}`]: answer })).rejects.toMatchObject({

@@ -3,18 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { CqlErrorCode } from '../../src/errors.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { isSuperuser, roleOfIdentity } from '../../src/upstream/superusers.ts';
-import { errorAnswer, rowsAnswer, VOID_ANSWER } from '../support/answers.ts';
+import { queriesOf, rowsAnswer } from '../support/answers.ts';
+import { errorMessage, voidMessage } from '../support/own-answers.ts';
 
 const YES = Buffer.from([1]);
 const NO = Buffer.from([0]);
 
 function asking(answer: Frame) {
   const texts: string[] = [];
-  const query = async (text: string): Promise<Frame> => {
+  const queries = queriesOf((text) => {
     texts.push(text);
-    return Promise.resolve(answer);
-  };
-  return { texts, asking: { query, version: 4 } };
+    return answer;
+  });
+  return { texts, asking: queries };
 }
 
 describe('a role', () => {
@@ -30,15 +31,15 @@ describe('a role', () => {
     ['is none, nor was granted one', roles(NO, NO), false],
     ['has no flag', roles(null), false],
     ['is listed as nothing', roles(), false],
-    ['is not there', errorAnswer(CqlErrorCode.INVALID, "doesn't exist"), false],
+    ['is not there', errorMessage(CqlErrorCode.INVALID, "doesn't exist"), false],
   ])('that %s', async (_what, answer, expected) => {
     expect(await isSuperuser(asking(answer).asking, 'r')).toBe(expected);
   });
 
   it.each<[string, Frame]>([
-    ['refused', errorAnswer(CqlErrorCode.UNAUTHORIZED)],
-    ['too busy', errorAnswer(CqlErrorCode.OVERLOADED)],
-    ['answered with no rows', VOID_ANSWER],
+    ['refused', errorMessage(CqlErrorCode.UNAUTHORIZED)],
+    ['too busy', errorMessage(CqlErrorCode.OVERLOADED)],
+    ['answered with no rows', voidMessage()],
     ['answered without the flag', rowsAnswer(['role'], [['r']])],
   ])('is not taken for harmless where the question is %s', async (_what, answer) => {
     await expect(isSuperuser(asking(answer).asking, 'r')).rejects.toThrow();
@@ -61,7 +62,7 @@ describe('an identity', () => {
   });
 
   it('that can not be asked for is not taken for none', async () => {
-    const refused = asking(errorAnswer(CqlErrorCode.UNAUTHORIZED)).asking;
+    const refused = asking(errorMessage(CqlErrorCode.UNAUTHORIZED)).asking;
     await expect(roleOfIdentity(refused, 'x')).rejects.toMatchObject({ code: 'login_refused' });
   });
 });

@@ -6,7 +6,8 @@ import { encodeSupported } from '../../src/protocol/messages/supported.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import { SUPPORTED_VERSIONS } from '../../src/protocol/versions.ts';
 import { foreignTarget, inspectTarget, TargetFault } from '../../src/upstream/target.ts';
-import { answerOf, errorAnswer, rowsAnswer } from '../support/answers.ts';
+import { rowsAnswer } from '../support/answers.ts';
+import { message, errorMessage } from '../support/own-answers.ts';
 
 describe('targets', () => {
   const target = (fields: object) => ({
@@ -55,13 +56,13 @@ describe('a cluster that is asked', () => {
     allowUntested = false,
   ) => {
     const supported =
-      options instanceof Map ? answerOf(Opcode.SUPPORTED, encodeSupported(options)) : options;
+      options instanceof Map ? message(Opcode.SUPPORTED, encodeSupported(options)) : options;
     const asked: number[] = [];
     const request = async (opcode: number): Promise<Frame> => {
       asked.push(opcode);
       return Promise.resolve(opcode === Opcode.OPTIONS ? (supported as Frame) : local);
     };
-    return inspectTarget({ request }, allowUntested);
+    return inspectTarget({ version: 4, request }, allowUntested);
   };
 
   it('is known by its name and release, and by the versions that both speak', async () => {
@@ -101,12 +102,14 @@ describe('a cluster that is asked', () => {
   });
 
   it('that refuses, or answers with something else, is no target that is mended by no wait', async () => {
-    const closed = inspect(errorAnswer(CqlErrorCode.OVERLOADED));
+    const closed = inspect(errorMessage(CqlErrorCode.OVERLOADED));
     await expect(closed).rejects.toMatchObject({ name: 'UpstreamFault', code: 'protocol' });
     await expect(closed).rejects.not.toBeInstanceOf(TargetFault);
-    await expect(inspect(SUPPORTED, errorAnswer(CqlErrorCode.UNAUTHORIZED))).rejects.toMatchObject({
-      code: 'login_refused',
-    });
-    await expect(inspect(answerOf(Opcode.READY, null))).rejects.toMatchObject({ code: 'protocol' });
+    await expect(inspect(SUPPORTED, errorMessage(CqlErrorCode.UNAUTHORIZED))).rejects.toMatchObject(
+      {
+        code: 'login_refused',
+      },
+    );
+    await expect(inspect(message(Opcode.READY, null))).rejects.toMatchObject({ code: 'protocol' });
   });
 });

@@ -5,17 +5,11 @@ import { CqlErrorCode } from '../../src/errors.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { inetBytes } from '../../src/protocol/inet.ts';
 import { readNodes } from '../../src/upstream/topology-reader.ts';
-import {
-  errorAnswer,
-  intCell,
-  rowsAnswer,
-  textsCell,
-  VOID_ANSWER,
-  type AnswerCell,
-} from '../support/answers.ts';
+import { intCell, queriesOf, rowsAnswer, textsCell, type AnswerCell } from '../support/answers.ts';
+import { errorMessage, voidMessage } from '../support/own-answers.ts';
 
 const REACHED = { host: 'node-1.example', port: 9142 };
-const ABSENT = errorAnswer(CqlErrorCode.INVALID, 'unconfigured table');
+const ABSENT = errorMessage(CqlErrorCode.INVALID, 'unconfigured table');
 
 type Row = Readonly<Record<string, AnswerCell>>;
 type Table = readonly Row[] | Frame;
@@ -46,16 +40,16 @@ const PEER: Row = {
 
 async function read(tables: { local?: Table; peers_v2?: Table; peers?: Table }) {
   const asked: string[] = [];
-  const query = async (text: string): Promise<Frame> => {
+  const queries = queriesOf((text) => {
     const name = /^SELECT \* FROM system\.(\w+)$/.exec(text)![1]!;
     asked.push(name);
     const table = { local: [LOCAL], peers_v2: [PEER], ...tables }[name] ?? [];
-    if (!Array.isArray(table)) return Promise.resolve(table as Frame);
+    if (!Array.isArray(table)) return table as Frame;
     const names = [...new Set((table as Row[]).flatMap((row) => Object.keys(row)))];
     const rows = (table as Row[]).map((row) => names.map((column) => row[column] ?? null));
-    return Promise.resolve(rowsAnswer(names, rows));
-  };
-  return { nodes: await readNodes(query, REACHED), asked };
+    return rowsAnswer(names, rows);
+  });
+  return { nodes: await readNodes(queries, REACHED), asked };
 }
 
 const placesOf = async (tables: Parameters<typeof read>[0]): Promise<string[]> =>
@@ -203,9 +197,9 @@ describe('an answer', () => {
   });
 
   it.each<[string, Table]>([
-    ['refused', errorAnswer(CqlErrorCode.UNAUTHORIZED)],
-    ['overloaded', errorAnswer(CqlErrorCode.OVERLOADED)],
-    ['no rows', VOID_ANSWER],
+    ['refused', errorMessage(CqlErrorCode.UNAUTHORIZED)],
+    ['overloaded', errorMessage(CqlErrorCode.OVERLOADED)],
+    ['no rows', voidMessage()],
   ])('that is %s is a fault, whichever table it is of', async (_what, answer) => {
     await expect(read({ local: answer })).rejects.toMatchObject({ name: 'UpstreamFault' });
     await expect(read({ peers_v2: answer })).rejects.toMatchObject({ name: 'UpstreamFault' });

@@ -5,7 +5,7 @@ import { prometheusRegistry } from '../../src/admin/prometheus.ts';
 import { later, monotonicMs, wallMs } from '../../src/clock.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { newRevocation, type Revocation } from '../../src/revocation/revocations.ts';
-import type { FleetLock } from '../../src/upstream/ddl-lane.ts';
+import type { FleetLock } from '../../src/fleet/ddl-lane.ts';
 import { Channel } from '../../src/workers/channel.ts';
 import type { PrimaryHandlers, StopSignal, WorkerHandlers } from '../../src/workers/messages.ts';
 import type { GateProcess } from '../../src/workers/worker-group.ts';

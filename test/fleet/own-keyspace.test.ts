@@ -2,7 +2,7 @@
 // be run again.
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
-import { ownKeyspaceStatements } from '../../src/upstream/own-keyspace.ts';
+import { ownKeyspaceStatements } from '../../src/fleet/own-keyspace.ts';
 
 const REPLICATION = { class: 'NetworkTopologyStrategy', dc1: 3, "d'c": 2 };
 

@@ -5,8 +5,9 @@ import { CqlErrorCode } from '../../src/errors.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import type { Revocation } from '../../src/revocation/revocations.ts';
-import { RevocationTable } from '../../src/upstream/revocation-table.ts';
-import { errorAnswer, rowsAnswer, VOID_ANSWER, type AnswerCell } from '../support/answers.ts';
+import { RevocationTable } from '../../src/fleet/revocation-table.ts';
+import { queriesOf, rowsAnswer, type AnswerCell } from '../support/answers.ts';
+import { errorMessage, voidMessage } from '../support/own-answers.ts';
 
 const NAMES = ['id', 'what', 'issuer', 'value', 'reason', 'revoked_by', 'revoked_at'];
 const ID = '00112233-4455-6677-8899-aabbccddeeff';
@@ -34,12 +35,13 @@ const REVOCATION: Revocation = {
 /** A table that answers queries that begin so; each query and its consistency are noted. */
 function tableOf(answers: Readonly<Record<string, Frame>>, keyspace = 'cqlgate') {
   const asked: [string, number][] = [];
-  const table = new RevocationTable(keyspace, async (query, consistency) => {
+  const queries = queriesOf((query, consistency) => {
     asked.push([query, consistency]);
     const found = Object.entries(answers).find(([start]) => query.includes(start));
     if (found === undefined) throw new Error(`unexpected: ${query}`);
-    return Promise.resolve(found[1]);
+    return found[1];
   });
+  const table = new RevocationTable(keyspace, queries);
   return { table, asked };
 }
 
@@ -96,7 +98,7 @@ describe('a table that does not answer with rows', () => {
     'is absent only where the schema has none (%i)',
     async (code) => {
       const of = (schema: Frame) =>
-        tableOf({ system_schema: schema, 'cqlgate.revocations': errorAnswer(code, 'why') });
+        tableOf({ system_schema: schema, 'cqlgate.revocations': errorMessage(code, 'why') });
       const absent = of(ABSENT);
       expect(await absent.table.read()).toBeNull();
       expect(absent.asked[1]).toEqual([
@@ -107,20 +109,20 @@ describe('a table that does not answer with rows', () => {
         code: 'unreachable',
         message: expect.stringContaining('why'),
       });
-      await expect(of(errorAnswer(CqlErrorCode.OVERLOADED)).table.read()).rejects.toMatchObject({
+      await expect(of(errorMessage(CqlErrorCode.OVERLOADED)).table.read()).rejects.toMatchObject({
         code: 'unreachable',
       });
     },
   );
 
   it('is not asked of the schema where the cluster is only busy', async () => {
-    const { table, asked } = tableOf({ revocations: errorAnswer(CqlErrorCode.UNAVAILABLE) });
+    const { table, asked } = tableOf({ revocations: errorMessage(CqlErrorCode.UNAVAILABLE) });
     await expect(table.read()).rejects.toMatchObject({ code: 'unreachable' });
     expect(asked).toHaveLength(1);
   });
 
   it('that answers with something else is a fault', async () => {
-    await expect(tableOf({ revocations: VOID_ANSWER }).table.read()).rejects.toMatchObject({
+    await expect(tableOf({ revocations: voidMessage() }).table.read()).rejects.toMatchObject({
       name: 'UpstreamFault',
     });
   });
@@ -128,7 +130,7 @@ describe('a table that does not answer with rows', () => {
 
 describe('a revocation that is written', () => {
   it('is written as CQL needs it, to most of all nodes', async () => {
-    const { table, asked } = tableOf({ INSERT: VOID_ANSWER }, 'Gate');
+    const { table, asked } = tableOf({ INSERT: voidMessage() }, 'Gate');
     await table.write({ ...REVOCATION, value: "o'hara", reason: "'; DROP", issuer: null });
     expect(asked).toEqual([
       [
@@ -140,8 +142,8 @@ describe('a revocation that is written', () => {
 
   it('is not taken for written where the cluster refuses, or says something else', async () => {
     for (const answer of [
-      errorAnswer(CqlErrorCode.WRITE_TIMEOUT),
-      errorAnswer(CqlErrorCode.INVALID),
+      errorMessage(CqlErrorCode.WRITE_TIMEOUT),
+      errorMessage(CqlErrorCode.INVALID),
       rowsAnswer(['x'], []),
     ]) {
       await expect(tableOf({ INSERT: answer }).table.write(REVOCATION)).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 // The fleet's table of revocations: what is written to it and read of it, and what is not taken for an absent table.
 import { describe, expect, it } from 'vitest';
 import { epochMs, wallAt } from '../../src/clock.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Consistency } from '../../src/protocol/consistency.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import type { Revocation } from '../../src/revocation/revocations.ts';

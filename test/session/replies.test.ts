@@ -1,7 +1,7 @@
 // The gate's own answers: each is one frame, on the stream and in the version of who asked, with the error code
 // that makes drivers do what is meant.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { Frame } from '../../src/protocol/frame.ts';
 import { FrameDecoder } from '../../src/protocol/frame-decoder.ts';
 import { decodeAuthenticate } from '../../src/protocol/messages/auth.ts';

@@ -1,7 +1,7 @@
 // The login at a node, message by message: what each answer of the node leads to, and that the password goes to
 // nobody else.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { COMPRESSIONS } from '../../src/protocol/compression.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import {

@@ -1,7 +1,7 @@
 // The rows of system_schema to what the gate knows of a schema, with what older releases lack and what no release
 // sends.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { readSchema } from '../../src/upstream/schema-reader.ts';
 import { intCell, queriesOf, rowsAnswer, textsCell, type AnswerCell } from '../support/answers.ts';

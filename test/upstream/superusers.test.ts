@@ -1,6 +1,6 @@
 // Whether a role is a superuser, and whose an identity is, by what the cluster answers.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { isSuperuser, roleOfIdentity } from '../../src/upstream/superusers.ts';
 import { queriesOf, rowsAnswer } from '../support/answers.ts';

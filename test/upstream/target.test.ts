@@ -1,6 +1,6 @@
 // Which clusters are served, and what the gate learns of one before it serves it.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { encodeSupported } from '../../src/protocol/messages/supported.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';

@@ -1,7 +1,7 @@
 // Nodes out of system.local and the tables of peers: which rows are usable nodes, where each is found, and what
 // is not there in older releases.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { inetBytes } from '../../src/protocol/inet.ts';
 import { readNodes } from '../../src/upstream/topology-reader.ts';

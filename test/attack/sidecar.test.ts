@@ -11,7 +11,6 @@ import { SIDECAR } from '../../src/limits/commands.ts';
 import { encodeFrame } from '../../src/protocol/frame.ts';
 import { encodeStartup } from '../../src/protocol/messages/startup.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
-import { PasswordGuard } from '../../src/sidecar/password-guard.ts';
 import { SidecarServer, type ServerOptions } from '../../src/sidecar/server.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
 import { ScriptedNode } from '../support/scripted-node.ts';
@@ -222,34 +221,6 @@ describe('a neighbour who connects without end', () => {
     await sidecar?.close();
     sidecar = null;
     expect(refused.at(-1)).toBe('10 more like these');
-  });
-});
-
-describe('the guard of a password', () => {
-  it('slows every guess of one who guessed wrong, right ones too, one after the other', async () => {
-    const guard = new PasswordGuard(PASSWORD);
-    for (let i = 0; i <= ADMISSION.freeFailures; i++) await guard.check('a', Buffer.from('x'));
-    const order: string[] = [];
-    const startMs = performance.now();
-    const slow = [1, 2].map(async (i) => {
-      const verdict = await guard.check('a', Buffer.from(i === 1 ? 'x' : PASSWORD));
-      order.push(`${verdict} ${performance.now() - startMs >= ADMISSION.delayStepMs - 5}`);
-    });
-    expect(await guard.check('b', Buffer.from(PASSWORD))).toBe('right');
-    order.push('b');
-    await Promise.all(slow);
-    expect(order).toEqual(['b', 'wrong true', 'right true']);
-  });
-
-  it('looks at no more guesses than may wait', async () => {
-    const guard = new PasswordGuard(PASSWORD);
-    for (let i = 0; i <= ADMISSION.freeFailures; i++) await guard.check('a', Buffer.from('x'));
-    void Promise.all(
-      Array.from({ length: SIDECAR.guessesWaiting }, async () =>
-        guard.check('a', Buffer.from('x')),
-      ),
-    );
-    expect(await guard.check('a', Buffer.from(PASSWORD))).toBe('too many at once');
   });
 });
 

@@ -1,34 +1,14 @@
-// Counting instead of recording: permitted rows by statement and minute, refusals beyond a limit.
+// Counting instead of recording: permitted rows by statement and minute.
 import { describe, expect, it, vi } from 'vitest';
 import { ActivityLog, type ActivitySource } from '../../src/audit/activity.ts';
-import type { AuditEntry, AuditLog } from '../../src/audit/record.ts';
-import { RefusalLog } from '../../src/audit/refusals.ts';
-import { SessionLog } from '../../src/audit/session-log.ts';
-import { Room, Share } from '../../src/audit/room.ts';
+import { Share } from '../../src/audit/room.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
-import { ACTIVITY, LEDGER, REFUSALS, SESSION_RECORDS } from '../../src/limits/audit.ts';
+import { ACTIVITY, LEDGER } from '../../src/limits/audit.ts';
 import { TURN } from '../../src/limits/session.ts';
 import { inLaterTurn, turnWork } from '../../src/turn.ts';
-
-class Written implements AuditLog {
-  readonly entries: AuditEntry[] = [];
-  readonly writable = true;
-  readonly room: Room;
-  constructor(maxBytes = Infinity) {
-    this.room = new Room(maxBytes, () => true);
-  }
-  async durable(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-  append(entry: AuditEntry): string {
-    this.entries.push(entry);
-    return 'id';
-  }
-  async appendDurably(entry: AuditEntry): Promise<string> {
-    return Promise.resolve(this.append(entry));
-  }
-}
+import { limit } from '../support/limits.ts';
+import { Written } from './written.ts';
 
 function statement(text: string): Statement {
   const found = analyse(text, null);
@@ -211,120 +191,76 @@ describe('activity', () => {
     activity.close();
     expect(log.entries).toMatchObject([{ count: 10_000 }]);
   });
-});
 
-describe('refusals', () => {
-  const refused = (share: Share, subject = 'job') => ({ share, issuer: 'https://issuer', subject });
-
-  it('are recorded singly up to a limit, then counted', () => {
+  it('counts as many shapes of a session as it may apart, and no more', () => {
+    limit(ACTIVITY, { shapesPerSession: 3 });
     const log = new Written();
-    const counted = vi.fn();
-    const refusals = new RefusalLog(log, { onCounted: counted });
-    for (let i = 0; i < REFUSALS.singlyPerScope + 1_000; i++) {
-      refusals.refused(refused(SHARE), () => ({ kind: 'decision', session: 's', reason: `${i}` }));
-    }
-    refusals.failedLogin('10.0.0.1', { kind: 'auth', session: null });
-    expect(log.entries).toHaveLength(REFUSALS.singlyPerScope + 1);
-    expect(counted).toHaveBeenCalledTimes(1_000);
-    refusals.flush();
-    expect(log.entries.at(-1)).toMatchObject({ kind: 'decision', count: 1_000 });
-    refusals.close();
+    const others = vi.fn();
+    const activity = new ActivityLog<string>(log, source, { onOther: others });
+    const session = {};
+    for (let i = 0; i < 3; i++)
+      activity.hit(session, statement(`SELECT * FROM k.t${i}`), false, '', -1);
+    expect(others).not.toHaveBeenCalled();
+    activity.hit(session, statement('SELECT * FROM k.more'), false, '', -1);
+    activity.hit(session, statement('SELECT * FROM k.t0'), false, '', -1);
+    expect(others).toHaveBeenCalledTimes(1);
+    activity.close();
+    expect(log.entries.map(({ count }) => count)).toEqual([2, 1, 1, 1]);
   });
 
-  it('have a limit for all of a role and for all sources, and leave other roles theirs', () => {
-    const log = new Written();
-    const refusals = new RefusalLog(log);
-    const [flooding, quiet] = [new Share(), new Share()];
-    for (let i = 0; i < 20_000; i++) {
-      refusals.refused(refused(flooding, `job ${i}`), () => ({ kind: 'decision', session: null }));
-      refusals.failedLogin(`10.0.${i >> 8}.${i & 255}`, { kind: 'auth', session: null });
-    }
-    expect(log.entries).toHaveLength(2 * REFUSALS.singlyPerGroup);
-    refusals.refused(refused(quiet), () => ({ kind: 'decision', session: 'quiet' }));
-    expect(log.entries.at(-1)).toMatchObject({ session: 'quiet' });
-    refusals.close();
-    const count = log.entries.reduce((sum, one) => sum + (one.count ?? 1), 0);
-    expect(count).toBe(2 * 20_000 + 1);
-    expect(log.entries.length).toBeLessThan(2 * REFUSALS.singlyPerGroup + 2 * REFUSALS.scopes + 4);
-  });
-
-  it('wait for room only where they would have a record of their own', () => {
-    const log = new Written(REFUSALS.recordBytes * 4);
-    const refusals = new RefusalLog(log);
-    const who = refused(log.room.newShare());
-    expect(refusals.mustWait(who)).toBe(false);
-    log.room.take(log.room.newShare(), REFUSALS.recordBytes * 4);
-    expect(refusals.mustWait(who)).toBe(true);
-    for (let i = 0; i < REFUSALS.singlyPerScope; i++) {
-      refusals.refused(who, () => ({ kind: 'decision', session: null }));
-    }
-    expect(refusals.mustWait(who)).toBe(false);
-    refusals.close();
-  });
-});
-
-describe('sessions', () => {
-  it('name each principal in a minute, whatever the others of the role did', () => {
-    const log = new Written();
-    const sessions = new SessionLog(log);
-    const start = (subject: string) => {
-      const who = { share: SHARE, issuer: 'https://issuer', subject };
-      const entry = (kind: 'session_start' | 'session_end') => () =>
-        ({ kind, session: null, reason: subject }) as const;
-      sessions.ended(who, sessions.started(who, entry('session_start')), entry('session_end'));
+  it('counts shapes apart until the records of a session have as many bytes as they may', () => {
+    const recorded = (bytes: number) => {
+      limit(ACTIVITY, { bytesPerSession: bytes });
+      const others = vi.fn();
+      const activity = new ActivityLog<string>(new Written(), source, { onOther: others });
+      const session = {};
+      for (const table of ['a', 'b']) {
+        activity.hit(session, statement(`SELECT * FROM k.${table}`), false, '', -1);
+      }
+      activity.close();
+      return others.mock.calls.length;
     };
-    for (let i = 0; i < 2 * SESSION_RECORDS.scopes; i++) start(`job ${i}`);
-    for (let i = 0; i < 1_000; i++) start('job 0');
-    sessions.close();
-    // A session that ends after that, and whose beginning was counted.
-    const late = { share: SHARE, issuer: 'https://issuer', subject: 'late' };
-    sessions.ended(late, false, () => ({ kind: 'session_end', session: 'late' }));
-    expect(log.entries.pop()).toMatchObject({ session: 'late' });
-    for (const kind of ['session_start', 'session_end']) {
-      const ones = log.entries.filter((one) => one.kind === kind);
-      expect(new Set(ones.map(({ reason }) => reason)).size).toBe(2 * SESSION_RECORDS.scopes);
-      expect(ones.length).toBe(2 * SESSION_RECORDS.scopes + 1);
-      const sum = ones.reduce((total, { count }) => total + (count ?? 1), 0);
-      expect(sum).toBe(2 * SESSION_RECORDS.scopes + 1_000);
+    const entry = { kind: 'activity', session: null, reason: '' };
+    const one = JSON.stringify(entry).length + LEDGER.linkBytes;
+    expect([recorded(one + 1), recorded(one)]).toEqual([0, 1]);
+  });
+
+  it('keeps the counts of as many statements of a session by themselves as it may', () => {
+    limit(ACTIVITY, { statementsPerSession: 2 });
+    const shape = vi.fn(source.shape);
+    const activity = new ActivityLog<string>(new Written(), { ...source, shape });
+    const session = {};
+    const kept = [1, 2, 3].map(() =>
+      Object.assign(statement('SELECT * FROM k.a'), { isKept: true }),
+    );
+    for (let round = 0; round < 3; round++) {
+      for (const one of kept) activity.hit(session, one, false, '', -1);
     }
-  });
-});
-
-describe('room in the queue', () => {
-  it('is left by one role for the others, and served to them in turn', async () => {
-    const room = new Room(1_000, () => true);
-    const [a, b] = [room.share('a'), room.share('b')];
-    let kept = 0;
-    while (room.keep(a, 10, false)) kept += 10;
-    expect(kept).toBe(500);
-    expect(room.keep(b, 100, false)).toBe(true);
-    const order: string[] = [];
-    const waits = [a, a, a, b].map(async (share) =>
-      room.keepWithin(share, 200, false, 60_000).then(() => order.push(share === a ? 'a' : 'b')),
-    );
-    // The last needs no wait.
-    await waits[3];
-    expect(order).toEqual(['b']);
-    room.give(a, 500);
-    room.serve();
-    await waits[0];
-    expect(order).toEqual(['b', 'a', 'a']);
-    room.close();
-    await Promise.all(waits);
+    // Of two it is worked out once, of the third each time.
+    expect(shape).toHaveBeenCalledTimes(2 + 3);
+    activity.close();
   });
 
-  it('is not had past its time, nor by more than may wait', async () => {
-    let isDiskFine = false;
-    const room = new Room(1_000, () => isDiskFine);
-    const share = room.share('a');
-    expect(await room.keepWithin(share, 1, true, 5)).toBe(false);
-    expect(room.waiting).toBe(0);
-    const waits = Array.from({ length: LEDGER.waitersPerShare }, async () =>
-      room.keepWithin(share, 0, true, 60_000),
-    );
-    expect(await room.keepWithin(share, 0, true, 60_000)).toBe(false);
-    isDiskFine = true;
-    room.serve();
-    expect(await Promise.all(waits)).not.toContain(false);
+  it('writes the counts of sessions that ended in goes, and those who are there in between', () => {
+    limit(ACTIVITY, { writtenAtOnce: 2 });
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    limit(TURN, { workPerSession: 1 });
+    const log = new Written(100_000);
+    const activity = new ActivityLog<string>(log, source);
+    const blocker = log.room.newShare();
+    log.room.take(blocker, 100_000);
+    for (let i = 0; i < 5; i++) {
+      const session = {};
+      activity.hit(session, CHILD[0]!, false, `${i}`, -1);
+      activity.flushSession(session);
+    }
+    log.room.give(blocker, 100_000);
+    vi.advanceTimersByTime(ACTIVITY.intervalMs - 1);
+    expect(log.entries).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(log.entries).toHaveLength(2);
+    vi.useRealTimers();
+    activity.close();
+    expect(log.entries).toHaveLength(5);
   });
 });

@@ -1,14 +1,16 @@
 // The ledger on disk: order, durability, rotation, a disk that refuses, crashes, and one writer.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Ledger, type LedgerFile, type LedgerOptions } from '../../src/audit/ledger.ts';
 import { verifyLedger } from '../../src/audit/verify.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
+import { LEDGER } from '../../src/limits/audit.ts';
+import { limit } from '../support/limits.ts';
 
 const entry = (reason: string): AuditEntry => ({ kind: 'config', session: null, reason });
 
@@ -135,6 +137,112 @@ describe('a ledger', () => {
     expect(ledger.writable).toBe(true);
     await ledger.close();
     expect(await verifyLedger(dir)).toMatchObject({ result: 'intact' });
+  });
+
+  it('keeps more than its queue holds up to a factor, and loses and tells what is past that', async () => {
+    limit(LEDGER, { heldFactor: 3 });
+    const lost: boolean[] = [];
+    const ledger = await openLedger({
+      maxQueueBytes: 10_000,
+      onLost: (isFirst) => lost.push(isFirst),
+    });
+    let most = 0;
+    for (let i = 0; i < 500 && lost.length < 2; i++) {
+      most = Math.max(most, ledger.queuedBytes);
+      ledger.append(entry('x'.repeat(100)));
+    }
+    expect(lost).toEqual([true, false]);
+    expect(most).toBeGreaterThanOrEqual(LEDGER.heldFactor * 10_000);
+    expect(most).toBeLessThan(LEDGER.heldFactor * 10_000 + 1_000);
+    await ledger.close();
+    expect((await reasons()).at(-1)).toContain('records were lost');
+  });
+
+  it('has the usual bounds of its queue and of its files where none are given', async () => {
+    limit(LEDGER, { queueBytes: 3_000, rotateBytes: 2_000 });
+    const ledger = await openLedger();
+    while (ledger.writable) ledger.append(entry('x'.repeat(100)));
+    expect(ledger.queuedBytes).toBeGreaterThanOrEqual(LEDGER.queueBytes);
+    expect(ledger.queuedBytes).toBeLessThan(LEDGER.queueBytes + 600);
+    await ledger.flush();
+    await ledger.close();
+    const sizes = await Promise.all(
+      (await readdir(dir)).sort().map(async (name) => (await stat(path.join(dir, name))).size),
+    );
+    expect(sizes.length).toBeGreaterThan(1);
+    expect(sizes[0]).toBeGreaterThanOrEqual(LEDGER.rotateBytes);
+  });
+
+  it('writes records that nobody waits for when their time is over', async () => {
+    const ledger = await openLedger();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      ledger.append(entry('waits'));
+      vi.advanceTimersByTime(LEDGER.groupMs - 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(ledger.queuedBytes).toBeGreaterThan(0);
+      vi.advanceTimersByTime(1);
+      await vi.waitFor(() => expect(ledger.queuedBytes).toBe(0));
+    } finally {
+      vi.useRealTimers();
+    }
+    await ledger.close();
+  });
+
+  it('writes and syncs a part of a long queue at once', async () => {
+    limit(LEDGER, { groupBytes: 5_000 });
+    const groups: number[] = [];
+    const openFile = async (file: string): Promise<LedgerFile> => {
+      const handle = await open(file, 'a', 0o600);
+      const append = handle.appendFile.bind(handle);
+      const appendFile: LedgerFile['appendFile'] = async (data) => {
+        groups.push((data as Buffer).length);
+        return append(data);
+      };
+      return Object.assign(handle, { appendFile });
+    };
+    const ledger = await openLedger({ openFile });
+    for (let i = 0; i < 100; i++) ledger.append(entry('x'.repeat(100)));
+    groups.length = 0;
+    await ledger.flush();
+    await ledger.close();
+    expect(groups.length).toBeGreaterThan(3);
+    for (const bytes of groups.slice(0, -1)) {
+      expect(bytes).toBeGreaterThanOrEqual(LEDGER.groupBytes);
+      expect(bytes).toBeLessThan(LEDGER.groupBytes + 600);
+    }
+  });
+
+  it('tries a disk again that refused, when the pause is over', async () => {
+    let tries = 0;
+    const openFile = async (file: string): Promise<LedgerFile> => {
+      const handle = await open(file, 'a', 0o600);
+      const append = handle.appendFile.bind(handle);
+      const appendFile: LedgerFile['appendFile'] = async (data) => {
+        if (++tries > 1 && tries < 4) throw new Error('ENOSPC');
+        return append(data);
+      };
+      return Object.assign(handle, { appendFile });
+    };
+    const ledger = await openLedger({ openFile });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      ledger.append(entry('waits'));
+      vi.advanceTimersByTime(LEDGER.groupMs);
+      await vi.waitFor(() => expect(ledger.writable).toBe(false));
+      for (const expected of [3, 4]) {
+        vi.advanceTimersByTime(LEDGER.retryMs - 1);
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(tries).toBe(expected - 1);
+        vi.advanceTimersByTime(1);
+        await vi.waitFor(() => expect(tries).toBe(expected));
+        await vi.waitFor(() => expect(ledger.writable).toBe(expected === 4));
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+    await ledger.close();
+    expect(await reasons()).toEqual(['log begun', 'waits']);
   });
 
   it('cuts off a torn last line and says so', async () => {

@@ -6,6 +6,8 @@ import { expect, it } from 'vitest';
 import { wallAt } from '../../src/clock.ts';
 import { fileName } from '../../src/audit/ledger-files.ts';
 import { pastLogins } from '../../src/audit/past-logins.ts';
+import { LEDGER } from '../../src/limits/audit.ts';
+import { limit } from '../support/limits.ts';
 
 const NOW_MS = Date.parse('2026-01-02T00:00:00Z');
 const login = (hash: unknown, expires: unknown, kind = 'session_start') =>
@@ -40,5 +42,10 @@ it('is the tokens of sessions that ended not long ago, out of files that are not
   await put(3, login('last', recent), NOW_MS);
   expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000))).toEqual(new Set(['good', 'last']));
   expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000), 200)).toEqual(new Set(['last']));
+  const lastBytes = login('last', recent).length;
+  limit(LEDGER, { pastLoginBytes: lastBytes });
+  expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000))).toEqual(new Set(['last']));
+  limit(LEDGER, { pastLoginBytes: lastBytes - 1 });
+  expect(await pastLogins(dir, wallAt(NOW_MS - 3_600_000))).toEqual(new Set());
   await rm(dir, { recursive: true });
 });

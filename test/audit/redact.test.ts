@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { redact } from '../../src/audit/redact.ts';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import type { Statement } from '../../src/cql/statement.ts';
+import { LEDGER } from '../../src/limits/audit.ts';
 
 function recorded(text: string): string | null {
   const found = analyse(text, 'ks');
@@ -75,5 +76,29 @@ describe('what a long text does', () => {
     );
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(8 * 1024);
     expect(text).toMatch(/^CREATE TABLE ks\.t \(k int.*\(cut\).*WITH gc_grace_seconds = 0$/);
+  });
+
+  it('is recorded whole up to the bound of a text, and cut from the next byte on', () => {
+    const text = (bytes: number) => {
+      return `SELECT ${'a,'.repeat(2_000)}${'b'.repeat(bytes - 4_000 - 'SELECT  FROM t'.length)} FROM t`;
+    };
+    const whole = text(LEDGER.textBytes);
+    expect(Buffer.byteLength(whole)).toBe(LEDGER.textBytes);
+    expect(redact(whole, null).text).toBe(whole);
+    const more = redact(text(LEDGER.textBytes + 1), null).text!;
+    expect(more).not.toBe(text(LEDGER.textBytes + 1));
+    expect(Buffer.byteLength(more)).toBeLessThanOrEqual(LEDGER.textBytes);
+  });
+
+  it('keeps words up to their bound, and the beginning of longer ones', () => {
+    const long = (word: string) =>
+      redact(`SELECT ${word} FROM ${'t, '.repeat(4_000)}u`, null).text!;
+    const [most, more] = [LEDGER.wordLength, LEDGER.wordLength + 1].map((length) =>
+      'w'.repeat(length),
+    );
+    expect(long(most!)).toContain(`SELECT ${most!} FROM`);
+    expect(long(more!)).toContain(
+      `SELECT ${'w'.repeat(LEDGER.wordLength / 4)}...(cut: ${LEDGER.wordLength + 1} bytes, sha256 `,
+    );
   });
 });

@@ -1,10 +1,8 @@
 // What each kind of statement needs, and that no text whatever brings the analyser down.
 import { describe, expect, it } from 'vitest';
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
-import { needsOf } from '../../src/cql/needs.ts';
 import { formatNeed } from '../../src/cql/resource.ts';
-import { EMPTY_SCHEMA, STATEMENT_KINDS, type Statement } from '../../src/cql/statement.ts';
-import { SchemaSnapshot } from '../../src/upstream/schema.ts';
+import { STATEMENT_KINDS, type Statement } from '../../src/cql/statement.ts';
 import { random } from '../protocol/streams.ts';
 
 function statement(text: string, keyspace: string | null = null): Statement {
@@ -158,77 +156,6 @@ describe('needs', () => {
     }
     expect(statement("CREATE TRIGGER x ON ks.t USING 'c'").capability).toBe('triggers');
     expect(statement("ADD IDENTITY 'x' TO ROLE 'r'").capability).toBe('identities');
-  });
-
-  it('follow views and indexes of the schema', () => {
-    const schema = new SchemaSnapshot(2, {
-      views: [{ keyspace: 'ks', view: 'v', base: 't' }],
-      indexes: [{ keyspace: 'ks', index: 'i', table: 't' }],
-    });
-    const needs = (text: string) => needsOf(statement(text), schema).map(formatNeed);
-    expect(needs('SELECT * FROM ks.v')).toEqual(['SELECT ON TABLE ks.t']);
-    expect(needs('INSERT INTO ks.t (k) VALUES (1)')).toEqual([
-      'MODIFY ON TABLE ks.t',
-      'SELECT ON TABLE ks.t',
-      'MODIFY ON TABLE ks.v',
-    ]);
-    expect(needs('TRUNCATE ks.t')).toEqual(['MODIFY ON TABLE ks.t']);
-    expect(needs('DROP INDEX ks.i')).toEqual(['ALTER ON TABLE ks.t']);
-    expect(needs('DROP MATERIALIZED VIEW ks.v')).toEqual(['ALTER ON TABLE ks.t']);
-    const plain = statement('SELECT * FROM ks.t');
-    expect(needsOf(plain, EMPTY_SCHEMA)).toBe(plain.needs);
-  });
-
-  it('follow the overloads of the schema', () => {
-    const schema = new SchemaSnapshot(2, {
-      functions: [
-        { keyspace: 'ks', name: 'f', argumentTypes: ['int'], aggregate: null },
-        {
-          keyspace: 'ks',
-          name: 'f',
-          argumentTypes: ['frozen<list<text>>', 'addr'],
-          aggregate: null,
-        },
-        { keyspace: 'ks', name: 'sum', argumentTypes: ['text'], aggregate: null },
-        {
-          keyspace: 'ks',
-          name: 'a',
-          argumentTypes: ['int'],
-          aggregate: { stateFunction: 's', stateType: 'tuple<int, bigint>', finalFunction: 'g' },
-        },
-      ],
-    });
-    const needs = (text: string) => needsOf(statement(text), schema).map(formatNeed).slice(1);
-    const dropped = (text: string) => needsOf(statement(text), schema).map(formatNeed);
-    expect(needs('SELECT f(x) FROM ks.t')).toEqual(['EXECUTE ON FUNCTION ks.f(int)']);
-    expect(needs('SELECT f(x, y) FROM ks.t')).toEqual([
-      'EXECUTE ON FUNCTION ks.f(list<text>,addr)',
-    ]);
-    expect(needs('SELECT f() FROM ks.t')).toEqual(['EXECUTE ON ALL FUNCTIONS IN KEYSPACE ks']);
-    // Cassandra has a function of that name; the keyspace's own may be meant as well.
-    expect(needs('SELECT sum(x) FROM ks.t')).toEqual(['EXECUTE ON FUNCTION ks.sum(text)']);
-    expect(needs('SELECT sum(x) FROM other.t')).toEqual([]);
-    expect(needs('SELECT system.sum(x) FROM ks.t')).toEqual([]);
-    // An aggregate runs its functions.
-    expect(needs('SELECT a(x) FROM ks.t')).toEqual([
-      'EXECUTE ON FUNCTION ks.a(int)',
-      'EXECUTE ON FUNCTION ks.s(tuple<int,bigint>,int)',
-      'EXECUTE ON FUNCTION ks.g(tuple<int,bigint>)',
-    ]);
-    expect(dropped('DROP FUNCTION ks.f')).toEqual([
-      'DROP ON FUNCTION ks.f(int)',
-      'DROP ON FUNCTION ks.f(list<text>,addr)',
-    ]);
-    expect(dropped('DROP FUNCTION IF EXISTS ks.gone')).toEqual([
-      'DROP ON ALL FUNCTIONS IN KEYSPACE ks',
-    ]);
-    expect(dropped('DROP FUNCTION ks.f(list<varchar>, frozen<ks.addr>)')).toEqual([
-      'DROP ON FUNCTION ks.f(list<text>,addr)',
-    ]);
-    const make = (name: string, type: string) =>
-      `CREATE OR REPLACE FUNCTION ks.${name} (x ${type}) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS $$ $$`;
-    expect(dropped(make('f', 'int'))).toEqual(['ALTER ON FUNCTION ks.f(int)']);
-    expect(dropped(make('f', 'bigint'))).toEqual(['CREATE ON ALL FUNCTIONS IN KEYSPACE ks']);
   });
 
   it('include SELECT in the keyspace of a foreign type', () => {

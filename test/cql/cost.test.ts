@@ -117,6 +117,109 @@ describe('the cost of other rules', () => {
   });
 });
 
+/**
+ * How far a text must be filled up before it may cost that: a text of exactly that cost is taken from so many
+ * characters on, and refused below.
+ */
+function charactersFor(us: number): number {
+  return ((us - PARSING.freeUs) * 1024) / PARSING.usPerKib;
+}
+
+/** `costs` of nested productions: each level is worked out from the cost of what it holds. */
+function grown(levels: number, level: (within: number, depth: number) => number, core = 0): number {
+  let us = core;
+  for (let depth = 1; depth <= levels; depth++) us = level(us, depth);
+  return us;
+}
+
+/** Pairs of letters that Java's hash of a name takes for the same. */
+const sameHash = (i: number): string =>
+  `"${Array.from({ length: 12 }, (_unused, bit) => ((i >> bit) & 1 ? 'BB' : 'aA')).join('')}"`;
+
+const P = PARSING;
+const square = (count: number): number => count * count;
+const oneCall = (within: number): number => (within + P.callUs) * P.callFactor;
+
+/** For each figure a text, and what it costs by the figures. */
+const EDGES: [figures: string, text: string, us: number][] = [
+  ['freeUs, usPerKib, digitUs', insert('7'.repeat(30_000)), square(30_000) * P.digitUs],
+  [
+    'logarithmDigitUs',
+    insert(`log(${'7'.repeat(600)})`),
+    square(600) * (P.digitUs + P.logarithmDigitUs) + oneCall(0),
+  ],
+  ['exponentDigits', insert('1e-400'), square(P.exponentDigits * 400) * P.digitUs],
+  [
+    'tokenUs',
+    select(nest('(', ')', 17)),
+    grown(17, (within, depth) => 2 * within + (2 * depth + 1) * P.tokenUs, P.tokenUs),
+  ],
+  [
+    'assignmentUs',
+    `UPDATE t SET ${many(2_500, () => 'c[1]=1')} WHERE a=1`,
+    square(2_500) * P.assignmentUs + P.conditionUs,
+  ],
+  [
+    'plainAssignmentUs',
+    `UPDATE t SET ${many(700, (i) => `c${i}=1`)} WHERE a=1`,
+    square(700) * (P.assignmentUs + P.plainAssignmentUs) + P.conditionUs,
+  ],
+  [
+    'conditionUs',
+    `SELECT a FROM t WHERE ${many(2_000, () => 'a=1', ' AND ')}`,
+    square(2_000) * P.conditionUs + P.tokenUs,
+  ],
+  ['fieldUs', insert(`{${many(2_000, (i) => `f${i}:1`)}}`), square(2_000) * P.fieldUs],
+  [
+    'nameUs',
+    `INSERT INTO t (${many(3_000, sameHash)}) VALUES (${many(3_000, () => '1')})`,
+    square(2_999) * P.nameUs,
+  ],
+  [
+    'javaTypeUs',
+    `CREATE TABLE t (k int PRIMARY KEY, ${many(1_500, (i) => `c${i} 'Int32Type'`)})`,
+    1_500 * P.javaTypeUs,
+  ],
+  [
+    'operatorUs, operatorFactor',
+    insert('1+1+1+1+1'),
+    grown(4, (before) => (before + P.operatorUs) * P.operatorFactor),
+  ],
+  ['callUs, callFactor', insert(nest('blobastext(', ')', 8, '0x00')), grown(8, oneCall)],
+  [
+    'overloadFactor',
+    insert(nest('abs(', ')', 3, 'blobasint(0x00)')),
+    grown(3, (within) => (within + P.callUs) * P.overloadFactor, oneCall(0)),
+  ],
+  [
+    'operatorOfCallsFactor',
+    insert('blobasint(0x00)+1+1, blobasint(0x00)+1+1').replace('(a)', '(a, b)'),
+    2 * grown(2, (before) => (before + P.operatorUs) * P.operatorOfCallsFactor, oneCall(0)),
+  ],
+];
+
+describe('a text at the edge of what it may cost', () => {
+  it.each(EDGES)('is taken there and refused one character below it (%s)', (_figures, text, us) => {
+    const characters = charactersFor(us);
+    expect(characters).toBeGreaterThan(text.length + 1);
+    const most = analyse(text.padEnd(Math.ceil(characters) + 1), 'ks');
+    expect(most).toMatchObject({ kind: expect.any(String) as string });
+    expect(isStatement(most) ? most.costUs : 0).toBeCloseTo(us, 3);
+    const less = analyse(text.padEnd(Math.floor(characters) - 1), 'ks');
+    expect(less).toMatchObject({ rule: 'too_costly' });
+  });
+
+  it('has its names compared by hash from so many tokens on', () => {
+    // INSERT INTO t (names) VALUES (values): seven tokens, and four for each name.
+    const names = (P.namesUnchecked - 8) / 4;
+    const text = (count: number): string =>
+      `INSERT INTO t (${many(count, sameHash)}) VALUES (${many(count, () => '1')})`;
+    const below = text(Math.floor(names));
+    expect(costUs(below)).toBe(0);
+    expect(costUs(`${below};`)).toBeCloseTo(square(Math.floor(names) - 1) * P.nameUs, 3);
+  });
+});
+
 describe('what is allowed', () => {
   it('grows with the text, and is half of what is promised', () => {
     expect(allowedUs(0)).toBe(10_000);

@@ -5,7 +5,6 @@ import { clocksAt } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
-import { urlProblem } from '../../src/outbound/url.ts';
 import { inspectToken } from '../../src/commands/token-inspect.ts';
 import { Policy } from '../../src/policy/policy.ts';
 import { roleDocument } from '../support/policy.ts';
@@ -228,20 +227,6 @@ describe('keys', () => {
       },
     ]);
     expect(await reason(issuer.mint(), wrong)).toBe('algorithm');
-  });
-
-  it('are asked for over https, or on this machine', () => {
-    expect(urlProblem('https://issuer.example.com')).toBeNull();
-    expect(urlProblem('http://127.0.0.1:8080/x')).toBeNull();
-    expect(urlProblem('http://localhost/x')).toBeNull();
-    for (const url of [
-      'http://issuer.example.com',
-      'http://127.0.0.1.evil.com',
-      'file:///etc',
-      'x',
-    ]) {
-      expect(urlProblem(url)).not.toBeNull();
-    }
   });
 });
 

@@ -1,12 +1,16 @@
 // What the gate asks over HTTP: no redirects, no plain http, bounded in time and size, through a proxy
 // where one is set, and never a secret in what went wrong.
+import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OUTBOUND } from '../../src/limits/services.ts';
 import { OutboundClient } from '../../src/outbound/client.ts';
+import { limit } from '../support/limits.ts';
 
 let server: http.Server;
 let base: string;
+let answered = 0;
 const seen: { method: string; url: string; headers: http.IncomingHttpHeaders; body: string }[] = [];
 
 beforeAll(async () => {
@@ -18,6 +22,7 @@ beforeAll(async () => {
       seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
       if (url === '/redirect') response.writeHead(302, { location: '/json' }).end();
       else if (url === '/large') response.end('x'.repeat(1024 * 1024));
+      else if (url === '/sized') response.end('x'.repeat(answered));
       else if (url === '/error') response.writeHead(503).end('{"errors":["sealed"]}');
       else if (url === '/html') response.end('<html>');
       else if (url !== '/slow') response.end('{"a":1}');
@@ -49,6 +54,38 @@ describe('an outbound request', () => {
     await client.ask(`${base}/json`, { method: 'POST', form: { a: 'b c' } });
     expect(seen.at(-1)?.body).toBe('a=b+c');
     expect(seen.at(-1)?.headers['content-type']).toBe('application/x-www-form-urlencoded');
+  });
+
+  it('takes as much as a document may have, and not one byte more', async () => {
+    answered = OUTBOUND.documentBytes;
+    expect(await client.ask(`${base}/sized`)).toMatchObject({ status: 200 });
+    answered = OUTBOUND.documentBytes + 1;
+    await expect(client.ask(`${base}/sized`)).rejects.toThrow(
+      `answered more than ${OUTBOUND.documentBytes} bytes`,
+    );
+  });
+
+  it('takes no longer than it may where nothing else is said', async () => {
+    limit(OUTBOUND, { timeoutMs: 150 });
+    await expect(client.ask(`${base}/slow`)).rejects.toThrow('did not answer within 0.15 s');
+  });
+
+  it('gives up a connection that does not come about, before its whole time is over', async () => {
+    limit(OUTBOUND, { connectTimeoutMs: 200, timeoutMs: 20_000 });
+    // It takes connections, and never says a word of TLS.
+    const silent = net.createServer((socket) => void socket.on('error', () => undefined));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const own = new OutboundClient();
+    try {
+      const { port } = silent.address() as AddressInfo;
+      await expect(own.ask(`https://127.0.0.1:${port}/`)).rejects.toThrow(
+        'could not be asked (UND_ERR_CONNECT_TIMEOUT)',
+      );
+    } finally {
+      await own.close();
+      silent.close();
+    }
   });
 
   it.each([

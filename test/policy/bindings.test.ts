@@ -2,8 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_END } from '../support/moments.ts';
 import { bindingMatches } from '../../src/policy/bindings.ts';
-import { matchesGlob } from '../../src/policy/glob.ts';
-import { isAuthority, Policy } from '../../src/policy/policy.ts';
+import { Policy } from '../../src/policy/policy.ts';
 import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
 
 const principal = (claims: Record<string, ClaimValue>): Principal => ({
@@ -21,32 +20,6 @@ const binding = (where: Record<string, string | string[]>, role = 'r', issuer = 
   role,
   issuer,
   where: new Map(Object.entries(where).map(([key, value]) => [key, [value].flat()])),
-});
-
-describe('globs', () => {
-  it.each([
-    ['main', 'main', true],
-    ['main', 'Main', false],
-    ['release/*', 'release/1', true],
-    ['release/*', 'release/1/x', false],
-    ['release/**', 'release/1/x', true],
-    ['*', 'a/b', false],
-    ['**', 'a/b', true],
-    ['*-*', 'a-b', true],
-    ['a*c', 'abbbc', true],
-    ['a*c', 'ac', true],
-    ['.*', 'xx', false],
-    ['[a]', 'a', false],
-    ['', '', true],
-  ])('%s and %s: %s', (pattern, text, expected) => {
-    expect(matchesGlob(pattern, text)).toBe(expected);
-  });
-
-  it('are linear, whatever the pattern', () => {
-    const start = performance.now();
-    expect(matchesGlob('*a'.repeat(50), 'a'.repeat(5_000) + 'b')).toBe(false);
-    expect(performance.now() - start).toBeLessThan(2_000);
-  });
 });
 
 describe('bindings', () => {
@@ -116,58 +89,5 @@ describe('the target of a pipeline', () => {
     expect(policy.asksForTarget({ ...principal(job), issuerName: 'other' }, 'r')).toBe(false);
     const without = new Policy({ roles: [], ownLogins: [], bindings: [binding(job)] }, 'v');
     expect(without.asksForTarget(principal(job), 'r')).toBe(false);
-  });
-});
-
-describe('roles by username', () => {
-  const role = (name: string) => ({
-    name,
-    cassandraRole: 'c',
-    grants: [],
-    deny: [],
-    capabilities: [],
-    classes: [],
-    asCassandra: [],
-  });
-  const policy = new Policy(
-    {
-      roles: ['one', 'two', 'three'].map(role),
-      ownLogins: [],
-      bindings: [
-        binding({ a: '1' }, 'one'),
-        binding({ a: '1' }, 'two'),
-        binding({ b: '1' }, 'three'),
-      ],
-    },
-    'v',
-  );
-
-  it('take the one asked for, and oidc the only one', () => {
-    const named = policy.authorize(principal({ a: '1' }), 'two');
-    expect(isAuthority(named) && named.role.name).toBe('two');
-    const only = policy.authorize(principal({ b: '1' }), 'oidc');
-    expect(isAuthority(only) && only.role.name).toBe('three');
-  });
-
-  it('are refused with the names that may be taken', () => {
-    expect(policy.authorize(principal({ a: '1' }), 'oidc')).toMatchObject({
-      reason: 'several_roles',
-      message: expect.stringContaining('one, two') as string,
-    });
-    expect(policy.authorize(principal({ a: '1' }), 'three')).toMatchObject({
-      reason: 'role_not_bound',
-    });
-    expect(policy.authorize(principal({}), 'oidc')).toMatchObject({ reason: 'unbound' });
-  });
-});
-
-describe('logins of the gate itself', () => {
-  it('are those of the list as it is now: users of leases come and go', () => {
-    const ownLogins = ['v_first'];
-    const policy = new Policy({ roles: [], ownLogins, bindings: [] }, 'v');
-    ownLogins.push('v_second');
-    expect(policy.isOwnLogin('v_first') && policy.isOwnLogin('v_second')).toBe(true);
-    ownLogins.shift();
-    expect(policy.isOwnLogin('v_first')).toBe(false);
   });
 });

@@ -17,7 +17,6 @@ import {
 } from '../../src/policy/decide.ts';
 import { RELAXATIONS } from '../../src/policy/role.ts';
 import { SchemaSnapshot } from '../../src/upstream/schema.ts';
-import { parseGrant } from '../../src/policy/grant.ts';
 import type { Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import { roleUnderPolicy, type TestRoleDocument } from '../support/policy.ts';
@@ -445,42 +444,6 @@ describe('decide', () => {
     expect(mayTrace(authority(['SELECT ON KEYSPACE system_traces']))).toBe(true);
     expect(seesKeyspace(authority(['SELECT ON TABLE ks.t']), 'ks')).toBe(true);
     expect(seesKeyspace(authority(['SELECT ON TABLE ks.t']), 'other')).toBe(false);
-  });
-});
-
-describe('grants', () => {
-  it.each([
-    'SELECT ON KEYSPACE ks',
-    'select, modify on keyspace "Ks"',
-    'ALL PERMISSIONS ON ALL KEYSPACES',
-    'SELECT PERMISSION ON TABLE ks.t',
-    'SELECT ON ks.t',
-    'EXECUTE ON ALL FUNCTIONS IN KEYSPACE ks',
-    'EXECUTE ON FUNCTION ks.f(int, text)',
-    'AUTHORIZE ON ROLE r',
-    'CREATE, DROP ON KEYSPACE ci_* ',
-  ])('take %s', (text) => {
-    expect(parseGrant(text)).not.toHaveProperty('problem');
-  });
-
-  it.each([
-    ['', 'expected a permission'],
-    ['SELECT', 'expected ON'],
-    ['READ ON KEYSPACE ks', 'expected a permission'],
-    ['SELECT ON KEYSPACE', 'expected a keyspace'],
-    ['SELECT ON KEYSPACE *', 'expected a keyspace'],
-    ['SELECT ON KEYSPACE a*b', 'expected the end'],
-    ['SELECT ON TABLE ks.*', 'expected a table'],
-    ['SELECT ON t', 'name the keyspace too'],
-    ['CREATE ON TABLE ks.t', 'CREATE cannot be granted on TABLE'],
-    ['SELECT ON ROLE r', 'SELECT cannot be granted on ROLE'],
-    ['EXECUTE ON KEYSPACE ks', 'EXECUTE cannot be granted on KEYSPACE'],
-    ['SELECT ON KEYSPACE ks TO r', 'expected the end'],
-    ["SELECT ON KEYSPACE 'ks'", 'expected a keyspace'],
-    ['SELECT ON KEYSPACE ks; DROP', 'expected the end'],
-    ["SELECT ON 'open", 'a string is not closed'],
-  ])('refuse %s', (text, problem) => {
-    expect(parseGrant(text)).toMatchObject({ problem: expect.stringContaining(problem) as string });
   });
 });
 

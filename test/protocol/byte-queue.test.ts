@@ -157,6 +157,58 @@ describe('a queue of bytes', () => {
     expect(pinned).toBeLessThan(2 * reads.length + 4_096);
   });
 
+  it('copies a read that waits below the bound only, and keeps a larger one as it is', () => {
+    const partsBehind = (bytes: number): readonly [read: Buffer, part: Buffer] => {
+      const queue = new ByteQueue();
+      const read = Buffer.alloc(bytes, 7);
+      queue.push(Buffer.alloc(1));
+      queue.push(read);
+      return [read, queue.takeParts(1 + bytes)[1]!];
+    };
+    const [small, gathered] = partsBehind(READS.gatheredBelowBytes - 1);
+    expect(gathered.equals(small)).toBe(true);
+    expect(gathered.buffer).not.toBe(small.buffer);
+    const [large, kept] = partsBehind(READS.gatheredBelowBytes);
+    expect(kept.buffer).toBe(large.buffer);
+    expect(kept.byteOffset).toBe(large.byteOffset);
+  });
+
+  it('gathers in blocks of the least size first, each next one twice as large, up to the largest', () => {
+    const queue = new ByteQueue();
+    queue.push(Buffer.alloc(1));
+    const alloc = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      const read = Buffer.alloc(READS.gatheredBelowBytes / 2);
+      for (let sent = 0; sent < 6 * READS.blockMaxBytes; sent += read.length) queue.push(read);
+      const sizes = alloc.mock.calls.map(([size]) => size);
+      const doubling: number[] = [];
+      for (let size = READS.blockMinBytes; size < READS.blockMaxBytes; size *= 2) {
+        doubling.push(size);
+      }
+      expect(sizes.slice(0, doubling.length)).toEqual(doubling);
+      expect(new Set(sizes.slice(doubling.length))).toEqual(new Set([READS.blockMaxBytes]));
+    } finally {
+      alloc.mockRestore();
+    }
+  });
+
+  it('joins what belongs together only from the bound on', () => {
+    const alloc = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      const early = (bytes: number): boolean => {
+        const queue = new ByteQueue();
+        queue.push(Buffer.alloc(bytes - 1));
+        alloc.mockClear();
+        queue.expect(bytes);
+        return alloc.mock.calls.length === 1;
+      };
+      expect(early(READS.joinedFromBytes - 1)).toBe(false);
+      expect(early(READS.joinedFromBytes)).toBe(true);
+    } finally {
+      alloc.mockRestore();
+    }
+  });
+
   it('never grows by what was taken while it does not run empty', () => {
     const queue = new ByteQueue();
     queue.push(Buffer.alloc(600));

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wallMs } from '../../src/clock.ts';
 import { SECRETS } from '../../src/limits/services.ts';
-import { readLocal } from '../../src/secrets/local.ts';
-import type { LoginSpec } from '../../src/secrets/upstream-login.ts';
+import { localReader, readLocal } from '../../src/secrets/local.ts';
+import type { LocalSecretSpec, LoginSpec } from '../../src/secrets/upstream-login.ts';
 import { Logins, unresolvedSecrets } from '../../src/secrets/logins.ts';
 
 let dir: string;
@@ -128,6 +128,18 @@ describe('a secret in a file', () => {
     await mkdir(path.join(dir, 'folder'));
     await expect(readLocal({ file: 'big' }, dir)).rejects.toThrow('it is no secret');
     await expect(readLocal({ file: 'folder' }, dir)).rejects.toThrow('cannot be read (EISDIR)');
+    await write('most', 'x'.repeat(SECRETS.fileBytes));
+    expect((await readLocal({ file: 'most' }, dir)).value).toHaveLength(SECRETS.fileBytes);
+  });
+
+  it('is looked at again each time its interval is over, and a variable never', async () => {
+    await write('secret', 'first');
+    const again = async (spec: LocalSecretSpec) =>
+      (await localReader('ci', spec, dir).read('due')).againInMs;
+    expect(await again({ file: 'secret' })).toBe(SECRETS.filePollMs);
+    process.env['SECRET_OF_A_TEST'] = 'x';
+    expect(await again({ env: 'SECRET_OF_A_TEST' })).toBeNull();
+    delete process.env['SECRET_OF_A_TEST'];
   });
 });
 

@@ -3,8 +3,9 @@
 import { mkdtemp, rm, symlink, rename, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { later, wallMs } from '../../src/clock.ts';
+import { CERTIFICATES } from '../../src/limits/services.ts';
 import {
   areCertificates,
   CertificateWatcher,
@@ -87,6 +88,47 @@ describe('certificates', () => {
     );
     expect(expiryWarning({ ...found, expiresAtMs: null }, 'x')).toBeNull();
     expect(expiryWarning(found, 'x', later(wallMs(), -20 * 86_400_000))).toBeNull();
+    const warnedFrom = later(found.expiresAtMs!, -CERTIFICATES.warnMs);
+    expect(expiryWarning(found, 'x', later(warnedFrom, -1))).toBeNull();
+    expect(expiryWarning(found, 'x', warnedFrom)).toContain(
+      `ends in ${CERTIFICATES.warnMs / 86_400_000} days`,
+    );
+  });
+
+  it('are no larger than a file of them may be', async () => {
+    const { cert, key } = authority.issue();
+    const padded = (bytes: number) => `${cert}\n${'#'.repeat(bytes - cert.length - 2)}\n`;
+    expect(areCertificates(await read(padded(CERTIFICATES.fileBytes), key))).toBe(true);
+    const larger = await read(padded(CERTIFICATES.fileBytes + 1), key);
+    expect('problems' in larger && larger.problems[0]).toMatch(/cert cannot be read$/);
+  });
+
+  it('are looked at each time the interval is over', async () => {
+    const { cert, key } = authority.issue();
+    const files = { cert: await file('poll-cert', cert), key: await file('poll-key', key) };
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const changed: Certificates[] = [];
+    const watcher = new CertificateWatcher(files, (await readCertificates(files)) as Certificates, {
+      changed: (one) => changed.push(one),
+      invalid: () => undefined,
+    });
+    try {
+      const next = authority.issue();
+      await writeFile(files.cert, next.cert);
+      await writeFile(files.key, next.key);
+      const looks = async (ms: number) => {
+        vi.advanceTimersByTime(ms);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return changed.length;
+      };
+      // The first look sees it, the second one takes it.
+      expect(await looks(CERTIFICATES.pollMs)).toBe(0);
+      expect(await looks(CERTIFICATES.pollMs - 1)).toBe(0);
+      expect(await looks(1)).toBe(1);
+    } finally {
+      watcher.close();
+      vi.useRealTimers();
+    }
   });
 });
 

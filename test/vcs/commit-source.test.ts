@@ -5,11 +5,10 @@ import { monotonic, NO_END } from '../support/moments.ts';
 import type { ClaimValue, Principal } from '../../src/identity/principal.ts';
 import { VCS } from '../../src/limits/services.ts';
 import { OutboundClient } from '../../src/outbound/client.ts';
-import { wallAt } from '../../src/clock.ts';
-import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bitbucket.ts';
+import { bitbucketPipelines, pipelineUrl } from '../../src/vcs/bitbucket.ts';
 import { CommitSource, type LookUpResult } from '../../src/vcs/commit-source.ts';
 import { runOf } from '../../src/vcs/pipeline-run.ts';
-import { Pause } from '../../src/vcs/pause.ts';
+import { limit } from '../support/limits.ts';
 import { API_TOKEN, COMMIT, pipelineDocument, startBitbucket } from '../support/bitbucket.ts';
 import type { BitbucketFault, LocalBitbucket } from '../support/bitbucket.ts';
 import { PIPELINE_UUID, REPOSITORY_UUID, WORKSPACE_UUID } from '../support/issuer.ts';
@@ -218,57 +217,98 @@ describe('a failure', () => {
   });
 });
 
-describe('Retry-After', () => {
-  const NOW = Date.parse('2025-11-25T02:00:00Z');
+describe('what is kept of look-ups', () => {
+  const answering = (kind: 'unverified' | 'unavailable') => {
+    const asked: string[] = [];
+    source = new CommitSource({
+      ask: async ({ pipelineUuid }) => {
+        asked.push(pipelineUuid);
+        return Promise.resolve({ type: 'refused', kind, reason: 'so' });
+      },
+      issuers: new Set(['pipelines']),
+      mode: 'required',
+      nowMs: () => monotonic(nowMs),
+    });
+    return asked;
+  };
+  const run = (i: number) =>
+    job({ pipelineUuid: `{00000000-0000-4000-8000-${String(i).padStart(12, '0')}}` });
+
   it.each([
-    ['120', 120_000],
-    ['Tue, 25 Nov 2025 02:01:00 GMT', 60_000],
-    ['Tue, 25 Nov 2025 01:00:00 GMT', 0],
-    ['-5', 0],
-    ['soon', null],
-    ['', null],
-    [undefined, null],
-  ])('%s is %s ms', (header, expected) => {
-    expect(retryAfterOf(header, wallAt(NOW))).toBe(expected);
+    ['unverified', VCS.unverifiedMs],
+    ['unavailable', VCS.unavailableMs],
+  ] as const)('that ended %s holds for its time, and not a moment longer', async (kind, keptMs) => {
+    const asked = answering(kind);
+    await lookUp();
+    nowMs += keptMs - 1;
+    await lookUp();
+    expect(asked).toHaveLength(1);
+    nowMs += 1;
+    await lookUp();
+    expect(asked).toHaveLength(2);
+  });
+
+  it('is of a bounded number of runs: the oldest is asked for again', async () => {
+    limit(VCS, { runsKept: 3 });
+    const asked = answering('unverified');
+    for (let i = 0; i < 3; i++) await lookUp(run(i));
+    await lookUp(run(0));
+    expect(asked).toHaveLength(3);
+    await lookUp(run(3));
+    await lookUp(run(1));
+    expect(asked).toHaveLength(4);
+    await lookUp(run(0));
+    expect(asked).toHaveLength(5);
+  });
+
+  it('is good for as long as Bitbucket can not be asked, and not a moment longer', async () => {
+    let isDown = false;
+    source = new CommitSource({
+      ask: async (asked) =>
+        isDown
+          ? Promise.resolve({ type: 'refused', kind: 'unavailable', reason: 'down' })
+          : bitbucketPipelines({
+              apiUrl: bitbucket.apiUrl,
+              authorization: async () => Promise.resolve(`Bearer ${API_TOKEN}`),
+              outbound: new OutboundClient(),
+            })(asked),
+      issuers: new Set(['pipelines']),
+      mode: 'required',
+      nowMs: () => monotonic(nowMs),
+    });
+    await lookUp();
+    isDown = true;
+    nowMs += VCS.staleMs - 1;
+    expect(await lookUp()).toEqual(found());
+    nowMs += 1 + VCS.unavailableMs;
+    expect(await lookUp()).toEqual(problem('unavailable', 'down'));
   });
 });
 
-describe('the pause after failures', () => {
-  const paused = (random = 0) => new Pause({ nowMs: () => monotonic(nowMs), random: () => random });
-
-  it('doubles up to a bound, with jitter, and ends with a success', () => {
-    const pause = paused();
-    const seen: number[] = [];
-    for (let i = 0; i < 10; i++) {
-      pause.failed(monotonic(nowMs), 'down', null);
-      seen.push(pause.leftMs);
-      nowMs += pause.leftMs;
-    }
-    expect(seen.slice(0, 3)).toEqual([250, 500, 1_000]);
-    expect(seen.at(-1)).toBe(VCS.pauseMaxMs / 2);
-    pause.succeeded();
-    pause.failed(monotonic(nowMs), 'down', null);
-    expect(pause.leftMs).toBe(250);
-    const late = paused(0.5);
-    late.failed(monotonic(nowMs), 'down', null);
-    expect(late.leftMs).toBe(375);
-  });
-
-  it('counts what failed together once', () => {
-    const pause = paused();
-    const startedAtMs = nowMs;
-    for (let i = 0; i < 16; i++) pause.failed(monotonic(startedAtMs), 'down', null);
-    nowMs += 10;
-    for (let i = 0; i < 16; i++) pause.failed(monotonic(startedAtMs), 'down', null);
-    expect(pause.leftMs).toBe(250);
-  });
-
-  it('is what was asked for, but no longer than an hour, and a success does not lift it', () => {
-    const pause = paused();
-    pause.failed(monotonic(nowMs), 'limit', 60_000);
-    pause.succeeded();
-    expect(pause.leftMs).toBe(60_000);
-    pause.failed(monotonic(nowMs), 'limit', 1e12);
-    expect(pause.leftMs).toBe(VCS.retryAfterMaxMs);
+describe('requests to Bitbucket at once', () => {
+  it('are a bounded number of one role, and of all roles', async () => {
+    const asked: string[] = [];
+    source = new CommitSource({
+      ask: async ({ pipelineUuid }) => {
+        asked.push(pipelineUuid);
+        return new Promise(() => undefined);
+      },
+      issuers: new Set(['pipelines']),
+      mode: 'required',
+      nowMs: () => monotonic(nowMs),
+    });
+    const ask = (i: number, role: string): void =>
+      void source.lookUp(
+        job({ pipelineUuid: `{00000000-0000-4000-8000-${String(i).padStart(12, '0')}}` }),
+        1,
+        { key: role, owner: null },
+      );
+    for (let i = 0; i < VCS.requestsPerRole + 1; i++) ask(i, 'a');
+    await vi.waitFor(() => expect(asked).toHaveLength(VCS.requestsPerRole));
+    for (let i = 0; i < VCS.requestsAtOnce; i++) ask(100 + i, 'b');
+    await vi.waitFor(() => expect(asked).toHaveLength(VCS.requestsAtOnce));
+    expect(asked.filter((uuid) => /1\d\d\}$/.test(uuid))).toHaveLength(
+      VCS.requestsAtOnce - VCS.requestsPerRole,
+    );
   });
 });

@@ -113,23 +113,6 @@ describe('the target of a pipeline', () => {
 describe('what a client says of its commit', () => {
   const hints = (options: Record<string, string>) => hintsOf(new Map(Object.entries(options)));
 
-  it('is a hint where it looks like one', () => {
-    expect(
-      hints({
-        CQLGATE_COMMIT: COMMIT.toUpperCase(),
-        CQLGATE_BRANCH: 'main\n',
-        CQLGATE_BUILD_NUMBER: '42',
-        APPLICATION_VERSION: 'abcdef1',
-      }),
-    ).toEqual({ commit: COMMIT, branch: 'main', buildNumber: 42 });
-    expect(hints({ APPLICATION_VERSION: 'abcdef1' }).commit).toBe('abcdef1');
-    expect(hints({ APPLICATION_VERSION: '1.2.3' })).toEqual(NO_HINTS);
-    expect(hints({ CQLGATE_COMMIT: `${COMMIT}${COMMIT}`, CQLGATE_BUILD_NUMBER: '-1' })).toEqual(
-      NO_HINTS,
-    );
-    expect(hints({ CQLGATE_BRANCH: 'x'.repeat(5_000) }).branch?.length).toBe(128);
-  });
-
   it('is never a verified commit, and gives way to one', () => {
     const claimed = hints({ CQLGATE_COMMIT: 'abcdef1' });
     expect(vcsRecord(principal(), null, claimed)).toMatchObject({

@@ -1,13 +1,13 @@
 // Types written as strings, which name Java classes: which are let through, and what they touch.
 import { describe, expect, it } from 'vitest';
-import { analyse, DistinctChildren, isStatement } from '../../src/cql/analyse.ts';
-import { needsOf } from '../../src/cql/needs.ts';
-import { formatNeed } from '../../src/cql/resource.ts';
-import { EMPTY_SCHEMA, type Statement } from '../../src/cql/statement.ts';
-import { CQL } from '../../src/limits/cql.ts';
-import { decide, isPermit } from '../../src/policy/decide.ts';
-import { SchemaSnapshot } from '../../src/upstream/schema.ts';
-import { roleUnderPolicy } from '../support/policy.ts';
+import { analyse, DistinctChildren, isStatement } from '../../../src/cql/analyse.ts';
+import { needsOf } from '../../../src/cql/needs.ts';
+import { formatNeed } from '../../../src/cql/resource.ts';
+import { EMPTY_SCHEMA, type Statement } from '../../../src/cql/statement.ts';
+import { CQL } from '../../../src/limits/cql.ts';
+import { decide, isPermit } from '../../../src/policy/decide.ts';
+import { SchemaSnapshot } from '../../../src/upstream/schema.ts';
+import { roleUnderPolicy } from '../../support/policy.ts';
 
 function read(text: string): Statement {
   const found = analyse(text, null);
@@ -147,9 +147,12 @@ describe.each(PLACES)('as the type of %s', (_place, text) => {
     const nested = (depth: number): string =>
       `'${'ListType('.repeat(depth)}Int32Type${')'.repeat(depth)}'`;
     expect(read(text(nested(CQL.javaTypeDepth - 1))).classes).toEqual([]);
+    const long = `'${'Int32Type'.padEnd(CQL.javaTypeLength)}'`;
+    expect(read(text(long)).classes).toEqual([]);
     for (const type of [
       nested(CQL.javaTypeDepth),
       nested(10_000),
+      `'${'Int32Type'.padEnd(CQL.javaTypeLength + 1)}'`,
       `'Int32Type${' '.repeat(CQL.javaTypeLength)}'`,
     ]) {
       expect(analyse(text(type), null)).toMatchObject({ rule: 'too_costly' });

@@ -1,7 +1,8 @@
 // Text to tokens, where Cassandra's lexer commits by what it sees first; and the digits of long numbers.
 import { describe, expect, it } from 'vitest';
 import { PARSING } from '../../src/limits/cql.ts';
-import { isLexicalError, isName, isTypeName, Kind, nameOf, tokenize } from '../../src/cql/lexer.ts';
+import { isLexicalError, nameOf, tokenize } from '../../src/cql/lexer.ts';
+import { Kind } from '../../src/cql/tokens.ts';
 
 const NAMES = Object.entries(Kind);
 
@@ -56,13 +57,6 @@ describe('tokens', () => {
     ['-nax', false],
   ])('of %j there are none: no CQL %s', (text, isNoCql) => {
     expect(tokenize(text)).toMatchObject({ isNoCql });
-  });
-
-  it('may be names, or names of types, by their kinds', () => {
-    const names = NAMES.filter(([, kind]) => isName(kind)).map(([name]) => name);
-    expect(names).toEqual(['QUOTED', 'IDENT', 'UNRESERVED', 'KEY', 'NATIVE_TYPE', 'SPECIAL']);
-    const types = NAMES.filter(([, kind]) => isTypeName(kind)).map(([name]) => name);
-    expect(types).toEqual(['QUOTED', 'IDENT', 'UNRESERVED', 'KEY']);
   });
 
   it('stand for names: words in lower case, quoted ones as they are', () => {

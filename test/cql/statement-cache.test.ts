@@ -86,7 +86,7 @@ describe('the statement cache', () => {
       for (let times = 0; times < 2; times++) cache.get(called(count), 'ks');
       return cache.bytes;
     };
-    let [most, more] = [1, CQL.namesPerText];
+    let [most, more]: [number, number] = [1, CQL.namesPerText];
     while (more - most > 1) {
       const middle = Math.floor((most + more) / 2);
       if (bytesOf(middle) > 0) most = middle;

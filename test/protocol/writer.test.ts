@@ -7,7 +7,6 @@ const hex = (write: (writer: Writer) => Writer) => write(new Writer()).toBuffer(
 describe('a writer', () => {
   it('writes each notation as the specification says', () => {
     expect(hex((w) => w.writeByte(0x1ff).writeShort(0x10203).writeInt(-2))).toBe('ff0203fffffffe');
-    expect(hex((w) => w.writeLong(-(2n ** 63n)))).toBe('8000000000000000');
     expect(hex((w) => w.writeString('é').writeLongString('é'))).toBe('0002c3a900000002c3a9');
     expect(hex((w) => w.writeBytes(null).writeBytes(Buffer.alloc(1)))).toBe('ffffffff0000000100');
     expect(hex((w) => w.writeShortBytes(Buffer.from([7])).writeRaw(Buffer.from([8])))).toBe(

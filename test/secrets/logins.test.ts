@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { later, monotonicMs, wallMs } from '../../src/clock.ts';
 import { ConfigFault } from '../../src/errors.ts';
 import { SECRETS } from '../../src/limits/services.ts';
-import type { LoginSpec } from '../../src/secrets/login.ts';
+import type { LoginSpec } from '../../src/secrets/upstream-login.ts';
 import { Logins } from '../../src/secrets/logins.ts';
 import { limit } from '../support/limits.ts';
 import { VaultDouble } from '../support/vault.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VaultAuthSpec } from '../../src/secrets/login.ts';
+import type { VaultAuthSpec } from '../../src/secrets/upstream-login.ts';
 import { logInToVault } from '../../src/secrets/vault-auth.ts';
 import type { VaultClient, VaultRequest } from '../../src/secrets/vault-client.ts';
 

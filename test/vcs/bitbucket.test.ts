@@ -4,7 +4,7 @@ import { wallAt } from '../../src/clock.ts';
 import { VCS } from '../../src/limits/services.ts';
 import type { OutboundClient } from '../../src/outbound/client.ts';
 import { bitbucketPipelines, pipelineUrl, retryAfterOf } from '../../src/vcs/bitbucket.ts';
-import type { PipelineRun } from '../../src/vcs/facts.ts';
+import type { PipelineRun } from '../../src/vcs/pipeline-run.ts';
 import { pipelineDocument } from '../support/bitbucket.ts';
 import { PIPELINE_UUID, REPOSITORY_UUID, WORKSPACE_UUID } from '../support/issuer.ts';
 

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../../../src/cql/grammar/parser.ts';
 import { type, typeEnd } from '../../../src/cql/grammar/types.ts';
-import { isLexicalError, Kind, tokenize } from '../../../src/cql/lexer.ts';
+import { isLexicalError, tokenize } from '../../../src/cql/lexer.ts';
+import { Kind } from '../../../src/cql/tokens.ts';
 import { formatSignature } from '../../../src/cql/type.ts';
 import { ruleOf } from '../statements.ts';
 

@@ -11,6 +11,13 @@ export function frameOf(version: number, opcode: number, body: Buffer, flags = 0
   return new Frame(bytes, 0, bytes.length);
 }
 
+/** A [long]. */
+export function long(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
+
 /** Query flags: a byte in v4, an [int] in v5. */
 export function flagsOf(version: number, flags: number, writer: Writer): Writer {
   return version === 5 ? writer.writeInt(flags) : writer.writeByte(flags);
@@ -25,7 +32,7 @@ export function fullQuery(version: number): Buffer {
     .writeInt(100)
     .writeBytes(Buffer.from('state'))
     .writeShort(8)
-    .writeLong(5n)
+    .writeRaw(long(5n))
     .writeString('ks');
   return (version === 5 ? writer.writeInt(77) : writer).toBuffer();
 }
@@ -50,7 +57,7 @@ export function batchBody(version: number, type = 0, kind = 0, flags = 0xb0): Bu
   writer.writeShort(1).writeBytes(Buffer.from('x'));
   writer.writeByte(1).writeShortBytes(Buffer.alloc(16, 3)).writeShort(0).writeShort(4);
   flagsOf(version, flags, writer);
-  return writer.writeShort(9).writeLong(1n).writeString('ks').toBuffer();
+  return writer.writeShort(9).writeRaw(long(1n)).writeString('ks').toBuffer();
 }
 
 /** The decoder takes the body as it is, and refuses it cut anywhere or with a byte behind it. */

@@ -7,7 +7,7 @@ import { boundValue, boundValues } from '../../../src/protocol/messages/paramete
 import { decodeQuery } from '../../../src/protocol/messages/query.ts';
 import { Opcode } from '../../../src/protocol/opcodes.ts';
 import { Writer } from '../../../src/protocol/writer.ts';
-import { batchBody, flagsOf, frameOf, VERSIONS } from './frames.ts';
+import { batchBody, flagsOf, frameOf, long, VERSIONS } from './frames.ts';
 
 const queryWith = (version: number, flags: number): Writer =>
   flagsOf(version, flags, new Writer().writeLongString('x').writeShort(1));
@@ -34,7 +34,7 @@ describe.each(VERSIONS)('parameters in v%i', (version) => {
 
   it.each([
     ['page size 0', 0x04, (w: Writer) => w.writeInt(0), /page size cannot be 0/],
-    ['the lowest timestamp', 0x20, (w: Writer) => w.writeLong(-(2n ** 63n)), /timestamp/],
+    ['the lowest timestamp', 0x20, (w: Writer) => w.writeRaw(long(-(2n ** 63n))), /timestamp/],
     [
       'a value length below -2',
       0x01,
@@ -48,7 +48,7 @@ describe.each(VERSIONS)('parameters in v%i', (version) => {
 
   it('that are read and mean nothing leave the connection as it is', () => {
     expect(() => decode(queryWith(version, 0x04).writeInt(0))).toThrow(MessageFault);
-    expect(() => decode(queryWith(version, 0x20).writeLong(-(2n ** 63n) + 1n))).not.toThrow();
+    expect(() => decode(queryWith(version, 0x20).writeRaw(long(-(2n ** 63n) + 1n)))).not.toThrow();
   });
 });
 

@@ -1,7 +1,7 @@
 // Until when a login may be used.
 import { expect, it } from 'vitest';
 import { NEVER } from '../../src/clock.ts';
-import { endOf, hasEnded, type Login } from '../../src/secrets/login.ts';
+import { endOf, hasEnded, type Login } from '../../src/secrets/upstream-login.ts';
 import { monotonic } from '../support/moments.ts';
 
 const login: Login = { name: 'ci', open: false, username: 'ci', password: 'pw' };

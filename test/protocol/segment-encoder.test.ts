@@ -66,11 +66,7 @@ describe('segments', () => {
       10,
     ]);
     const parts = cutParts(frame, PLAIN_SEGMENTS);
-    expect(parts.map(({ length }) => length)).toEqual([
-      FULL_PAYLOAD,
-      FULL_PAYLOAD,
-      9,
-    ]);
+    expect(parts.map(({ length }) => length)).toEqual([FULL_PAYLOAD, FULL_PAYLOAD, 9]);
     expect(encodeSegments(parts).filter((_one, i) => i % 3 === 1)).toEqual(
       parts.map(({ bytes }) => bytes),
     );

@@ -1,7 +1,7 @@
 // Texts to statements, for tests of the grammar.
 import { analyse, isStatement } from '../../src/cql/analyse.ts';
 import { formatNeed } from '../../src/cql/resource.ts';
-import type { RefusalRule, Statement } from '../../src/cql/statement.ts';
+import type { Statement, Unanalysable } from '../../src/cql/statement.ts';
 
 export function read(text: string, keyspace: string | null = null): Statement {
   const found = analyse(text, keyspace);
@@ -14,7 +14,7 @@ export function needsIn(text: string, keyspace: string | null = null): string[] 
 }
 
 /** Why a text is not taken; null where it is. */
-export function ruleOf(text: string, keyspace: string | null = null): RefusalRule | null {
+export function ruleOf(text: string, keyspace: string | null = null): Unanalysable['rule'] | null {
   const found = analyse(text, keyspace);
   return isStatement(found) ? null : found.rule;
 }

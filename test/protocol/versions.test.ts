@@ -1,6 +1,7 @@
 // Versions: what they differ in, and the answer to one that is not spoken.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode, ProtocolFault } from '../../src/errors.ts';
+import { ProtocolFault } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import {
   hasBodyCompression,
   hasContentions,

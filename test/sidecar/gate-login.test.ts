@@ -1,7 +1,7 @@
 // The sidecar's login to the gate: its frames, in either version, and what the gate's answers come to.
 import { describe, expect, it } from 'vitest';
 import { SIDECAR } from '../../src/limits/commands.ts';
-import { CqlErrorCode } from '../../src/errors.ts';
+import { CqlErrorCode } from '../../src/protocol/error-codes.ts';
 import { encodeFrame, Frame } from '../../src/protocol/frame.ts';
 import {
   decodeAuthResponse,

@@ -1,13 +1,13 @@
 // ERROR: the fields that each code has, and the same error with other texts and addresses.
 import { describe, expect, it } from 'vitest';
-import { CqlErrorCode, ProtocolFault } from '../../../src/errors.ts';
+import { ProtocolFault } from '../../../src/errors.ts';
+import { CqlErrorCode, isPlainErrorCode } from '../../../src/protocol/error-codes.ts';
 import { Frame } from '../../../src/protocol/frame.ts';
 import {
   decodeError,
   editError,
   encodeError,
   errorCodeOf,
-  isPlainErrorCode,
 } from '../../../src/protocol/messages/error.ts';
 import { Opcode } from '../../../src/protocol/opcodes.ts';
 import { Writer } from '../../../src/protocol/writer.ts';

@@ -1,7 +1,7 @@
 // When to act before something ends, and how long to wait after failures.
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SECRETS } from '../../src/limits/services.ts';
-import { backoffMs, dueInMs } from '../../src/secrets/due.ts';
+import { retryInMs, dueInMs } from '../../src/secrets/due.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -34,7 +34,7 @@ describe('what ends is replaced', () => {
 describe('after failures', () => {
   it('the wait doubles from the least to the longest, the half of it by chance', () => {
     const waits = [1, 2, 3, 4, 5, 6, 7, 8, 1_000].map((failures) =>
-      rangeOf(() => backoffMs(failures)),
+      rangeOf(() => retryInMs(failures)),
     );
     const longest = waits.map(([, most]) => most);
     expect(longest[0]).toBe(SECRETS.retryMinMs);

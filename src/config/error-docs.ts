@@ -131,7 +131,7 @@ const HEAD = `# What users read, and what to do
 Made by \`npm run docs\` from [src/refusals.ts](../src/refusals.ts); a test holds it true. These are the answers that the gate
 itself gives; errors of Cassandra pass through, with the gate's address in the place of a node's. The first column is the
 stable code. Of a failed login it is the \`reason\` in the audit record and the label of \`cqlgate_auth_failures_total\`, all but
-\`handshake_timeout\`, \`handshake_too_large\` and \`plaintext\`: those end connections on which nobody presented a token. The third
+\`handshake_timeout\`, \`handshake_too_large\` and \`plaintext\`: those end connections before a token is looked at. The third
 is part of the text that the user reads. A test provokes each row and compares it, or names the test that does so
 ([test/node/errors.test.ts](../test/node/errors.test.ts)).
 `;

@@ -284,15 +284,15 @@ const ELSEWHERE: Readonly<
   revoked: ['test/node/session-life.test.ts', 'at one gate ends sessions at another'],
   session_revoked: ['test/node/session-life.test.ts', 'at one gate ends sessions at another'],
   session_key_withdrawn: [
-    'test/attack/withdrawn-keys.test.ts',
-    'ends the sessions that rest on it, and no others',
+    'test/session/seldom-answers.test.ts',
+    'session_key_withdrawn: a statement',
   ],
   session_too_long: ['test/node/session-life.test.ts', 'lasts no longer than its role says'],
   time_out_of_range: ['test/attack/times.test.ts', 'between 1970'],
   token_kind: ['test/identity/issuers.test.ts', 'refuses an access token of the org server'],
   internal: ['test/session/seldom-answers.test.ts', 'internal: an error'],
   internal_error: ['test/attack/internal-errors.test.ts', 'internal error of cqlgate'],
-  too_slow: ['test/session/frame-watch.test.ts', 'comes byte by byte'],
+  too_slow: ['test/session/seldom-answers.test.ts', 'too_slow: a request'],
   answer_too_large: ['test/attack/memory.test.ts', 'for which cqlgate has no room now'],
   internal_fault: ['test/session/seldom-answers.test.ts', 'internal_fault: an error'],
   audit_unwritable: ['test/attack/ledger-room.test.ts', 'audit log of cqlgate'],
@@ -305,7 +305,7 @@ const ELSEWHERE: Readonly<
   large_bodies_waiting: ['test/session/seldom-answers.test.ts', 'large_bodies_waiting: a body'],
   shared_prepared_id: ['test/session/seldom-answers.test.ts', 'shared_prepared_id: a PREPARE'],
   no_connection: ['test/session/seldom-answers.test.ts', 'no_connection: a USE'],
-  unknown_table: ['test/topology/address-columns.test.ts', 'does not know what'],
+  unknown_table: ['test/session/seldom-answers.test.ts', 'unknown_table: a table'],
   java_types: ['test/attack/java-types.test.ts', 'too many different types as strings'],
 };
 

@@ -20,7 +20,8 @@ import { errorOf, RawClient } from '../support/raw-client.ts';
 import { ScriptedGate } from '../support/scripted-gate.ts';
 import type { ScriptedRequest } from '../support/scripted-node.ts';
 
-// One key is looked up at once, and each unknown one is; no line has room for anybody who would have to wait.
+// One key is looked up at once, and each unknown one is; no line has room for anybody who would have to wait; and a
+// request has a third of a second to come.
 vi.mock('../../src/limits/identity.ts', async (original) => {
   const own = await original<typeof identityLimits>();
   return {
@@ -35,7 +36,11 @@ vi.mock('../../src/limits/cql.ts', async (original) => {
 });
 vi.mock('../../src/limits/session.ts', async (original) => {
   const own = await original<typeof sessionLimits>();
-  return { ...own, COMPRESSION: { ...own.COMPRESSION, threads: 0, waiting: 0 } };
+  return {
+    ...own,
+    COMPRESSION: { ...own.COMPRESSION, threads: 0, waiting: 0 },
+    MEMORY: { ...own.MEMORY, rateGraceMs: 300 },
+  };
 });
 
 /** For how long the machine slept: its uptime counts that, the clocks of its timers do not. */
@@ -63,7 +68,15 @@ let script: (request: ScriptedRequest) => boolean = () => false;
 
 beforeAll(async () => {
   gate = await ScriptedGate.start(
-    { job: { grants: ['SELECT, MODIFY, CREATE ON KEYSPACE one', 'SELECT ON KEYSPACE two'] } },
+    {
+      job: {
+        grants: [
+          'SELECT, MODIFY, CREATE ON KEYSPACE one',
+          'SELECT ON KEYSPACE two',
+          'SELECT ON KEYSPACE system_views',
+        ],
+      },
+    },
     { limits: { readTimeoutMs: 300, writeTimeoutMs: 20_000, poolConnections: 1 } },
   );
   gate.cluster.script = (request) => script(request);
@@ -154,6 +167,27 @@ describe('a row of the table of refusals', () => {
     const client = await gate.login('job');
     expect(errorOf(await client.query('USE one'))).toBeNull();
     await expectRow('shared_prepared_id', await client.prepare(text), client);
+  });
+
+  it('unknown_table: a table of the cluster that nobody has looked at for addresses', async () => {
+    const client = await gate.login('job');
+    await expectRow('unknown_table', await client.query('SELECT * FROM system_views.new'), client);
+  });
+
+  it('too_slow: a request that began and does not go on', async () => {
+    const client = await gate.login('job');
+    // The header of a QUERY with a body that never comes.
+    client.write(Buffer.from([4, 0, 0, 9, Opcode.QUERY, 0, 0, 1, 0]));
+    await expectRow('too_slow', await client.next(), client);
+  });
+
+  it('session_key_withdrawn: a statement under a token whose key its issuer took back', async () => {
+    const client = await gate.login('job');
+    gate.files.issuer.rotateKeys();
+    // Its token names a key that is not known yet, so the keys are fetched.
+    (await gate.login('job')).close();
+    const answer = await client.query('SELECT * FROM one.t');
+    await expectRow('session_key_withdrawn', answer, client);
   });
 
   it('internal_fault: an error of the gate while it reads what a session sent', async () => {

@@ -1,9 +1,10 @@
 // Tokens: what is believed, what is refused and why, and what a login costs.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { wallAt } from '../../src/clock.ts';
 import { clocksAt } from '../support/moments.ts';
 import { AuthFault } from '../../src/errors.ts';
 import { TokenVerifier } from '../../src/identity/verifier.ts';
+import { JWKS, TOKENS } from '../../src/limits/identity.ts';
 import type { IssuerConfig } from '../../src/identity/issuers.ts';
 import { inspectToken } from '../../src/commands/token-inspect.ts';
 import { Policy } from '../../src/policy/policy.ts';
@@ -159,7 +160,32 @@ describe('what a login costs', () => {
   });
 });
 
+describe('a password', () => {
+  it('may be as long as a token is, and no longer', async () => {
+    expect(await reason('a'.repeat(TOKENS.maxLength))).toBe('token_malformed');
+    expect(await reason('a'.repeat(TOKENS.maxLength + 1))).toBe('token_too_long');
+  });
+});
+
 describe('keys', () => {
+  it('are looked for each time the interval is over, once they are old enough', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      await verifier.prefetchKeys();
+      verifier.keepKeysFresh();
+      vi.advanceTimersByTime(JWKS.lookMs);
+      expect(issuer.requests).toBe(1);
+      nowMs += JWKS.refreshMs;
+      vi.advanceTimersByTime(JWKS.lookMs - 1);
+      expect(issuer.requests).toBe(1);
+      vi.advanceTimersByTime(1);
+      await vi.waitFor(() => expect(issuer.requests).toBe(2));
+    } finally {
+      verifier.close();
+      vi.useRealTimers();
+    }
+  });
+
   it('are found anew after a rotation, and what the old ones signed is forgotten', async () => {
     const old = issuer.mint();
     await verifier.verify(old);

@@ -1,5 +1,6 @@
 // What the budget is where nothing is configured.
 import { describe, expect, it } from 'vitest';
+import { MEMORY } from '../../src/limits/session.ts';
 import { availableMemoryBytes, deriveBudget } from '../../src/memory/derive.ts';
 
 const MIB = 1024 * 1024;
@@ -16,6 +17,22 @@ describe('the derived budget', () => {
   it('leaves the heap its room in a small container, and is shared by the workers', () => {
     expect(deriveBudget(DERIVED, 1, 512 * MIB, 640 * MIB).bufferBytes).toBe(96 * MIB);
     expect(deriveBudget(DERIVED, 4, 512 * MIB, 2_560 * MIB).bufferBytes).toBe(96 * MIB);
+  });
+
+  it('is the shares that the limits say, and no less than the least', () => {
+    const { heapShare, restShare, bufferBytesAtLeast } = MEMORY;
+    const heap = 512 * MIB;
+    const of = (rest: number) => deriveBudget(DERIVED, 1, heap, heap + rest);
+    expect(of(heap).heapBytes).toBe(heap * heapShare);
+    // Of what the heap leaves a share, up to the heap's own part, and down to the least.
+    const most = (heap * heapShare) / restShare;
+    expect(of(most * 0.75).bufferBytes).toBe(Math.floor(most * 0.75 * restShare));
+    expect(of(most * 2).bufferBytes).toBe(heap * heapShare);
+    expect(of(Math.ceil(bufferBytesAtLeast / restShare) + 2).bufferBytes).toBeGreaterThan(
+      bufferBytesAtLeast,
+    );
+    expect(of(Math.floor(bufferBytesAtLeast / restShare) - 2).bufferBytes).toBe(bufferBytesAtLeast);
+    expect(of(-MIB).bufferBytes).toBe(bufferBytesAtLeast);
   });
 
   it('is what the configuration says', () => {

@@ -23,7 +23,7 @@ const PLACES: readonly RegExp[] = [
   /^src\/cql\/grammar\/[\w-]+\.ts$/,
   /^src\/protocol\/messages\/[\w-]+\.ts$/,
   /^src\/session\/[\w-]+-worker\.js$/,
-  /^test\/tidy\.json$/,
+  /^test\/(?:limits|tidy)\.json$/,
   /^test\/(?:[a-z-]+\/){0,3}[\w.-]+\.ts$/,
   /^test\/support\/[\w-]+\.js$/,
   /^test\/support\/oracle\/\w+\.java$/,

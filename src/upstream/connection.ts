@@ -30,7 +30,7 @@ import { AnswerDecoder } from './answer-decoder.ts';
 import { ConnectionKeyspace } from './connection-keyspace.ts';
 import type { Login } from './credentials.ts';
 import { dialProblem, showsCertificate, type Dial } from './dial.ts';
-import { UpstreamFault } from './faults.ts';
+import { asFault, UpstreamFault } from './faults.ts';
 import { shakeHands } from './handshake.ts';
 import type { ClientRequest, InFlight } from './in-flight-request.ts';
 import { Liveness } from './liveness.ts';
@@ -140,11 +140,7 @@ export class Connection implements Flushable {
       connection.#state = 'ready';
       return connection;
     } catch (error) {
-      connection.destroy(
-        error instanceof UpstreamFault
-          ? error
-          : new UpstreamFault('unreachable', `${connection.node}: ${String(error)}`),
-      );
+      connection.destroy(asFault(error));
       throw connection.#closeCause ?? error;
     } finally {
       clearTimeout(timer);

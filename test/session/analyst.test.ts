@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isStatement } from '../../src/cql/analyse.ts';
 import { QueueFault, type Turn } from '../../src/fair-queue.ts';
+import { reportFaultsTo } from '../../src/guard.ts';
 import { CQL } from '../../src/limits/cql.ts';
 import { Analyst, type AnalystOptions } from '../../src/session/analyst.ts';
 
@@ -54,12 +55,24 @@ describe('the texts of a request', () => {
 
   it('are given up after the time that they may take, and not before', async () => {
     start();
-    let isOver = false;
-    const loops = analysed('loops').finally(() => (isOver = true));
+    const loops = analysed('loops');
     await vi.advanceTimersByTimeAsync(CQL.analysisMs - 1);
-    expect(isOver).toBe(false);
+    // The end of a thread takes a moment: what tells is that its time still runs.
+    expect(vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
+    expect(vi.getTimerCount()).toBe(0);
     expect((await loops)[0]).toContain('could not be analysed');
+  });
+});
+
+describe('where no thread can be had', () => {
+  it('each request is refused, and the next one asks for a thread again', async () => {
+    const faults: string[] = [];
+    reportFaultsTo((place) => faults.push(place));
+    start({ script: new URL('http://nowhere/') });
+    expect(await Promise.all([analysed('one'), analysed('two')])).toEqual(['late', 'late']);
+    expect(await analysed('three')).toBe('late');
+    expect(faults).toEqual(['analyst', 'analyst', 'analyst']);
   });
 });
 
@@ -82,10 +95,9 @@ describe('who waits', () => {
 
   it('is not told that once its texts are looked at', async () => {
     start({ jobMs: CQL.analysisWaitMs + 10 });
-    let end: unknown = null;
-    const loops = analysed('loops').then((found) => (end = found));
+    const loops = analysed('loops');
     await vi.advanceTimersByTimeAsync(CQL.analysisWaitMs + 9);
-    expect(end).toBeNull();
+    expect(vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
     expect(await loops).toHaveLength(1);
   });

@@ -44,4 +44,20 @@ describe('a channel', () => {
     near.isClosed = true;
     channel.tell('slow', 1);
   });
+
+  it('tells without waiting, and what goes wrong with that is nobody’s fault', async () => {
+    const heard: string[] = [];
+    const [near, far] = FakePort.pair();
+    new Channel(far, {
+      note: (text: string) => {
+        heard.push(text);
+        throw new Error('not here');
+      },
+    });
+    const channel = new Channel<{ readonly note: (text: string) => void }>(near, {});
+    channel.tell('note', 'one');
+    channel.tell('note', 'two');
+    await expect(channel.ask('note', 'three')).rejects.toThrow('not here');
+    expect(heard).toEqual(['one', 'two', 'three']);
+  });
 });

@@ -36,6 +36,11 @@ describe('redaction', () => {
     expect(recorded(text)).toBe(expected);
   });
 
+  it('keeps no literal behind the word password, of a schema statement either', () => {
+    const text = "CREATE TABLE t (k int PRIMARY KEY, password text) WITH comment = 'secret'";
+    expect(recorded(text)).toBe(text.replace("'secret'", '?'));
+  });
+
   it('keeps nothing of a text that does not lex', () => {
     expect(redact("SELECT 'secret", null)).toEqual({ text: null, sha256: null, fingerprint: null });
   });

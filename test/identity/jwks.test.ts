@@ -189,11 +189,12 @@ describe('a key set that is of no use says what is wrong with it', () => {
             { ...rsa(1024), kid: 'small' },
             { ...rsa(2048), kid: 'enc', use: 'enc' },
             { kty: 'oct', kid: 'a', k: 'AA' },
+            { ...rsa(2048), kid: 'leaked', d: 'AA' },
             { kty: 'EC', kid: 'curve', crv: 'P-256', x: 'AA', y: 'AA' },
           ],
         }),
       },
-      '(2 without a key id (kid), 1 RSA below 2048 bits, 1 not for signatures (use), 1 a shared secret, 1 damaged)',
+      '(2 without a key id (kid), 1 RSA below 2048 bits, 1 not for signatures (use), 1 a shared secret, 1 private, 1 damaged)',
     ],
   ])('%s', async (_name, answer, text) => {
     issuer.keySetAnswer = answer;

@@ -8,7 +8,7 @@ import type { MemoryBudget } from '../memory/budget.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Exchange } from '../session/exchange.ts';
 import type { Log } from '../session/gate.ts';
-import { activitySource } from '../session/recording.ts';
+import { activitySource } from '../session/activity-source.ts';
 
 export interface AuditLogs {
   readonly ledger: Ledger;

@@ -5,32 +5,44 @@ import { withWarning } from '../protocol/body-prefix.ts';
 import { Frame } from '../protocol/frame.ts';
 import { auditWaitMs } from './audit-room.ts';
 import type { Exchange } from './exchange.ts';
-import type { Later, Outcome } from './outcome.ts';
-import { recordAbandoned } from './recording.ts';
+import type { Gate } from './gate.ts';
+import type { FinalOutcome, Later } from './outcome.ts';
 
-/** For a change that was written ahead: its answer, once that may be given. Null: `outcome` goes on as it is. */
-export function acknowledgement(exchange: Exchange, outcome: Outcome): Promise<Later> | null {
-  const preparations = exchange.prepare();
-  if (preparations.isAcknowledged || (outcome.type !== 'reply' && outcome.type !== 'close'))
-    return null;
-  preparations.isAcknowledged = true;
-  if (!exchange.isEnded) recordAbandoned(exchange);
-  return onceRecorded(exchange, outcome);
+export interface AcknowledgeServices extends Pick<Gate, 'audit' | 'log' | 'metrics'> {
+  readonly limits: Pick<Gate['limits'], 'auditWaitMs'>;
+}
+
+/**
+ * For a change that was written ahead and has ended: its answer, once that may be given. Null: the outcome is given at
+ * once, since it is of nothing of the kind or waited already.
+ */
+export function acknowledgement(
+  exchange: Exchange,
+  services: AcknowledgeServices,
+  outcome: FinalOutcome,
+): Promise<Later> | null {
+  const { preparations } = exchange.attempt;
+  if (preparations === null || preparations.recordId === null) return null;
+  if (preparations.isAcknowledged) return null;
+  preparations.awaitsAcknowledgement();
+  return onceRecorded(exchange, services, outcome);
 }
 
 async function onceRecorded(
   exchange: Exchange,
-  outcome: Extract<Outcome, { readonly frame: Buffer | null }>,
+  services: AcknowledgeServices,
+  outcome: FinalOutcome,
 ): Promise<Later> {
-  const { audit, limits, log, metrics } = exchange.session.gate;
-  const wasSent = exchange.handedOver;
+  const { audit, limits, log, metrics } = services;
+  const { attempt, session } = exchange;
+  const wasSent = attempt.handedOver;
   // What never left is refused within the time that it could wait for the ledger altogether.
-  const waitMs = wasSent ? limits.auditWaitMs : auditWaitMs(exchange);
-  const isRecorded = !exchange.prepare().isOutcomeLost && (await audit.durable(waitMs));
+  const waitMs = wasSent ? limits.auditWaitMs : auditWaitMs(exchange, services);
+  const isRecorded = !attempt.prepare().isOutcomeLost && (await audit.durable(waitMs));
   if (isRecorded || !wasSent) return outcome;
   metrics.counter('audit_late_outcomes_total').value++;
   log.warn(
-    { session: exchange.session.id, of: exchange.recordId },
+    { session: session.id, of: attempt.recordId },
     'a change was answered before the record of its outcome was on disk',
   );
   if (outcome.frame === null) return outcome;

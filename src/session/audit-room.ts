@@ -2,107 +2,134 @@
 // not answered as if it had been. A change of schema or roles and a write wait for the disk too; reads under
 // `dml: activity`, and refusals that are only counted, wait for nothing.
 import { monotonicMs, msSince } from '../clock.ts';
-import { LEDGER, REFUSALS } from '../limits/audit.ts';
-import { Opcode } from '../protocol/opcodes.ts';
+import { REFUSALS } from '../limits/audit.ts';
+import { giveRoom } from './end-request.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, wait, type Later, type Outcome, type Reply } from './outcome.ts';
-import { recordOutcome, recordGivenUp } from './recording.ts';
+import type { Gate } from './gate.ts';
+import { recordBytes } from './outcome-records.ts';
+import {
+  answer,
+  GO_ON,
+  reply,
+  wait,
+  type FinalOutcome,
+  type Later,
+  type Outcome,
+  type Reply,
+  type Wait,
+} from './outcome.ts';
 import { replies, type To } from './replies.ts';
-import type { Session } from './session.ts';
+import type { SessionFacts } from './session-facts.ts';
+
+export interface RoomServices extends Pick<Gate, 'audit' | 'dml' | 'metrics'> {
+  readonly limits: Pick<Gate['limits'], 'auditWaitMs'>;
+}
 
 export const UNRECORDABLE =
   'the audit log of cqlgate takes no record of this now, so nothing was executed; try again later';
 
-/** True: what will be recorded of it has its room. */
-export function hasRoom(exchange: Exchange): boolean {
-  const { session, request, isMutation, preparations } = exchange;
-  const { audit, dml } = session.gate;
+/** Before it leaves: what will be recorded of it has its room, or is waited for. */
+export function keepRoom(exchange: Exchange, services: RoomServices): Outcome | null {
+  return hasRoom(exchange, services) ? null : wait(forRoom(exchange, services));
+}
+
+function hasRoom(exchange: Exchange, { audit, dml }: Pick<Gate, 'audit' | 'dml'>): boolean {
+  const { session, request, attempt } = exchange;
+  const { isMutation } = request;
   if (!isMutation && (dml !== 'all' || request.statement.family !== 'read')) return true;
   // On disk already, or on the way: its outcome has room.
-  if (exchange.recordId !== null || request.opcode === Opcode.PREPARE) return true;
-  const bytes = preparations !== null && preparations.roomKept > 0 ? 0 : bytesOf(exchange);
+  if (attempt.recordId !== null || request.isPrepare) return true;
+  const { preparations } = attempt;
+  const bytes = preparations !== null && preparations.roomKept > 0 ? 0 : recordBytes(exchange, dml);
   if (bytes === 0) return !isMutation || audit.writable;
   if (!audit.room.keep(session.auditShare, bytes, isMutation)) return false;
-  exchange.prepare().roomKept = bytes;
+  attempt.prepare().roomIsKept(bytes);
   return true;
 }
 
-/** Goes on with the exchange when there is room for it. */
-export async function forRoom(exchange: Exchange): Promise<Later> {
-  const { session, isMutation } = exchange;
-  const { audit, metrics } = session.gate;
+/** Goes on with the request when there is room for its records. */
+async function forRoom(exchange: Exchange, services: RoomServices): Promise<Later> {
+  const { session, attempt, request } = exchange;
+  const { audit, dml, metrics } = services;
   metrics.counter('audit_waits_total').value++;
-  const preparations = exchange.prepare();
-  const bytes = preparations.roomKept > 0 ? 0 : bytesOf(exchange);
-  const share = session.auditShare;
-  const kept = audit.room.keepWithin(share, bytes, isMutation, auditWaitMs(exchange));
-  if (!(await auditWait(exchange, kept))) return unrecordable(exchange);
-  preparations.roomKept += bytes;
-  return exchange.goOn;
+  const preparations = attempt.prepare();
+  const bytes = preparations.roomKept > 0 ? 0 : recordBytes(exchange, dml);
+  const waitMs = auditWaitMs(exchange, services);
+  const kept = audit.room.keepWithin(session.auditShare, bytes, request.isMutation, waitMs);
+  if (!(await auditWait(exchange, kept))) return unrecordable(exchange, services);
+  preparations.roomIsKept(bytes);
+  return GO_ON;
 }
 
 /** What is left of the time that a request may wait for the ledger; other waits do not count. */
-export function auditWaitMs({ session, preparations }: Exchange): number {
-  return Math.max(0, session.gate.limits.auditWaitMs - (preparations?.auditWaitedMs ?? 0));
+export function auditWaitMs(
+  { attempt }: Exchange,
+  { limits }: Pick<RoomServices, 'limits'>,
+): number {
+  return Math.max(0, limits.auditWaitMs - (attempt.preparations?.auditWaitedMs ?? 0));
 }
 
 /** A wait for the ledger, which counts. */
-export async function auditWait<T>(exchange: Exchange, wait: Promise<T>): Promise<T> {
+export async function auditWait<T>({ attempt }: Exchange, waited: Promise<T>): Promise<T> {
   const startedAtMs = monotonicMs();
-  const end = await wait;
-  exchange.prepare().auditWaitedMs += msSince(startedAtMs);
+  const end = await waited;
+  attempt.prepare().waitedForAudit(msSince(startedAtMs));
   return end;
 }
 
-/** It was not sent. Where its decision is in the queue, so is then what became of it. */
-export function unrecordable(exchange: Exchange): Reply {
-  if (exchange.recordId !== null) recordOutcome(exchange, 'unsent');
-  else recordGivenUp(exchange);
-  return refuse(exchange.session, exchange.to);
+/** It is not sent. Where its decision is in the queue, so is then what became of it. */
+export function unrecordable({ to }: Exchange, services: Pick<Gate, 'metrics'>): FinalOutcome {
+  return answer(refusal(to, services), 'refused');
 }
 
-/** A refusal that is recorded singly is given once there is room for its record. */
+/** A refusal that gets a record of its own is given once there is room for that. */
 export function afterRoom(
-  session: Session,
+  session: SessionFacts,
+  services: RefusalServices,
   to: To,
-  exchange: Exchange | null,
-  refusal: () => Reply,
+  refuse: () => Reply,
+): Reply | Wait<Reply> {
+  const room = forRefusal(session, services);
+  if (room === null) return refuse();
+  return wait(room.then((isKept) => (isKept ? refuse() : reply(refusal(to, services)))));
+}
+
+/** The same for a request that is denied: the record is made at its end. */
+export function denyAfterRoom(
+  exchange: Exchange,
+  services: RefusalServices,
+  refuse: () => FinalOutcome,
 ): Outcome {
-  const { audit, refusals, limits, metrics } = session.gate;
-  if (!refusals.mustWait(session.who())) return refusal();
+  const room = forRefusal(exchange.session, services);
+  if (room === null) return refuse();
+  // Only a decision that is on disk still needs what was kept for the request.
+  if (exchange.attempt.recordId === null) giveRoom(exchange, services);
+  return wait(room.then((isKept) => (isKept ? refuse() : unrecordable(exchange, services))));
+}
+
+export interface RefusalServices extends RoomServices {
+  readonly refusals: Pick<Gate['refusals'], 'mustWait'>;
+}
+
+/** null: its record needs no wait. */
+function forRefusal(session: SessionFacts, services: RefusalServices): Promise<boolean> | null {
+  const { audit, refusals, limits, metrics } = services;
+  if (!refusals.mustWait(session.who())) return null;
   metrics.counter('audit_waits_total').value++;
-  const { room } = audit;
-  const share = session.auditShare;
-  const outcome = room.keepWithin(share, REFUSALS.recordBytes, false, limits.auditWaitMs);
-  return wait(
-    outcome.then((isKept) => {
-      if (!isKept) return refuse(session, to);
-      room.give(share, REFUSALS.recordBytes);
-      return refusal();
-    }),
-    exchange,
-  );
+  return roomForRefusal(session, audit, limits.auditWaitMs);
 }
 
-function refuse({ gate }: Session, to: To): Reply {
-  gate.metrics.counter('audit_refusals_total', 'statement').value++;
-  return reply(replies.overloaded(to, UNRECORDABLE));
+async function roomForRefusal(
+  { auditShare }: SessionFacts,
+  { room }: Gate['audit'],
+  waitMs: number,
+): Promise<boolean> {
+  const isKept = await room.keepWithin(auditShare, REFUSALS.recordBytes, false, waitMs);
+  if (isKept) room.give(auditShare, REFUSALS.recordBytes);
+  return isKept;
 }
 
-/** At most what its records will take, by what it says: names stand in several of their fields. */
-function bytesOf({ request, session }: Exchange): number {
-  const { statement, text, parts } = request;
-  const isRows = statement.family === 'read' || statement.family === 'write';
-  if (isRows && session.gate.dml !== 'all') return 0;
-  if (parts === null) {
-    const one = LEDGER.entryBytes + 4 * Math.min(text?.length ?? 0, 2 * LEDGER.textBytes);
-    // The decision and the outcome.
-    return isRows ? one : 2 * one;
-  }
-  const singly = Math.min(parts.statements.length, LEDGER.batchRecords);
-  let bytes = (singly + 1) * LEDGER.entryBytes;
-  for (let i = 0; i < singly; i++) {
-    bytes += 4 * Math.min(parts.statements[i]!.text.length, 2 * LEDGER.textBytes);
-  }
-  return bytes;
+function refusal(to: To, { metrics }: Pick<Gate, 'metrics'>): Buffer {
+  metrics.counter('audit_refusals_total', 'statement').value++;
+  return replies.overloaded(to, UNRECORDABLE);
 }

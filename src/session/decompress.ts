@@ -3,13 +3,14 @@
 // by role. What the body states as its length was compared with the bound before.
 import { FairSlots, QueueFault } from '../fair-queue.ts';
 import { COMPRESSION, TURN } from '../limits/session.ts';
-import { bodyOf, malformed, plainFrame } from '../protocol/compression.ts';
+import { bodyOf, malformed, plainFrame, type BodyCompression } from '../protocol/compression.ts';
 import { HEADER_BYTES, type Frame } from '../protocol/frame.ts';
 import { turnWork } from '../turn.ts';
 import { DecompressionThread } from './decompression-thread.ts';
-import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
+import type { BufferCharge } from './in-flight.ts';
+import { close, reply, wait, type Handled } from './outcome.ts';
 import { replies } from './replies.ts';
-import type { Session } from './session.ts';
+import type { DecodingSession } from './handle-request.ts';
 
 export function decompressionSlots(): FairSlots {
   return new FairSlots({
@@ -20,27 +21,34 @@ export function decompressionSlots(): FairSlots {
   });
 }
 
-export function decompressAnd(
-  session: Session,
-  frame: Frame,
-  handle: (session: Session, frame: Frame) => Outcome,
-): Outcome {
-  return wait(onThread(session, frame, handle), null, true);
+/** A session whose client compresses bodies. */
+export interface DecompressingSession extends DecodingSession {
+  readonly compression: BodyCompression | null;
+  /** For bytes that are made of a frame before it is handled. */
+  chargeBytes(bytes: number): BufferCharge;
 }
 
-async function onThread(
-  session: Session,
+export function decompressAnd<Of extends DecompressingSession>(
+  session: Of,
   frame: Frame,
-  handle: (session: Session, frame: Frame) => Outcome,
-): Promise<Later> {
+  handle: (session: Of, frame: Frame) => Handled,
+): Handled {
+  return wait(onThread(session, frame, handle), true);
+}
+
+async function onThread<Of extends DecompressingSession>(
+  session: Of,
+  frame: Frame,
+  handle: (session: Of, frame: Frame) => Handled,
+): Promise<Handled> {
   const charge = session.charge(frame);
   try {
     const plain = await session.gate.decompressions.run(session.turn, async () =>
       session.isClosed ? null : plainOf(session, frame),
     );
-    const carryOn = (): Outcome =>
+    const go = (): Handled =>
       plain === null || session.isClosed ? close(null, 'client gone') : handle(session, plain);
-    return { type: 'go on', carryOn };
+    return { type: 'continue', handle: go };
   } catch (error) {
     if (!(error instanceof QueueFault)) throw error;
     const text = `large compressed bodies are decompressed one after the other: ${error.message}. Nothing was executed`;
@@ -52,7 +60,7 @@ async function onThread(
 
 const thread = new DecompressionThread();
 
-async function plainOf(session: Session, frame: Frame): Promise<Frame> {
+async function plainOf(session: DecompressingSession, frame: Frame): Promise<Frame> {
   const compression = session.compression!;
   const body = bodyOf(frame);
   const bodyBytes = compression.uncompressedBytes(body);

@@ -14,17 +14,24 @@ import {
   handleOptions,
   handleRegister,
   handleStartup,
+  type LoginSession,
 } from './handle-handshake.ts';
 import { isCompressed } from '../protocol/compression.ts';
-import { decompressAnd } from './decompress.ts';
+import { decompressAnd, type DecompressingSession } from './decompress.ts';
 import { handleBatch } from './handle-batch.ts';
 import { handleExecute, handlePrepare, handleQuery } from './handle-request.ts';
 import { failedRequest } from './internal-fault.ts';
-import { close, reply, type Outcome } from './outcome.ts';
+import { close, reply, type Handled } from './outcome.ts';
 import { replies } from './replies.ts';
-import type { Session } from './session.ts';
 
-type Handler = (session: Session, frame: Frame) => Outcome;
+/** A session, as its frames are handled. */
+export interface DispatchSession extends DecompressingSession, LoginSession {
+  /** Over its limits, and STARTUP asked to be told rather than slowed. */
+  readonly isOverloaded: boolean;
+  readonly maxFrameBytes: number;
+}
+
+type Handler = (session: DispatchSession, frame: Frame) => Handled;
 
 /** The opcode table says in which states each message is legal; a request without a handler does not compile. */
 const HANDLERS: Readonly<Record<RequestOpcode, Handler>> = {
@@ -45,10 +52,10 @@ const EXPECTED: Readonly<Record<SessionState, string>> = {
 };
 
 export function dispatch(
-  session: Session,
+  session: DispatchSession,
   frame: Frame | OversizedFrame,
   state: SessionState,
-): Outcome {
+): Handled {
   if (!(frame instanceof Frame)) return oversized(session, frame, state);
   const { opcode } = frame;
   const to = { version: frame.version, streamId: frame.streamId };
@@ -67,7 +74,7 @@ export function dispatch(
   return handle(session, frame, opcode);
 }
 
-function handle(session: Session, frame: Frame, opcode: RequestOpcode): Outcome {
+function handle(session: DispatchSession, frame: Frame, opcode: RequestOpcode): Handled {
   try {
     return HANDLERS[opcode](session, frame);
   } catch (error) {
@@ -78,7 +85,7 @@ function handle(session: Session, frame: Frame, opcode: RequestOpcode): Outcome 
 const SLOW_LZ4 =
   ' Larger ones may come uncompressed: LZ4 is JavaScript here, since the package lz4 was not built.';
 
-function oversized(session: Session, frame: OversizedFrame, state: SessionState): Outcome {
+function oversized(session: DispatchSession, frame: OversizedFrame, state: SessionState): Handled {
   const to = { version: frame.version, streamId: frame.streamId };
   const { maxFrameBytes } = session;
   if (state === 'ready') {

@@ -18,39 +18,48 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { laterTurn, turnWork } from '../turn.ts';
 import type { PreparedStatement } from '../upstream/prepared.ts';
 import type { BoundValues } from '../upstream/routing-key.ts';
-import { foreignOf } from './carry-out.ts';
-import type { BatchPart } from './exchange.ts';
+import type { Analysed } from './analyst.ts';
+import { foreignOf } from './deny.ts';
 import {
   later,
   mayName,
   refuse,
-  start,
+  requestOf,
   statementOf,
   to,
   unknownId,
   unprepared,
+  type DecodingSession,
 } from './handle-request.ts';
 import { failedRequest } from './internal-fault.ts';
-import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
+import { close, reply, wait, type Handled } from './outcome.ts';
 import { replies } from './replies.ts';
-import type { Session } from './session.ts';
+import type { BatchPart } from './request.ts';
 
-export function handleBatch(session: Session, frame: Frame): Outcome {
-  return read(session, frame, new BatchReading(session, frame));
+export function handleBatch(
+  session: DecodingSession,
+  frame: Frame,
+  analysed: Analysed | null = null,
+): Handled {
+  return read(session, frame, new BatchReading(session, frame, analysed));
 }
 
-function read(session: Session, frame: Frame, reading: BatchReading): Outcome {
-  return reading.goOn() ?? wait(inLaterTurn(session, frame, reading), null, true);
+function read(session: DecodingSession, frame: Frame, reading: BatchReading): Handled {
+  return reading.goOn() ?? wait(inLaterTurn(session, frame, reading), true);
 }
 
-async function inLaterTurn(session: Session, frame: Frame, reading: BatchReading): Promise<Later> {
+async function inLaterTurn(
+  session: DecodingSession,
+  frame: Frame,
+  reading: BatchReading,
+): Promise<Handled> {
   const charge = session.charge(frame);
   try {
     await laterTurn(TURN.workPerSession);
   } finally {
     charge.release();
   }
-  const carryOn = (): Outcome => {
+  const handle = (): Handled => {
     if (session.isClosed) return close(null, 'client gone');
     try {
       return read(session, frame, reading);
@@ -58,7 +67,7 @@ async function inLaterTurn(session: Session, frame: Frame, reading: BatchReading
       return failedRequest(session, frame, error);
     }
   };
-  return { type: 'go on', carryOn };
+  return { type: 'continue', handle };
 }
 
 /** Each child may be let through alone, and all of them be too much for one thread of a node. */
@@ -77,11 +86,11 @@ function isSameText({ buffer }: Frame, one: BatchChild, other: BatchChild): bool
 }
 
 class BatchReading {
-  readonly #session: Session;
+  readonly #session: DecodingSession;
   readonly #frame: Frame;
   readonly #decoder: BatchDecoder;
   /** What a thread of its own found of the long texts among the children. */
-  readonly #analysed: Session['analysed'];
+  readonly #analysed: Analysed | null;
   #batch: BatchRequest | null = null;
   #next = 0;
   readonly #parts: BatchPart[] = [];
@@ -99,15 +108,15 @@ class BatchReading {
   /** In which keyspace its connection must be; that of the first child whose meaning depends on it. */
   #keyspace: WantedKeyspace = null;
 
-  constructor(session: Session, frame: Frame) {
+  constructor(session: DecodingSession, frame: Frame, analysed: Analysed | null) {
     this.#session = session;
     this.#frame = frame;
     this.#decoder = new BatchDecoder(frame, session.version);
-    this.#analysed = session.analysed;
+    this.#analysed = analysed;
   }
 
   /** Reads some children further: null while there are more of them, else what comes of the request. */
-  goOn(): Outcome | null {
+  goOn(): Handled | null {
     const { batchStatements } = this.#session.gate.limits;
     if (this.#decoder.size > batchStatements) {
       return this.#invalid(`a BATCH may hold ${batchStatements} statements here; split it`);
@@ -131,7 +140,7 @@ class BatchReading {
     return this.#whole(this.#batch);
   }
 
-  #read(child: BatchChild, { keyspace }: BatchRequest): Outcome | null {
+  #read(child: BatchChild, { keyspace }: BatchRequest): Handled | null {
     const frame = this.#frame;
     const session = this.#session;
     if (!child.isText) {
@@ -172,7 +181,7 @@ class BatchReading {
   }
 
   /** What the texts cost a node's parser, together. */
-  #countText({ statement, text }: BatchPart): Outcome | null {
+  #countText({ statement, text }: BatchPart): Handled | null {
     this.#characters += text.length;
     this.#costUs += statement.costUs;
     if (this.#costUs <= allowedUs(this.#characters)) return null;
@@ -193,7 +202,7 @@ class BatchReading {
     return part;
   }
 
-  #whole({ type, consistency, keyspace, flagsFromEnd }: BatchRequest): Outcome {
+  #whole({ type, consistency, keyspace, flagsFromEnd }: BatchRequest): Handled {
     const session = this.#session;
     const frame = this.#frame;
     if (this.#longTexts.length > 0) {
@@ -211,7 +220,7 @@ class BatchReading {
       const text = 'only INSERT, UPDATE and DELETE are allowed in a BATCH';
       return this.#refused(() => this.#invalid(text));
     }
-    return start(session, {
+    return requestOf(session, {
       opcode: Opcode.BATCH,
       frame,
       statement: whole,
@@ -224,16 +233,18 @@ class BatchReading {
       bound: this.#bound,
       parts: { type, statements: this.#parts, flagsFromEnd },
       skipsMetadata: false,
+      caller: session.caller,
     });
   }
 
   /** An id before that is not this client's to know is answered first, as an unknown one would be. */
-  #refused(answer: () => Outcome): Outcome {
-    const foreign = foreignOf(this.#session, [...this.#prepared]);
+  #refused(answer: () => Handled): Handled {
+    const registry = this.#session.gate.cluster.prepared;
+    const foreign = foreignOf(this.#session, registry, [...this.#prepared]);
     return foreign === undefined ? answer() : unprepared(this.#session, this.#frame, foreign.id);
   }
 
-  #invalid(text: string): Outcome {
+  #invalid(text: string): Handled {
     return reply(replies.invalid(to(this.#session, this.#frame), text));
   }
 }

@@ -2,6 +2,7 @@
 // principal. SASL ends here: what the client sent goes no further, and into no text.
 import { msBetween, wallMs } from '../clock.ts';
 import { AuthFault } from '../errors.ts';
+import type { Turn } from '../fair-queue.ts';
 import { bearerChallenge, decodeOAuthBearer, isOAuthBearer } from '../identity/oauthbearer.ts';
 import { decodePlain, type PlainCredentials } from '../identity/sasl-plain.ts';
 import type { Principal } from '../identity/principal.ts';
@@ -14,25 +15,65 @@ import { ANY_ROLE, isAuthority, type Authority } from '../policy/policy.ts';
 import { COMPRESSIONS, type BodyCompression } from '../protocol/compression.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeAuthResponse } from '../protocol/messages/auth.ts';
+import type { EventType } from '../protocol/messages/event.ts';
 import { decodeRegister } from '../protocol/messages/register.ts';
 import { decodeStartup } from '../protocol/messages/startup.ts';
 import { checkOptions } from '../protocol/messages/supported.ts';
 import { hasBodyCompression } from '../protocol/versions.ts';
-import type { LookUp } from '../vcs/facts.ts';
+import type { LookUp, VcsFacts } from '../vcs/facts.ts';
 import { UNRECORDABLE } from './audit-room.ts';
-import { close, reply, wait, type Later, type Outcome } from './outcome.ts';
+import type { Gate } from './gate.ts';
+import {
+  close,
+  reply,
+  wait,
+  type Close,
+  type Handled,
+  type Reply,
+  type Waiting,
+} from './outcome.ts';
 import { replies, type To } from './replies.ts';
-import type { Session } from './session.ts';
 import { revokedText } from './standing.ts';
 
-export function handleOptions(session: Session, frame: Frame): Outcome {
+/** What a login leads to, at once or after a wait. */
+type LoginStep = Reply | Close | LoginWait;
+
+interface LoginWait extends Waiting {
+  readonly outcome: Promise<LoginStep>;
+}
+
+/** A session, as its beginning changes it. */
+export interface LoginSession {
+  readonly id: string;
+  readonly gate: Gate;
+  /** Why no token is taken over its socket; null where one is. */
+  readonly plaintextProblem: string | null;
+  /** The client's address: what its failures are counted by. */
+  readonly source: string;
+  readonly turn: Turn;
+  /** Why a login by OAUTHBEARER failed, between its challenge and the client's last word. */
+  refusal: AuthFault | null;
+  started(
+    version: number,
+    options: ReadonlyMap<string, string>,
+    compression: BodyCompression | null,
+  ): void;
+  /** `facts` are given where the login itself needed them. */
+  loggedIn(authority: Authority, facts: VcsFacts | null): void;
+  loginFailed(reason: AuthFault['reason']): void;
+  /** How long the answer to a failed login waits. */
+  failureDelayMs(): number;
+  register(events: readonly EventType[]): void;
+}
+
+export function handleOptions(session: LoginSession, frame: Frame): Handled {
   checkOptions(frame);
   turnWork.add(TURN.options);
   const { cluster } = session.gate;
   return reply(replies.supported(toOf(frame), cluster.control.target.cqlVersion, cluster.versions));
 }
 
-export function handleStartup(session: Session, frame: Frame): Outcome {
+export function handleStartup(session: LoginSession, frame: Frame): Handled {
   const options = decodeStartup(frame);
   const to = toOf(frame);
   if (!options.has('CQL_VERSION')) {
@@ -66,7 +107,7 @@ function compressionOf(
   return `${compression.name} compression is not supported in protocol V${version}; ask for lz4`;
 }
 
-export function handleAuthResponse(session: Session, frame: Frame): Outcome {
+export function handleAuthResponse(session: LoginSession, frame: Frame): Handled {
   turnWork.add(TURN.login);
   const to = toOf(frame);
   // The answer to the challenge that told a client of OAUTHBEARER why: only now comes the error.
@@ -81,9 +122,9 @@ export function handleAuthResponse(session: Session, frame: Frame): Outcome {
     if (known !== null && !session.gate.policy.asksForTarget(known, username)) {
       return orRefuse(session, to, logIn(session, to, known, username, null), bearer);
     }
-    return wait(verify(session, to, username, password, bearer), null, true);
+    return wait(verify(session, to, username, password, bearer), true);
   } catch (error) {
-    return wait(refuse(session, to, error, bearer), null, true);
+    return wait(refuse(session, to, error, bearer), true);
   }
 }
 
@@ -93,12 +134,12 @@ function credentialsOf(message: Buffer): PlainCredentials {
 }
 
 async function verify(
-  session: Session,
+  session: LoginSession,
   to: To,
   username: string,
   password: string,
   bearer: boolean,
-): Promise<Later> {
+): Promise<LoginStep> {
   try {
     const { gate } = session;
     const principal = await gate.verifier.verifyOrRecall(password, session.source);
@@ -116,13 +157,13 @@ async function verify(
  * found out, bindings that ask for it do not match, and the others decide.
  */
 function logIn(
-  session: Session,
+  session: LoginSession,
   to: To,
   token: Principal,
   wantedRole: string,
   lookUp: LookUp | null,
   hasRoom = false,
-): Later {
+): LoginStep {
   const facts = lookUp !== null && 'facts' in lookUp ? lookUp.facts : null;
   const principal = facts === null ? token : { ...token, pipelineTarget: facts.target };
   const authority = session.gate.policy.authorize(principal, wantedRole);
@@ -149,7 +190,6 @@ function logIn(
           room.give(share, LEDGER.entryBytes);
         }
       }),
-      null,
       true,
     );
   }
@@ -159,7 +199,7 @@ function logIn(
 }
 
 /** What a login that had to wait for the ledger ends with where it fails then. */
-function orRefuse(session: Session, to: To, outcome: Later, bearer: boolean): Later {
+function orRefuse(session: LoginSession, to: To, outcome: LoginStep, bearer: boolean): LoginStep {
   if (outcome.type !== 'wait') return outcome;
   const settled = outcome.outcome.catch(async (error: unknown) =>
     refuse(session, to, error, bearer),
@@ -168,19 +208,19 @@ function orRefuse(session: Session, to: To, outcome: Later, bearer: boolean): La
 }
 
 /** A login is on record, or is none. */
-async function roomForLogin({ gate }: Session, share: Share): Promise<boolean> {
+async function roomForLogin({ gate }: LoginSession, share: Share): Promise<boolean> {
   gate.metrics.counter('audit_waits_total').value++;
   return gate.audit.room.keepWithin(share, LEDGER.entryBytes, false, gate.limits.auditWaitMs);
 }
 
 /** No fault of its client: it is neither slowed nor counted as a failure. */
-function unrecordable({ gate }: Session, to: To): Later {
+function unrecordable({ gate }: LoginSession, to: To): LoginStep {
   gate.metrics.counter('audit_refusals_total', 'login').value++;
   return close(replies.authError(to, UNRECORDABLE), 'audit_unwritable');
 }
 
 /** Throws AuthFault for a token that was revoked, or expired beyond the grace of its role. */
-function checkStanding({ gate }: Session, { principal, role }: Authority): void {
+function checkStanding({ gate }: LoginSession, { principal, role }: Authority): void {
   const revocation = gate.revocations.find(principal);
   if (revocation !== null) throw new AuthFault('revoked', revokedText(revocation));
   const agoMs = msBetween(principal.expiresAtMs, wallMs());
@@ -193,7 +233,12 @@ function checkStanding({ gate }: Session, { principal, role }: Authority): void 
 }
 
 /** A failing source is slowed, never banned: behind NAT all jobs of a company are one source. */
-async function refuse(session: Session, to: To, error: unknown, bearer: boolean): Promise<Later> {
+async function refuse(
+  session: LoginSession,
+  to: To,
+  error: unknown,
+  bearer: boolean,
+): Promise<LoginStep> {
   const fault =
     error instanceof AuthFault
       ? error
@@ -214,11 +259,11 @@ async function refuse(session: Session, to: To, error: unknown, bearer: boolean)
   return reply(replies.authChallenge(to, bearerChallenge(session.gate.verifier.onlyIssuer)));
 }
 
-function refused(to: To, fault: AuthFault): Later {
+function refused(to: To, fault: AuthFault): LoginStep {
   return close(replies.authError(to, fault.message), fault.reason);
 }
 
-export function handleRegister(session: Session, frame: Frame): Outcome {
+export function handleRegister(session: LoginSession, frame: Frame): Handled {
   session.register(decodeRegister(frame));
   return reply(replies.ready(toOf(frame)));
 }

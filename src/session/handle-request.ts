@@ -1,6 +1,5 @@
-// The hot path: QUERY, PREPARE and EXECUTE from bytes to a request with its statement. Each
-// handler decodes as little as the decision needs and hands over to carryOut.
-import { ProtocolFault } from '../errors.ts';
+// QUERY, PREPARE and EXECUTE from bytes to a request with its statement. Each handler decodes as little as the decision
+// needs; what it returns is carried out by carry-out.ts.
 import { isStatement } from '../cql/analyse.ts';
 import {
   isRequestEnough,
@@ -10,9 +9,8 @@ import {
 } from '../cql/connection-state.ts';
 import type { Statement, Unanalysable } from '../cql/statement.ts';
 import type { TextRefusal } from '../refusals.ts';
-
 import { FrameFlag, type Frame } from '../protocol/frame.ts';
-import { customPayload, requestReader, stripCustomPayload } from '../protocol/body-prefix.ts';
+import { customPayload } from '../protocol/body-prefix.ts';
 import { decodeExecute } from '../protocol/messages/execute.ts';
 import { QueryFlag } from '../protocol/messages/parameters.ts';
 import { decodePrepare } from '../protocol/messages/prepare.ts';
@@ -25,26 +23,48 @@ import { Opcode } from '../protocol/opcodes.ts';
 import { namingBytes } from '../protocol/request-keyspace.ts';
 import { hasPrepareFlags, hasResultMetadataId } from '../protocol/versions.ts';
 import type { Analysed } from './analyst.ts';
-import { carryOut, foreignOf } from './carry-out.ts';
-import { Exchange, type Request } from './exchange.ts';
-import { failedRequest } from './internal-fault.ts';
-import { close, reply, wait, type Later, type Outcome, type Reply } from './outcome.ts';
-import { recordUnanalysable } from './recording.ts';
 import { afterRoom } from './audit-room.ts';
+import { foreignOf } from './deny.ts';
+import type { Gate } from './gate.ts';
+import { failedRequest } from './internal-fault.ts';
+import type { BufferCharge } from './in-flight.ts';
+import { close, reply, wait, type Handled, type Reply } from './outcome.ts';
 import { replies, type To } from './replies.ts';
-import type { Session } from './session.ts';
-import { TRACE_KEYS, traceContextOf } from './trace-context.ts';
+import { Request, withoutPayload, type DecodedRequest } from './request.ts';
+import type { SessionFacts } from './session-facts.ts';
+import { unanalysableEntry } from './statement-records.ts';
+import { TRACE_KEYS, traceContextOf, type TraceContext } from './trace-context.ts';
+
+/** A session, as the decoding of its requests uses it. */
+export interface DecodingSession extends SessionFacts {
+  readonly gate: Gate;
+  readonly isLoggedIn: boolean;
+  /** The trace that its process stands in; a request's own wins. */
+  readonly caller: TraceContext | null;
+  /** For a frame that waits for something of ours before it is handled. */
+  charge(frame: Frame): BufferCharge;
+}
+
+type DecodingHandler = (
+  session: DecodingSession,
+  frame: Frame,
+  analysed: Analysed | null,
+) => Handled;
 
 const NONE: readonly never[] = [];
 
-export function handleQuery(session: Session, frame: Frame): Outcome {
+export function handleQuery(
+  session: DecodingSession,
+  frame: Frame,
+  analysed: Analysed | null = null,
+): Handled {
   const { query, parameters } = decodeQuery(frame, session.version);
-  const statement = statementOf(session, query, parameters.keyspace);
+  const statement = statementOf(session, query, parameters.keyspace, analysed);
   if (statement === null) return later(session, frame, handleQuery, [query], parameters.keyspace);
   if (!isStatement(statement)) return refuse(session, frame, query, statement);
   if (statement.kind === 'USE' && parameters.keyspace !== null)
     return useWithKeyspace(session, frame);
-  return start(session, {
+  return requestOf(session, {
     opcode: Opcode.QUERY,
     frame,
     statement,
@@ -57,16 +77,21 @@ export function handleQuery(session: Session, frame: Frame): Outcome {
     bound: null,
     parts: null,
     skipsMetadata: false,
+    caller: session.caller,
   });
 }
 
-export function handlePrepare(session: Session, frame: Frame): Outcome {
+export function handlePrepare(
+  session: DecodingSession,
+  frame: Frame,
+  analysed: Analysed | null = null,
+): Handled {
   const { query, keyspace } = decodePrepare(frame, session.version);
-  const statement = statementOf(session, query, keyspace);
+  const statement = statementOf(session, query, keyspace, analysed);
   if (statement === null) return later(session, frame, handlePrepare, [query], keyspace);
   if (!isStatement(statement)) return refuse(session, frame, query, statement);
   if (statement.kind === 'USE' && keyspace !== null) return useWithKeyspace(session, frame);
-  return start(session, {
+  return requestOf(session, {
     opcode: Opcode.PREPARE,
     frame,
     statement,
@@ -79,16 +104,17 @@ export function handlePrepare(session: Session, frame: Frame): Outcome {
     bound: null,
     parts: null,
     skipsMetadata: false,
+    caller: session.caller,
   });
 }
 
-export function handleExecute(session: Session, frame: Frame): Outcome {
+export function handleExecute(session: DecodingSession, frame: Frame): Handled {
   const { idStart, idEnd, parameters } = decodeExecute(frame, session.version);
   const registry = session.gate.cluster.prepared;
   const prepared = registry.find(frame.buffer, idStart, idEnd);
   if (prepared === null) return unknownId(session, frame, idStart, idEnd);
   if (prepared.statement.kind === 'USE' && parameters.keyspace !== null) {
-    if (foreignOf(session, [prepared]) !== undefined) {
+    if (foreignOf(session, registry, [prepared]) !== undefined) {
       return unknownId(session, frame, idStart, idEnd);
     }
     return useWithKeyspace(session, frame);
@@ -100,7 +126,7 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
   if (skipsMetadata && !registry.wasGiven(prepared, session)) {
     return unknownId(session, frame, idStart, idEnd);
   }
-  return start(session, {
+  return requestOf(session, {
     opcode: Opcode.EXECUTE,
     frame,
     statement: prepared.statement,
@@ -113,36 +139,16 @@ export function handleExecute(session: Session, frame: Frame): Outcome {
     bound: parameters,
     parts: null,
     skipsMetadata,
+    caller: session.caller,
   });
 }
 
-export function start(session: Session, request: Request): Outcome {
-  // The payload ends here (DSE's ProxyExecute would change the user): a rewritten frame goes on.
-  const { frame } = request;
-  if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0)
-    return begin(new Exchange(session, request, session.caller));
+/** The request, whose custom payload ends here: DSE's ProxyExecute would change the user. */
+export function requestOf(session: DecodingSession, decoded: DecodedRequest): Request {
+  const { frame } = decoded;
+  if ((frame.flags & FrameFlag.CUSTOM_PAYLOAD) === 0) return new Request(decoded);
   const caller = traceContextOf(customPayload(frame, TRACE_KEYS)) ?? session.caller;
-  return begin(new Exchange(session, withoutPayload(request), caller));
-}
-
-/** What points into the frame points to the same values in the one that goes on. */
-function withoutPayload(request: Request): Request {
-  const { frame, bound } = request;
-  const stripped = stripCustomPayload(frame);
-  if (bound === null) return { ...request, frame: stripped };
-  const moved = requestReader(frame).offset - stripped.bodyStart;
-  const valuesStart = bound.valuesStart - moved;
-  return { ...request, frame: stripped, bound: { ...bound, valuesStart } };
-}
-
-function begin(exchange: Exchange): Outcome {
-  try {
-    return carryOut(exchange);
-  } catch (error) {
-    // Values that are bound other than the message says.
-    if (error instanceof ProtocolFault) throw error;
-    return exchange.fail(error);
-  }
+  return new Request({ ...withoutPayload(decoded), caller });
 }
 
 /**
@@ -150,7 +156,7 @@ function begin(exchange: Exchange): Outcome {
  * One that just fits would then be too large for a node.
  */
 export function mayName(
-  session: Session,
+  session: DecodingSession,
   frame: Frame,
   statement: Pick<Statement, 'kind' | 'usesKeyspace'>,
   named: string | null,
@@ -170,10 +176,10 @@ function isLong(text: string): boolean {
  * long text that was not analysed yet.
  */
 export function statementOf(
-  session: Session,
+  session: DecodingSession,
   text: string,
   keyspace: string | null,
-  known = session.analysed,
+  known: Analysed | null,
 ): Statement | Unanalysable | null {
   const { limits, statements } = session.gate;
   if (text.length > limits.statementBytes) {
@@ -194,22 +200,19 @@ export function statementOf(
 
 /** Has long texts analysed in a thread of their own, and handles the request again with the result. */
 export function later(
-  session: Session,
+  session: DecodingSession,
   frame: Frame,
-  handler: (session: Session, frame: Frame) => Outcome,
+  handler: DecodingHandler,
   texts: readonly string[],
   keyspace: string | null,
-): Outcome {
+): Handled {
   const fit = texts.filter((text) => text.length <= session.gate.limits.statementBytes);
   const charge = session.charge(frame);
-  const handle = (analysed: Analysed): Outcome => {
-    session.analysed = analysed;
+  const handle = (analysed: Analysed): Handled => {
     try {
-      return session.isClosed ? close(null, 'client gone') : handler(session, frame);
+      return session.isClosed ? close(null, 'client gone') : handler(session, frame, analysed);
     } catch (error) {
       return failedRequest(session, frame, error);
-    } finally {
-      session.analysed = null;
     }
   };
   const refuse = (error: unknown): Reply => {
@@ -219,16 +222,16 @@ export function later(
   };
   const outcome = session.gate.analyst
     .analyse(fit, keyspace ?? session.keyspace, session.turn)
-    .then((analysed): Later => ({ type: 'go on', carryOn: () => handle(analysed) }), refuse)
+    .then((analysed): Handled => ({ type: 'continue', handle: () => handle(analysed) }), refuse)
     .finally(() => charge.release());
-  return wait(outcome, null, true);
+  return wait(outcome, true);
 }
 
 /**
  * A USE under a keyspace of the request is answered by Cassandra like any other, but does not stick:
  * the connection would stay in another keyspace than everybody believes.
  */
-function useWithKeyspace(session: Session, frame: Frame): Outcome {
+function useWithKeyspace(session: DecodingSession, frame: Frame): Handled {
   return reply(
     replies.invalid(
       to(session, frame),
@@ -237,12 +240,17 @@ function useWithKeyspace(session: Session, frame: Frame): Outcome {
   );
 }
 
-export function unknownId(session: Session, frame: Frame, start: number, end: number): Outcome {
+export function unknownId(
+  session: DecodingSession,
+  frame: Frame,
+  start: number,
+  end: number,
+): Handled {
   return unprepared(session, frame, frame.buffer.subarray(start, end));
 }
 
 /** A session that is over is told so, whether anybody ever prepared the id or not. */
-export function unprepared(session: Session, frame: Frame, id: Buffer): Outcome {
+export function unprepared(session: DecodingSession, frame: Frame, id: Buffer): Handled {
   const authority = session.authority();
   if (typeof authority === 'string') {
     return close(replies.unauthorized(to(session, frame), authority), authority);
@@ -252,17 +260,36 @@ export function unprepared(session: Session, frame: Frame, id: Buffer): Outcome 
   return reply(replies.unprepared(to(session, frame), id));
 }
 
-export function refuse(session: Session, frame: Frame, text: string, why: Unanalysable): Outcome {
+/** A text that nothing can be decided on. */
+export function refuse(
+  session: DecodingSession,
+  frame: Frame,
+  text: string,
+  why: Unanalysable,
+): Handled {
   const target = to(session, frame);
   const caller = traceContextOf(customPayload(frame, TRACE_KEYS)) ?? session.caller;
-  const outcome = afterRoom(session, target, null, () => {
+  const refused = afterRoom(session, session.gate, target, () => {
     recordUnanalysable(session, text, why, caller);
     return reply(REFUSED[why.rule](target, why, text));
   });
-  if (outcome.type !== 'wait') return outcome;
+  if (refused.type !== 'wait') return refused;
   // Its text is kept while it waits.
   const charge = session.charge(frame);
-  return { ...outcome, outcome: outcome.outcome.finally(() => charge.release()) };
+  return { ...refused, outcome: refused.outcome.finally(() => charge.release()) };
+}
+
+function recordUnanalysable(
+  session: DecodingSession,
+  text: string,
+  why: Unanalysable,
+  caller: TraceContext | null,
+): void {
+  turnWork.add(TURN.refusal);
+  const { metrics, telemetry, refusals } = session.gate;
+  metrics.counter('denied_total', why.rule, 'unknown').value++;
+  telemetry?.refused(session, caller, why.rule);
+  refusals.refused(session.who(), () => unanalysableEntry(session, text, why, caller));
 }
 
 type Refused = (target: To, why: Unanalysable, text: string) => Buffer;
@@ -293,6 +320,6 @@ function placeIn(text: string, position: number): string {
   return `line ${line}:${position - start}`;
 }
 
-export function to(session: Session, frame: Frame): To {
+export function to(session: DecodingSession, frame: Frame): To {
   return { version: session.version, streamId: frame.streamId };
 }

@@ -6,7 +6,8 @@ import { MEMORY } from '../limits/session.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
 import type { MemoryBudget, SessionAccount } from '../memory/budget.ts';
 import { Opcode } from '../protocol/opcodes.ts';
-import type { Exchange, Request } from './exchange.ts';
+import type { Attempt } from './attempt.ts';
+import type { Request } from './request.ts';
 
 export class BufferCharge {
   readonly #account: SessionAccount;
@@ -126,23 +127,25 @@ export class InFlightRequests {
     this.#role.answered(request, bytes);
   }
 
-  /** Charges what a request pins before it is an exchange; to be released by whoever asked. */
+  /** Charges what a request pins before it is decoded; to be released by whoever asked. */
   charge(bytes: number): BufferCharge {
     const charge = new BufferCharge(bytes, this.#account);
     charge.take();
     return charge;
   }
 
-  /** Counts an exchange as in flight, once. */
-  hold(exchange: Exchange): void {
-    if (exchange.charge !== null) return;
-    const { buffer } = exchange.request.frame;
-    if (exchange.isReframed) exchange.charge = this.charge(buffer.length);
-    else exchange.charge = this.#chargeFor(buffer);
+  /** Counts a request as in flight, once. */
+  add(attempt: Attempt): void {
+    if (attempt.charge !== null) return;
+    const { buffer } = attempt.request.frame;
+    const expectedBytes = this.#role.expects(attempt.request);
+    attempt.isInFlight(
+      attempt.isReframed ? this.charge(buffer.length) : this.#chargeFor(buffer),
+      expectedBytes,
+    );
     this.count++;
     this.#role.inFlight++;
-    exchange.expectedBytes = this.#role.expects(exchange.request);
-    this.#role.expectedBytes += exchange.expectedBytes;
+    this.#role.expectedBytes += expectedBytes;
     this.#budget.exchanges.add(MEMORY.exchangeBytes);
   }
 
@@ -157,22 +160,22 @@ export class InFlightRequests {
   }
 
   /** Its frame is a copy now: that is what it pins. One that does not count as in flight yet is charged later. */
-  reframed(exchange: Exchange): void {
-    if (exchange.charge === null || exchange.isDone) return;
-    const charge = this.charge(exchange.request.frame.buffer.length);
-    exchange.charge.release();
-    exchange.charge = charge;
+  reframed(attempt: Attempt): void {
+    if (attempt.charge === null || attempt.isDone) return;
+    const charge = this.charge(attempt.request.frame.buffer.length);
+    attempt.charge.release();
+    attempt.isCharged(charge);
   }
 
-  /** Lets go of what an exchange held. False when it held nothing, or was let go before. */
-  release(exchange: Exchange): boolean {
-    if (exchange.charge === null || exchange.isDone) return false;
-    exchange.isDone = true;
+  /** Lets go of what a request is charged for. False when that is nothing, or was let go before. */
+  release(attempt: Attempt): boolean {
+    if (attempt.charge === null || attempt.isDone) return false;
+    attempt.isAnswered();
     this.count--;
     this.#role.inFlight--;
-    this.#role.expectedBytes -= exchange.expectedBytes;
+    this.#role.expectedBytes -= attempt.expectedBytes;
     this.#budget.exchanges.add(-MEMORY.exchangeBytes);
-    exchange.charge.release();
+    attempt.charge.release();
     if (this.count === 0) {
       // Between requests nothing of the last read is kept.
       this.#charge = null;

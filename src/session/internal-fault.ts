@@ -7,15 +7,24 @@ import type { Frame } from '../protocol/frame.ts';
 import { opcodeName } from '../protocol/opcodes.ts';
 import { PermitFault } from '../upstream/faults.ts';
 import type { Gate } from './gate.ts';
-import { close, reply, type Outcome } from './outcome.ts';
+import { close, reply, type Handled } from './outcome.ts';
 import { INTERNAL, replies } from './replies.ts';
-import type { Session } from './session.ts';
+
+/** A session, as the answer to an error needs it. */
+export interface FailingSession {
+  readonly id: string;
+  readonly gate: FaultServices;
+  readonly version: number;
+  readonly isLoggedIn: boolean;
+}
 
 /** What was being handled. */
 export type FaultPlace = 'request' | 'answer' | 'session' | 'permit';
 
+export type FaultServices = Pick<Gate, 'log' | 'metrics'>;
+
 export function reportFault(
-  gate: Pick<Gate, 'log' | 'metrics'>,
+  gate: FaultServices,
   place: FaultPlace,
   error: unknown,
   context: Readonly<Record<string, unknown>>,
@@ -37,7 +46,7 @@ export function reportFault(
  * What a request ends with whose handling threw before anything was decided on it. A value that the protocol does
  * not have is answered; bytes that are not the protocol go on to the session, which ends by them.
  */
-export function failedRequest(session: Session, frame: Frame, error: unknown): Outcome {
+export function failedRequest(session: FailingSession, frame: Frame, error: unknown): Handled {
   if (error instanceof MessageFault) {
     session.gate.metrics.counter('protocol_errors_total').value++;
     const to = { version: session.version, streamId: error.streamId };

@@ -87,7 +87,7 @@ export class Listener {
     // Not before the port is closed: a driver that comes back at once would take the gate for up again.
     // Only where siblings are known, never for an address that is shared: gocql takes the host out for good.
     guardedEach('session', this.#sessions, (session) => session.goesDown(), cutOff);
-    const end = (session: Session): void => session.endAfterFlight('shutdown');
+    const end = (session: Session): void => session.endAfterFlight(null, 'shutdown');
     const timer = setTimeout(
       guarded('listener', () => guardedEach('session', this.#sessions, end, cutOff)),
       timeoutMs,

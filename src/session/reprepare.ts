@@ -24,35 +24,44 @@ import { prepareOver, refusalIn, type Refusal } from '../upstream/own-query.ts';
 import type { PreparedStatement, Repaired } from '../upstream/prepared.ts';
 import { ANYWHERE, type ConnectionCriteria } from '../upstream/connection-criteria.ts';
 import type { Exchange } from './exchange.ts';
-import { reply, type Later } from './outcome.ts';
-import { recordGivenUp } from './recording.ts';
+import type { Gate } from './gate.ts';
+import { answer, GO_ON, type Later } from './outcome.ts';
 import { replies } from './replies.ts';
+import { moveOn } from './repeat.ts';
 import { scrubbedText } from './scrub.ts';
 
-export async function reprepare(exchange: Exchange, connection: Connection): Promise<Later> {
+export interface RepreparingServices extends Pick<Gate, 'metrics'> {
+  readonly cluster: Pick<Gate['cluster'], 'prepared'>;
+}
+
+export async function reprepare(
+  exchange: Exchange,
+  services: RepreparingServices,
+  connection: Connection,
+): Promise<Later> {
   let changed: PreparedStatement | null = null;
   for (const prepared of new Set(exchange.request.prepared)) {
-    const repaired = await prepareAgain(exchange, prepared, connection).catch(() => null);
+    const repaired = await prepareAgain(exchange, services, prepared, connection).catch(() => null);
     if (repaired !== null && 'refused' in repaired) {
-      return refused(exchange, prepared, connection, repaired.refused);
+      return refused(exchange, services, prepared, connection, repaired.refused);
     }
     // The others too: with one of them missing, the node would say so again after its client prepared.
-    if (!isAsBefore(exchange, prepared, repaired)) changed ??= prepared;
+    if (!isAsBefore(exchange, services, prepared, repaired)) changed ??= prepared;
   }
   if (changed !== null) return notPrepared(exchange, changed);
-  exchange.connection = null;
-  exchange.repreparedAt = nodeOf(exchange, connection);
-  return exchange.goOn;
+  exchange.attempt.isPreparedAnewAt(nodeOf(exchange, connection));
+  return GO_ON;
 }
 
 /** Whether the node now has the statement exactly as the client knows it. */
 function isAsBefore(
   { session, request }: Exchange,
+  { cluster }: RepreparingServices,
   prepared: PreparedStatement,
   repaired: Exclude<Repaired, { refused: unknown }> | null,
 ): boolean {
   if (repaired?.isSame !== true) return false;
-  if (!session.gate.cluster.prepared.knowsMarkers(prepared, session)) return false;
+  if (!cluster.prepared.knowsMarkers(prepared, session)) return false;
   // A BATCH gives no rows by metadata that its client has.
   if (request.opcode !== Opcode.EXECUTE || repaired.resultMetadataId === null) return true;
   const own = resultMetadataIdOf(request.frame, session.version);
@@ -60,8 +69,7 @@ function isAsBefore(
 }
 
 function notPrepared(exchange: Exchange, prepared: PreparedStatement): Later {
-  recordGivenUp(exchange);
-  return reply(replies.unprepared(exchange.to, prepared.id));
+  return answer(replies.unprepared(exchange.to, prepared.id), 'refused');
 }
 
 /**
@@ -71,34 +79,32 @@ function notPrepared(exchange: Exchange, prepared: PreparedStatement): Later {
  */
 function refused(
   exchange: Exchange,
+  services: RepreparingServices,
   prepared: PreparedStatement,
   { node }: Connection,
   { code, message }: Refusal,
 ): Later {
-  const { session } = exchange;
+  const { session, attempt, request } = exchange;
   if (!session.route().hasOther(node)) return notPrepared(exchange, prepared);
-  if (!exchange.movedOn) {
-    exchange.moveOn(node, 'unprepared');
-    return exchange.goOn;
+  if (!attempt.movedOn) {
+    moveOn(exchange, services, node, 'unprepared');
+    return GO_ON;
   }
   if (!isPlainErrorCode(code)) return notPrepared(exchange, prepared);
-  recordGivenUp(exchange);
-  return reply(
-    encodeError(exchange.to, scrubbedText(session, message, exchange.request.text), { code }),
-  );
+  const text = scrubbedText(session, message, request.text);
+  return answer(encodeError(exchange.to, text, { code }), 'refused');
 }
 
 async function prepareAgain(
   exchange: Exchange,
+  { cluster, metrics }: RepreparingServices,
   prepared: PreparedStatement,
   connection: Connection,
 ): Promise<Repaired> {
-  const { session } = exchange;
-  const { version } = session;
-  const registry = session.gate.cluster.prepared;
+  const { version } = exchange.session;
   const at = { node: connection.node, version, hasId: hasResultMetadataId(version) };
-  return registry.repair(prepared, at, async () => {
-    session.gate.metrics.counter('reprepared_total').value++;
+  return cluster.prepared.repair(prepared, at, async () => {
+    metrics.counter('reprepared_total').value++;
     const { statement, keyspace, text } = prepared;
     const wanted = wantedToPrepareAgain(statement, keyspace);
     // A node that speaks a version with flags takes the keyspace from the request.
@@ -150,5 +156,5 @@ async function prepareIn(
 }
 
 function nodeOf({ session }: Exchange, { node }: Connection): ClusterNode | null {
-  return session.gate.cluster.nodes.find(({ name }) => name === node) ?? null;
+  return session.nodes.find(({ name }) => name === node) ?? null;
 }

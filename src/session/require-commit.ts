@@ -3,29 +3,48 @@
 import type { Authority } from '../policy/policy.ts';
 import type { Denial } from '../policy/denial.ts';
 import { VCS } from '../limits/services.ts';
-import type { CommitProblem } from '../vcs/facts.ts';
+import type { CommitProblem, LookUp } from '../vcs/facts.ts';
 import { signedCommit } from '../vcs/pipeline-run.ts';
+import type { Attempt } from './attempt.ts';
+import { deny, type DenyServices } from './deny.ts';
 import type { Exchange } from './exchange.ts';
+import type { Gate } from './gate.ts';
+import { GO_ON, wait, type GoOn, type Outcome } from './outcome.ts';
+
+export interface CommitServices {
+  readonly commits: Pick<Gate['commits'], 'modeFor' | 'known' | 'lookUp'>;
+}
+
+export function requireCommit(
+  exchange: Exchange,
+  services: CommitServices & DenyServices,
+  authority: Authority,
+): Outcome | null {
+  const asked = commitAsked(exchange, services, authority);
+  if (asked === null) return null;
+  return asked instanceof Promise ? wait(asked) : deny(exchange, services, asked);
+}
 
 /**
- * null: nothing stands in the way. A promise: Bitbucket is being asked, come back when it resolves.
- * `best-effort` asks too, and takes what comes.
+ * null: nothing stands in the way. A promise: Bitbucket is being asked. `best-effort` asks too, and takes what comes.
  */
-export function commitAsked(
-  exchange: Exchange,
+function commitAsked(
+  { session, attempt }: Exchange,
+  { commits }: CommitServices,
   { principal, role }: Authority,
-): Promise<void> | Denial | null {
-  const { session } = exchange;
-  const { commits } = session.gate;
+): Promise<GoOn> | Denial | null {
   const mode = commits.modeFor(principal, role.commit);
   if (mode === 'off' || signedCommit(principal) !== null) return null;
-  const lookedUp = exchange.preparations?.commitLookUp ?? null;
+  const lookedUp = attempt.preparations?.commitLookUp ?? null;
   const known = lookedUp === null ? commits.known(principal) : null;
   if (known !== null) {
     session.learned(known);
     return null;
   }
-  if (lookedUp === null) return lookUp(exchange, principal, WAITS_MS[mode]);
+  if (lookedUp === null) {
+    const found = commits.lookUp(principal, WAITS_MS[mode], session.turn);
+    return lookUp(session, attempt, found);
+  }
   if ('facts' in lookedUp || mode === 'best-effort') return null;
   return denial(role.name, lookedUp.problem);
 }
@@ -33,14 +52,14 @@ export function commitAsked(
 const WAITS_MS = { required: VCS.changeWaitMs, 'best-effort': VCS.bestEffortWaitMs } as const;
 
 async function lookUp(
-  exchange: Exchange,
-  principal: Authority['principal'],
-  waitMs: number,
-): Promise<void> {
-  const { session } = exchange;
-  const found = await session.gate.commits.lookUp(principal, waitMs, session.turn);
-  exchange.prepare().commitLookUp = found;
+  session: Exchange['session'],
+  attempt: Attempt,
+  looked: Promise<LookUp>,
+): Promise<GoOn> {
+  const found = await looked;
+  attempt.prepare().commitIsLookedUp(found);
   if ('facts' in found) session.learned(found.facts);
+  return GO_ON;
 }
 
 function denial(role: string, { kind, reason }: CommitProblem): Denial {

@@ -14,20 +14,29 @@ import type { Login } from '../upstream/credentials.ts';
 import { ANYWHERE } from '../upstream/connection-criteria.ts';
 import { queriesOver } from '../upstream/own-query.ts';
 import { isSuperuser, roleOfIdentity } from '../upstream/superusers.ts';
+import { deny, type DenyServices } from './deny.ts';
 import type { Exchange } from './exchange.ts';
+import { GO_ON, wait, type GoOn, type Outcome } from './outcome.ts';
 
-/** null: nothing stands in the way. A promise: the cluster is being asked, come back when it resolves. */
-export function superuserAsked(
+export function requireSuperuser(
   exchange: Exchange,
+  services: DenyServices,
   authority: Authority,
-): Promise<void> | Denial | null {
+): Outcome | null {
+  const asked = superuserAsked(exchange, authority);
+  if (asked === null) return null;
+  return asked instanceof Promise ? wait(asked) : deny(exchange, services, asked);
+}
+
+/** null: nothing stands in the way. A promise: the cluster is being asked. */
+function superuserAsked(exchange: Exchange, authority: Authority): Promise<GoOn> | Denial | null {
   const { statement } = exchange.request;
   const target = superuserTargetOf(statement);
   if (target === null) return null;
   if ('role' in target && authority.role.capabilities.has('superuser')) return null;
   const { login } = exchange.session.route();
   // It was asked for the login that it would go by then.
-  const known = exchange.preparations?.target;
+  const known = exchange.attempt.preparations?.target;
   if (known?.login !== login) return ask(exchange, target, login);
   return targetDenial(authority, statement, known.facts);
 }
@@ -36,9 +45,10 @@ export function superuserAsked(
 const UNKNOWN: TargetFacts = { mayBeSuperuser: true, roleOfIdentity: null };
 const NOBODY: TargetFacts = { mayBeSuperuser: false, roleOfIdentity: null };
 
-async function ask(exchange: Exchange, target: SuperuserTarget, login: Login): Promise<void> {
+async function ask(exchange: Exchange, target: SuperuserTarget, login: Login): Promise<GoOn> {
   const facts = await factsOf(exchange, target).catch(() => UNKNOWN);
-  exchange.prepare().target = { facts, login };
+  exchange.attempt.prepare().targetIsLookedUp({ facts, login });
+  return GO_ON;
 }
 
 /** Only behind a superuser's login: others Cassandra itself keeps from it. */

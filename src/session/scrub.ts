@@ -16,20 +16,26 @@ import { localEdit, type GateView } from '../topology/system-tables.ts';
 import { turnWork } from '../turn.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { Exchange } from './exchange.ts';
-import type { Session } from './session.ts';
+import type { Gate } from './gate.ts';
+import type { SessionFacts } from './session-facts.ts';
+
+export interface ScrubServices {
+  readonly cluster: { readonly prepared: Pick<Gate['cluster']['prepared'], 'resultMetadata'> };
+}
 
 /** By the list of nodes, which is another one when they change. */
 const KNOWN = new WeakMap<readonly ClusterNode[], NodeAddresses>();
 
 /** The response as its client may see it; the same object for nearly all. */
-export function scrubbed(exchange: Exchange, response: Frame): Frame {
-  const said = withoutAddresses(exchange, response);
-  if (exchange.answering?.by === 'cells') return withGate(exchange, said);
-  return readsEstimates(exchange.request.statement) ? ownRows(exchange, said) : said;
+export function scrubbed(exchange: Exchange, services: ScrubServices, response: Frame): Frame {
+  const { attempt, request } = exchange;
+  const said = withoutAddresses(exchange, services, response);
+  if (attempt.answering?.by === 'cells') return withGate(exchange, services, said);
+  return readsEstimates(request.statement) ? ownRows(exchange, services, said) : said;
 }
 
 /** Of the row of system.local, the gate's own values. Copying it is work: it may be asked for a thousand times. */
-function withGate(exchange: Exchange, response: Frame): Frame {
+function withGate(exchange: Exchange, services: ScrubServices, response: Frame): Frame {
   if (response.opcode !== Opcode.RESULT) return response;
   const { session, request } = exchange;
   turnWork.add(TURN.frame + response.byteLength / TURN.bytesPerUnit);
@@ -39,36 +45,33 @@ function withGate(exchange: Exchange, response: Frame): Frame {
     const column = selectors === null ? name : (selectors[i]?.column ?? null);
     return column === null ? null : localEdit({ name: column, type }, view);
   };
-  const prepared = () => preparedColumns(exchange);
+  const prepared = () => preparedColumns(exchange, services);
   return editRows(response, session.version, { count: selectors?.length ?? null, prepared, edit });
 }
 
 /** What drivers are told of this gate and those beside it. */
-export function viewOf(session: Session): GateView {
-  return {
-    clusterName: session.gate.cluster.control.target.clusterName,
-    self: session.advertised,
-    siblings: session.siblings(),
-  };
+export function viewOf(session: SessionFacts): GateView {
+  const { clusterName, advertised } = session;
+  return { clusterName, self: advertised, siblings: session.siblings() };
 }
 
 /** Of the estimates of sizes, the rows of the role's own keyspaces. */
-function ownRows(exchange: Exchange, response: Frame): Frame {
+function ownRows(exchange: Exchange, services: ScrubServices, response: Frame): Frame {
   const { session, request } = exchange;
   const authority = session.authority();
-  if (response.opcode !== Opcode.RESULT || request.opcode === Opcode.PREPARE) return response;
+  if (response.opcode !== Opcode.RESULT || request.isPrepare) return response;
   const role = typeof authority === 'string' ? null : authority.role;
   const filter = role === null ? NOTHING : estimatesFilter(role, request.statement);
   if (filter === null) return response;
   const { column, keeps } = filter;
-  const prepared = () => preparedColumns(exchange);
+  const prepared = () => preparedColumns(exchange, services);
   return filterRows(response, session.version, { column, name: 'keyspace_name', keeps, prepared });
 }
 
 /** A session that has no authority any more sees none of them. */
 const NOTHING = { column: -1, keeps: () => false };
 
-function withoutAddresses(exchange: Exchange, response: Frame): Frame {
+function withoutAddresses(exchange: Exchange, services: ScrubServices, response: Frame): Frame {
   const { session, request } = exchange;
   const telling = tellingRows(request.statement);
   const isError = response.opcode === Opcode.ERROR;
@@ -77,11 +80,20 @@ function withoutAddresses(exchange: Exchange, response: Frame): Frame {
   const { version } = session;
   const said = scrubResponse(response, version, scrub);
   if (telling === null || said.opcode !== Opcode.RESULT) return said;
-  return scrubRows(said, version, { ...telling, prepared: () => preparedColumns(exchange) }, scrub);
+  return scrubRows(
+    said,
+    version,
+    { ...telling, prepared: () => preparedColumns(exchange, services) },
+    scrub,
+  );
 }
 
 /** A text of the gate's own with what a node or the gate's side of it put there; it may quote a statement. */
-export function scrubbedText(session: Session, text: string, quoted: string | null = null): string {
+export function scrubbedText(
+  session: SessionFacts,
+  text: string,
+  quoted: string | null = null,
+): string {
   const { nodes, gate } = scrubOf(session);
   return nodes.scrub(text, gate, quotedIn(quoted));
 }
@@ -108,8 +120,7 @@ function tellingRows({ selection, tables, describe }: Statement) {
 
 const DESCRIBED = { names: null, only: TypeCode.MAP };
 
-function scrubOf({ gate, advertised }: Session): Omit<Scrub, 'quoted'> {
-  const { nodes } = gate.cluster;
+function scrubOf({ nodes, advertised }: SessionFacts): Omit<Scrub, 'quoted'> {
   let known = KNOWN.get(nodes);
   if (known === undefined) {
     known = new NodeAddresses(nodes.flatMap(({ host, native }) => [host, native.host]));
@@ -119,9 +130,12 @@ function scrubOf({ gate, advertised }: Session): Omit<Scrub, 'quoted'> {
 }
 
 /** EXECUTE may leave the metadata out: then rows are as PREPARED said. */
-function preparedColumns({ session, request }: Exchange): ReturnType<typeof columnsOf> | null {
+function preparedColumns(
+  { session, request }: Exchange,
+  { cluster }: ScrubServices,
+): ReturnType<typeof columnsOf> | null {
   const [prepared] = request.prepared;
   if (prepared === undefined) return null;
-  const metadata = session.gate.cluster.prepared.resultMetadata(prepared, session.version);
+  const metadata = cluster.prepared.resultMetadata(prepared, session.version);
   return metadata === null ? null : columnsOf(metadata, session.version);
 }

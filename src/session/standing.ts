@@ -1,7 +1,7 @@
 // Who a session is: its principal and role under the policy of the moment, the route that follows
 // from them, and the fields that all its records share.
 import { later, LONG_AGO, monotonicMs, NEVER, wallMs, type MonotonicMs } from '../clock.ts';
-import type { AuditEntry, ClientRecord } from '../audit/record.ts';
+import type { ClientRecord } from '../audit/record.ts';
 import type { Who } from '../audit/counted-log.ts';
 import { principalRecord } from '../identity/claims.ts';
 import { isWithdrawn } from '../identity/principal.ts';
@@ -15,13 +15,8 @@ import { hintsOf, NO_HINTS } from '../vcs/hints.ts';
 import { turnWallMs } from '../turn.ts';
 import { isoTime, nearestTime } from '../wall-clock.ts';
 import type { Gate } from './gate.ts';
+import type { AuditBase } from './session-facts.ts';
 import { vcsRecord } from './vcs-record.ts';
-
-/** The fields that every record of a session has. */
-export type AuditBase = Pick<
-  AuditEntry,
-  'session' | 'principal' | 'role' | 'binding' | 'client' | 'vcs'
->;
 
 /** A session as an operator sees it. */
 export interface SessionInfo {
@@ -183,9 +178,9 @@ export class Standing {
   }
 
   /** The one node for its system tables and schema changes, as long as that is reached. */
-  pinned(route: Route): readonly ClusterNode[] {
+  pinned(version: number): readonly ClusterNode[] {
     const [before] = this.#pinned;
-    const node = this.#gate.cluster.pinnedNode(route, before ?? null);
+    const node = this.#gate.cluster.pinnedNode(this.route(version), before ?? null);
     if (node !== before) this.#pinned = node === null ? [] : [node];
     return this.#pinned;
   }

@@ -22,10 +22,12 @@ import { errorCodeText } from '../protocol/error-codes.ts';
 import { errorCodeOf } from '../protocol/messages/error.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { LoginRefusal, TextRefusal } from '../refusals.ts';
+import type { RequestSpan } from '../session/attempt.ts';
+import type { Denied, Ending } from '../session/ending.ts';
 import type { Exchange } from '../session/exchange.ts';
-import type { Ending } from '../session/recording.ts';
-import type { Session } from '../session/session.ts';
-import type { RequestSpan, Telemetry } from '../session/telemetry.ts';
+import { responseOf } from '../session/outcome-records.ts';
+import type { SessionFacts } from '../session/session-facts.ts';
+import type { Telemetry } from '../session/telemetry.ts';
 import type { TraceContext } from '../session/trace-context.ts';
 import {
   clientAttributes,
@@ -78,7 +80,8 @@ export class Spans implements Telemetry {
 
   denied(exchange: Exchange, denial: Denial): RequestSpan {
     // Permitted at first, and refused after a wait: the same request, the same span.
-    const open = exchange.span instanceof OpenSpan ? exchange.span : this.#open(exchange, true);
+    const known = exchange.attempt.span;
+    const open = known instanceof OpenSpan ? known : this.#open(exchange, true);
     open.span.setAttributes({
       'cqlgate.decision': 'deny',
       'cqlgate.denied.reason': denial.reason,
@@ -90,7 +93,7 @@ export class Spans implements Telemetry {
     return open;
   }
 
-  refused(session: Session, caller: TraceContext | null, rule: TextRefusal): void {
+  refused(session: SessionFacts, caller: TraceContext | null, rule: TextRefusal): void {
     const authority = session.authority();
     const span = this.#tracer.startSpan(
       // The conventions' name for a span of which neither operation nor target is known.
@@ -112,20 +115,19 @@ export class Spans implements Telemetry {
     span.end();
   }
 
-  ended(exchange: Exchange, ending: Ending | 'refused'): void {
-    const open = exchange.span;
+  ended(exchange: Exchange, ending: Exclude<Ending, Denied>): void {
+    const { span: open, decided } = exchange.attempt;
     if (!(open instanceof OpenSpan)) return;
-    exchange.span = null;
     const failure = failureOf(ending);
     this.#endClient(exchange, open, ending, failure);
     const { span } = open;
     span.setAttributes({ 'cqlgate.decision': 'permit', ...failure });
-    if (exchange.decided !== null) span.setAttribute('cqlgate.grant', exchange.decided.grant);
+    if (decided !== null) span.setAttribute('cqlgate.grant', decided.grant);
     if (failure !== null) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
   }
 
-  loggedIn(session: Session, authority: Authority): void {
+  loggedIn(session: SessionFacts, authority: Authority): void {
     this.#login(session.auditBase().client!, this.#identityOf(session, authority)).end();
   }
 
@@ -144,7 +146,7 @@ export class Spans implements Telemetry {
   }
 
   #open(exchange: Exchange, recordedAlways: boolean): OpenSpan {
-    const parent = contextOf(exchange.caller);
+    const parent = contextOf(exchange.request.caller);
     const context = recordedAlways ? always(parent) : parent;
     const summary = summaryOf(exchange);
     const span = this.#tracer.startSpan(summary, { kind: SpanKind.SERVER }, context);
@@ -165,12 +167,12 @@ export class Spans implements Telemetry {
   #endClient(
     exchange: Exchange,
     open: OpenSpan,
-    ending: Ending | 'refused',
+    ending: Exclude<Ending, Denied>,
     failure: Attributes | null,
   ): void {
-    if (exchange.startedAtMs === LONG_AGO || ending === 'unsent' || ending === 'refused') return;
-    const { node } = exchange;
-    const elapsedMs = msSince(exchange.startedAtMs);
+    const { node, startedAtMs } = exchange.attempt;
+    if (startedAtMs === LONG_AGO || ending === 'unsent' || ending === 'refused') return;
+    const elapsedMs = msSince(startedAtMs);
     const { statement } = exchange.request;
     const table = statement.tables[0];
     this.#durations.record(elapsedMs / 1000, {
@@ -200,7 +202,7 @@ export class Spans implements Telemetry {
     return typeof authority === 'string' ? {} : this.#identityOf(session, authority);
   }
 
-  #identityOf(session: Session, authority: Authority): Attributes {
+  #identityOf(session: SessionFacts, authority: Authority): Attributes {
     let attributes = this.#identities.get(authority);
     if (attributes === undefined) {
       attributes = identityAttributes(session.id, authority, session.auditBase().vcs!);
@@ -221,12 +223,13 @@ function contextOf(caller: TraceContext | null): Context {
   });
 }
 
-function failureOf(ending: Ending | 'refused'): Attributes | null {
+function failureOf(ending: Exclude<Ending, Denied>): Attributes | null {
   if (typeof ending === 'string') {
     const type = ERROR_TYPES[ending];
     return type === undefined ? null : { 'error.type': type };
   }
-  if (ending.opcode !== Opcode.ERROR) return null;
-  const code = errorCodeText(errorCodeOf(ending));
+  const response = responseOf(ending);
+  if (response?.opcode !== Opcode.ERROR) return null;
+  const code = errorCodeText(errorCodeOf(response));
   return { 'db.response.status_code': code, 'error.type': code };
 }

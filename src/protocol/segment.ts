@@ -7,6 +7,7 @@
 //   n bytes  payload: whole frames when self-contained, else a part of one large frame
 //   4 bytes  CRC32 of the payload as it is on the wire
 import { crc24 } from './crc.ts';
+import { usesSegments } from './versions.ts';
 
 const CHECKSUM_BYTES = 3;
 export const SEGMENT_TRAILER_BYTES = 4;
@@ -31,6 +32,12 @@ export interface SegmentLayout {
 
 export const PLAIN_SEGMENTS = layoutOf(3, false);
 export const LZ4_SEGMENTS = layoutOf(5, true);
+
+/** The layout that a connection switches to once STARTUP is answered; null if its version has no segments. */
+export function segmentLayoutOf(version: number, isCompressed: boolean): SegmentLayout | null {
+  if (!usesSegments(version)) return null;
+  return isCompressed ? LZ4_SEGMENTS : PLAIN_SEGMENTS;
+}
 
 export interface SegmentHeader {
   readonly payloadBytes: number;

@@ -26,8 +26,7 @@ import {
 } from '../protocol/messages/event.ts';
 import type { SessionState } from '../protocol/opcodes.ts';
 import { endpointText } from '../protocol/inet.ts';
-import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
-import { usesSegments } from '../protocol/versions.ts';
+import { segmentLayoutOf } from '../protocol/segment.ts';
 import { sidecarAddress, type Advertised } from '../topology/advertised.ts';
 import type { ClusterNode } from '../upstream/node.ts';
 import type { VcsFacts } from '../vcs/facts.ts';
@@ -476,11 +475,11 @@ export class Session implements AccountOwner, DispatchSession, FrameReaderOwner,
 
   /** STARTUP was answered: what it agreed on holds from here, in both directions. */
   #agreed(): void {
-    if (!usesSegments(this.version)) {
+    const layout = segmentLayoutOf(this.version, this.#compression !== null);
+    if (layout === null) {
       this.#outbox.compressBodies(this.#compression);
       return;
     }
-    const layout = this.#compression === null ? PLAIN_SEGMENTS : LZ4_SEGMENTS;
     this.#outbox.switchToSegments(layout);
     this.#inbox.switchToSegments(this.version, layout);
   }

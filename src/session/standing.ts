@@ -6,6 +6,7 @@ import type { Who } from '../audit/counted-log.ts';
 import { principalRecord } from '../identity/claims.ts';
 import { isWithdrawn } from '../identity/principal.ts';
 import { isAuthority, type Authority } from '../policy/policy.ts';
+import { printable } from '../printable.ts';
 import type { Revocation } from '../revocation/revocations.ts';
 import { UpstreamFault } from '../upstream/faults.ts';
 import type { ClusterNode } from '../upstream/node.ts';
@@ -118,8 +119,8 @@ export class Standing {
   started(version: number, options: ReadonlyMap<string, string>): void {
     this.#client = {
       ...this.#client,
-      driver: printable(options.get('DRIVER_NAME')),
-      driver_version: printable(options.get('DRIVER_VERSION')),
+      driver: recorded(options.get('DRIVER_NAME')),
+      driver_version: recorded(options.get('DRIVER_VERSION')),
       protocol: version,
     };
     this.#hints = hintsOf(options);
@@ -224,7 +225,7 @@ export class Standing {
   }
 }
 
-/** Names that clients send go into records: short, and without control characters. */
-function printable(text: string | undefined): string | null {
-  return text === undefined ? null : text.replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 64);
+/** Names that clients send are recorded in short form and without control characters. */
+function recorded(text: string | undefined): string | null {
+  return text === undefined ? null : printable(text, 64);
 }

@@ -16,8 +16,7 @@ import type { OversizedFrame } from '../protocol/frame-decoder.ts';
 import { FrameViews } from '../protocol/frame-views.ts';
 import { EVENT_STREAM_ID } from '../protocol/messages/event.ts';
 import { Opcode, opcodeName } from '../protocol/opcodes.ts';
-import { LZ4_SEGMENTS, PLAIN_SEGMENTS } from '../protocol/segment.ts';
-import { usesSegments } from '../protocol/versions.ts';
+import { segmentLayoutOf } from '../protocol/segment.ts';
 import {
   flushAfterTurn,
   inLaterTurn,
@@ -382,11 +381,11 @@ export class Connection implements Flushable {
   /** STARTUP was answered. Compression, and in v5 segments, hold from here on in both directions. */
   #agreed(): void {
     const { compression } = this.#options;
-    if (!usesSegments(this.version)) {
+    const layout = segmentLayoutOf(this.version, compression !== null);
+    if (layout === null) {
       this.#gathered.compression = compression;
       return;
     }
-    const layout = compression === null ? PLAIN_SEGMENTS : LZ4_SEGMENTS;
     this.#gathered.segments = layout;
     this.#answers.switchToSegments(layout);
     this.#handOut();

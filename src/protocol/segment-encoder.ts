@@ -27,8 +27,12 @@ export class SegmentPart {
   }
 }
 
+/**
+ * Whether a frame goes into a self-contained segment. What does not has two parts at least: Cassandra takes all parts
+ * that come after a large frame of a single one for more of it, so that its connection never answers a large request again.
+ */
 export function fitsSegment(frameBytes: number, { fullPayloadBytes }: SegmentLayout): boolean {
-  return frameBytes < fullPayloadBytes;
+  return frameBytes <= fullPayloadBytes;
 }
 
 export function isCompressible(frameBytes: number): boolean {

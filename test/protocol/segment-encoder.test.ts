@@ -54,8 +54,8 @@ describe('segments', () => {
   });
 
   it('hold the parts of a frame that does not fit, as full as Cassandra fills them', () => {
-    expect(fitsSegment(FULL_PAYLOAD - 1, PLAIN_SEGMENTS)).toBe(true);
-    expect(fitsSegment(FULL_PAYLOAD, PLAIN_SEGMENTS)).toBe(false);
+    expect(fitsSegment(FULL_PAYLOAD, PLAIN_SEGMENTS)).toBe(true);
+    expect(fitsSegment(FULL_PAYLOAD + 1, PLAIN_SEGMENTS)).toBe(false);
     const frame = requestOf(5, 1, 2 * FULL_PAYLOAD);
     const around = [requestOf(5, 2, 0), frame, requestOf(5, 3, 1)];
     expect(payloadsOf(Buffer.concat(encodeSegments(around)))).toEqual([

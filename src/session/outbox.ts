@@ -13,6 +13,7 @@ import type { SegmentLayout } from '../protocol/segment.ts';
 import { FrameViews, type View } from '../protocol/frame-views.ts';
 import { encodeSegments, SegmentPart } from '../protocol/segment-encoder.ts';
 import { flushAfterTurn, inLaterTurn, turnWork, writeTogether, type Flushable } from '../turn.ts';
+import { PinnedBuffers } from './pinned-buffers.ts';
 
 export interface OutboxListener {
   /** More is waiting than the soft bound: read no further requests until `drained`. */
@@ -36,11 +37,9 @@ export class Outbox implements Flushable {
   #queuedBytes = 0;
   /** Of these, what came before the switch to segments. */
   #plainBytes = 0;
-  /** By how much the buffers behind unread views are larger than these; a buffer counts once. */
-  #pinnedBytes = 0;
-  #pinnedBuffer: ArrayBufferLike | null = null;
-  /** Parts that left of the frame at the front of the queue, whose buffer is still held. */
-  #heldBytes = 0;
+  readonly #pinned = new PinnedBuffers();
+  /** All that the socket was ever handed, as it leaves. */
+  #handedBytes = 0;
   /** All that ever left, and what of it was taken at the last look. */
   #pushedBytes = 0;
   #takenBytes = 0;
@@ -154,7 +153,7 @@ export class Outbox implements Flushable {
     this.#queueStart = 0;
     this.#queuedBytes = 0;
     this.#plainBytes = 0;
-    this.#heldBytes = 0;
+    this.#pinned.clear();
     this.#frames.takeViews();
     this.#gatheredBytes = 0;
   }
@@ -173,13 +172,10 @@ export class Outbox implements Flushable {
     const mostBytes = isMuch && turnWork.isSpent ? 0 : SESSION.outboxWriteBytes;
     if (bytes <= mostBytes && this.#queuedBytes === 0 && !socket.writableNeedDrain) {
       if (isMuch) this.#countSegments(bytes, segments);
-      writeTogether(
-        socket,
-        segments === null ? (gathered as Buffer[]) : encodeSegments(gathered, segments),
-      );
+      this.#write(segments === null ? (gathered as Buffer[]) : encodeSegments(gathered, segments));
       this.#pushedBytes += bytes;
       if (socket.writableLength === 0) return;
-      for (const view of gathered) this.#pin(bufferOf(view));
+      for (const view of gathered) this.#pinned.add(bufferOf(view));
     } else {
       for (const view of gathered) this.#enqueue(view);
       this.#pump();
@@ -232,7 +228,7 @@ export class Outbox implements Flushable {
 
   /**
    * What has to wait must not pin the read buffers of the node's connection. The parts of a large frame share a buffer
-   * that holds nothing else, which may be 256 MiB: they are not copied, and all of it is charged until the last one left.
+   * that holds nothing else, which may be 256 MiB: they are not copied, and all of it is charged until the last was taken.
    */
   #enqueue(view: View): void {
     const isSmall = !(view instanceof SegmentPart) && view.length * 4 < view.buffer.byteLength;
@@ -240,23 +236,7 @@ export class Outbox implements Flushable {
     this.#queue.push(kept);
     this.#queuedBytes += kept.length;
     this.#pushedBytes += kept.length;
-    this.#pin(bufferOf(kept));
-  }
-
-  /** Views of one buffer come one after the other. */
-  #pin(view: Buffer): void {
-    if (view.buffer !== this.#pinnedBuffer) this.#pinnedBytes += view.buffer.byteLength;
-    this.#pinnedBuffer = view.buffer;
-    this.#pinnedBytes -= view.length;
-  }
-
-  /** A view was taken from the front of the queue; parts of the same frame may be left there. */
-  #left(view: View): void {
-    if (!(view instanceof SegmentPart)) return;
-    const next = this.#queue[this.#queueStart];
-    if (next instanceof SegmentPart && next.bytes.buffer === view.bytes.buffer) {
-      this.#heldBytes += view.length;
-    } else this.#heldBytes = 0;
+    this.#pinned.add(bufferOf(kept));
   }
 
   /** Hands the socket what it has room for; of segments, as many as a turn may make. */
@@ -270,16 +250,21 @@ export class Outbox implements Flushable {
       if (socket.destroyed || socket.writableEnded) return;
       if (this.#frames.segments === null || this.#plainBytes > 0) {
         const before = this.#queuedBytes;
-        writeTogether(socket, this.#take(SESSION.outboxWriteBytes));
+        this.#write(this.#take(SESSION.outboxWriteBytes));
         this.#plainBytes = Math.max(0, this.#plainBytes - (before - this.#queuedBytes));
       } else if (turnWork.isSpent) this.#putOff();
       else {
-        writeTogether(socket, this.#takeSegments(this.#frames.segments));
+        this.#write(this.#takeSegments(this.#frames.segments));
         // Others come first, however much the socket takes.
         if (this.#queuedBytes > 0) this.#putOff();
       }
     }
     if (this.#ending && this.#queuedBytes === 0 && !socket.writableEnded) socket.end();
+  }
+
+  #write(bytes: Buffer[]): void {
+    for (const one of bytes) this.#handedBytes += one.length;
+    writeTogether(this.#socket, bytes);
   }
 
   #putOff(): void {
@@ -315,7 +300,6 @@ export class Outbox implements Flushable {
       if (views.length > 0 && first.length > room) break;
       views.push(first);
       this.#queueStart++;
-      this.#left(first);
       this.#queuedBytes -= first.length;
       room -= first.length;
     }
@@ -358,11 +342,9 @@ export class Outbox implements Flushable {
   /** What is unread now is charged, and decides whether requests are read. */
   #settle(): void {
     const unread = this.#unread;
-    if (unread === 0) {
-      this.#pinnedBytes = 0;
-      this.#pinnedBuffer = null;
-    }
-    this.#account.setOutput(unread + this.#heldBytes + Math.max(0, this.#pinnedBytes));
+    const takenBytes = this.#handedBytes - this.#socket.writableLength;
+    this.#pinned.settle(this.#queuedBytes, this.#handedBytes, takenBytes);
+    this.#account.setOutput(Math.max(unread, this.#pinned.bytes));
     if (unread > SESSION.outboxSoftBytes) this.#fill();
     else if (this.#queuedBytes === 0) this.#empty();
   }

@@ -213,6 +213,59 @@ describe('the outbox', () => {
     });
   });
 
+  describe('charges what lies behind unread answers', () => {
+    const turn = async (): Promise<void> => {
+      socket.drain();
+      await new Promise(setImmediate);
+    };
+
+    it.each([
+      ['plain', null],
+      ['in plain segments', PLAIN_SEGMENTS],
+      ['in compressed segments', LZ4_SEGMENTS],
+    ])('while a part of it is unread, however small: %s', async (_name, layout) => {
+      const version = layout === null ? 4 : 5;
+      const frame = encodeFrame({ version, opcode: 8, streamId: 1, body: Buffer.alloc(8 * MIB) });
+      if (layout !== null) outbox.switchToSegments(layout);
+      outbox.pushFrame(new Frame(frame, 0, frame.length));
+      outbox.flush();
+      while (outbox.queuedBytes > 0) await turn();
+      outbox.tick(monotonic(1000));
+      // What is left is in the socket, and holds all of the answer.
+      expect(outbox.bytes).toBeLessThanOrEqual(2 * SESSION.outboxWriteBytes);
+      expect(account.output).toBeGreaterThanOrEqual(frame.length);
+      // More of what shrinks, behind it, changes nothing.
+      const small = encodeFrame({ version, opcode: 8, streamId: 2, body: Buffer.alloc(100 * KIB) });
+      for (let i = 0; i < 8; i++) outbox.push(small);
+      outbox.flush();
+      await new Promise(setImmediate);
+      expect(account.output).toBeGreaterThanOrEqual(frame.length);
+      while (outbox.bytes > 0) await turn();
+      expect(account.output).toBe(0);
+    });
+
+    it('and no longer, though something of later answers is always unread', () => {
+      // A third of what was read at once of a node is this client's.
+      const push = (): void => {
+        for (let i = 0; i < 13; i++) {
+          const read = Buffer.alloc(60 * KIB);
+          outbox.pushFrame(new Frame(read, 0, 20 * KIB));
+          outbox.flush();
+        }
+      };
+      push();
+      push();
+      for (let round = 0; round < 500; round++) {
+        socket.drain();
+        push();
+        expect(outbox.bytes).toBeGreaterThan(0);
+        expect(account.output).toBeLessThan(4 * (outbox.bytes + SESSION.outboxWriteBytes));
+      }
+      while (outbox.bytes > 0) socket.drain();
+      expect(account.output).toBe(0);
+    });
+  });
+
   describe('at its end', () => {
     beforeEach(() => void vi.useFakeTimers());
     afterEach(() => void vi.useRealTimers());

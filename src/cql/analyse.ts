@@ -104,7 +104,6 @@ const NONE: readonly never[] = [];
 function blank(kind: StatementKind): Mutable<Statement> {
   return {
     isKept: false,
-    answerBytes: -1,
     kind,
     family: STATEMENT_KINDS[kind],
     needs: NONE,

@@ -185,8 +185,6 @@ export interface FunctionCall {
 export interface Statement {
   /** Set by who keeps it longer than its request: only then what is worked out for it is worth keeping. */
   isKept: boolean;
-  /** Of its largest answers lately, as its requests tell it (in-flight.ts); negative while none came. */
-  answerBytes: number;
   readonly kind: StatementKind;
   readonly family: StatementFamily;
   /** What Cassandra would ask for, as far as the text alone tells; see `needsOf` in needs.ts. */

@@ -1,6 +1,7 @@
 // The requests of one session that wait for an answer: how many, and what their views pin. A view of
 // 100 bytes keeps its whole read buffer alive, so it is the buffer that is charged, once, until the
 // last view of it is let go.
+import type { Statement } from '../cql/statement.ts';
 import type { Limits } from '../limits/operator.ts';
 import { MEMORY } from '../limits/session.ts';
 import { UPSTREAM } from '../limits/upstream.ts';
@@ -34,6 +35,8 @@ export class RoleLoad {
   inFlight = 0;
   /** What their answers are expected to be, together. */
   expectedBytes = 0;
+  /** Of the answers to reads lately, by statement: others who read by the same text may get more of it, or less. */
+  readonly #answerBytes = new WeakMap<Statement, number>();
   /** Of texts and PREPAREs, most of which are sent once. */
   readonly #onceBytes: Record<'text' | 'prepare', number> = {
     text: UPSTREAM.unknownTextAnswerBytes,
@@ -44,7 +47,8 @@ export class RoleLoad {
   expects({ opcode, statement }: Expecting): number {
     if (opcode === Opcode.PREPARE) return this.#onceBytes.prepare;
     if (statement.family !== 'read') return UPSTREAM.smallAnswerBytes;
-    if (statement.answerBytes >= 0) return statement.answerBytes;
+    const known = this.#answerBytes.get(statement);
+    if (known !== undefined) return known;
     return opcode === Opcode.QUERY ? this.#onceBytes.text : UPSTREAM.unknownAnswerBytes;
   }
 
@@ -52,7 +56,10 @@ export class RoleLoad {
     const once = this.#onceBytes;
     if (opcode === Opcode.PREPARE) once.prepare = closerTo(once.prepare, bytes);
     else if (statement.family === 'read') {
-      statement.answerBytes = closerTo(statement.answerBytes, bytes);
+      if (statement.isKept) {
+        const known = this.#answerBytes.get(statement) ?? 0;
+        this.#answerBytes.set(statement, closerTo(known, bytes));
+      }
       if (opcode === Opcode.QUERY) once.text = closerTo(once.text, bytes);
     }
   }

@@ -33,6 +33,7 @@ beforeEach(() => {
 function statementOf(text: string): Statement {
   const found = analyse(text, null);
   if (!isStatement(found)) throw new Error(found.reason);
+  found.isKept = true;
   return found;
 }
 
@@ -79,6 +80,21 @@ describe('the answer to a request is expected to be', () => {
     expect(role.expects(request)).toBeGreaterThan(MIB / 2);
     answer(1_000, 100, request);
     expect(role.expects(request)).toBeLessThan(200);
+  });
+
+  it('that of its own role, whatever others read by the same text', () => {
+    const request = unknown(Opcode.EXECUTE);
+    const other = new RoleLoad();
+    other.answered(request, 64 * MIB);
+    expect(role.expects(request)).toBe(UPSTREAM.unknownAnswerBytes);
+    role.answered(request, 100);
+    other.answered(request, 64 * MIB);
+    expect(role.expects(request)).toBe(100);
+    // Small answers of others do not make large ones of this role come in a burst.
+    other.answered(request, 100);
+    role.answered(request, MIB);
+    for (let i = 0; i < 1_000; i++) other.answered(request, 100);
+    expect(role.expects(request)).toBe(MIB);
   });
 
   it('small where it has no rows', () => {

@@ -1,7 +1,7 @@
-// Lines that tenants share. Whoever waits has a key (a role; before the login a source) and within it an owner
-// (a session): keys have their turns one after the other, and within a key its owners, so that a flood waits behind
-// itself and not before everybody else. A line is bounded in all. When it is full, whoever has the most in it
-// gives way to one that has less: nobody keeps another out, and who is alone may use all of it.
+// Lines that tenants share. Whoever waits has a key (a role; before the login an issuer or an address) and within it
+// an owner (a session or an address): keys have their turns one after the other, and within a key its owners, so that a
+// flood waits behind itself and not before everybody else. A line is bounded in all. When it is full, whoever has the
+// most in it gives way to one that has less: nobody keeps another out, and who is alone may use all of it.
 import { guarded } from './guard.ts';
 import { timerMs } from './wall-clock.ts';
 

@@ -1,5 +1,6 @@
-// A frame: nine bytes of header and a body (the v5 specification calls it "envelope"). It is a view
-// on the buffer it was read into; nothing is copied, and the stream id is patched in place.
+// A frame: nine bytes of header and a body (the v5 specification calls it "envelope"). It is a view of the
+// buffer it was read into, and the stream id is patched in place. Only one that straddles reads was joined
+// (byte-queue.ts), or is joined here when somebody looks into it.
 //
 //   0        1        2                 4        5                          9
 //   version  flags    stream id (i16)   opcode   body length (u32)          body ...

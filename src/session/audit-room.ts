@@ -100,10 +100,11 @@ export function denyAfterRoom(
   services: RefusalServices,
   refuse: () => FinalOutcome,
 ): Outcome {
+  // What was kept for it comes first, or its denial would wait for just that. Only what was let through needs it still.
+  const { recordId, repeated } = exchange.attempt;
+  if (recordId === null && !repeated) giveRoom(exchange, services);
   const room = forRefusal(exchange.session, services);
   if (room === null) return refuse();
-  // Only a decision that is on disk still needs what was kept for the request.
-  if (exchange.attempt.recordId === null) giveRoom(exchange, services);
   return wait(room.then((isKept) => (isKept ? refuse() : unrecordable(exchange, services))));
 }
 

@@ -60,10 +60,14 @@ export function giveRoom({ attempt, session }: Exchange, { audit }: Pick<Gate, '
   if (bytes > 0) audit.room.give(session.auditShare, bytes);
 }
 
-/** null where nothing was let through. A decision that is on disk was: there its end must stand, too. */
+/**
+ * null where nothing was let through. A decision that is on disk was: there its end must stand, too. So was a read whose
+ * connection was lost: it was sent, and a node may have carried it out, whatever keeps it from being repeated.
+ */
 function letThrough({ attempt }: Exchange, ending: Ending): LetThrough | null {
-  if (ending !== 'refused' && !isDenied(ending)) return ending;
-  return attempt.recordId === null ? null : 'unsent';
+  if (ending !== 'refused' && ending !== 'unsent' && !isDenied(ending)) return ending;
+  if (attempt.repeated) return 'unknown';
+  return ending === 'unsent' || attempt.recordId !== null ? 'unsent' : null;
 }
 
 function isDenied(ending: Ending): ending is Denied {

@@ -31,5 +31,5 @@ export type Ending =
   | 'unknown'
   /** It was permitted, and was never sent for want of a connection, of its turn or of its record. */
   | 'unsent'
-  /** The gate answered it without asking a node. Unless its decision is on disk, nothing is counted or recorded. */
+  /** The gate answered it without asking a node. Unless it was let through before, nothing is counted or recorded. */
   | 'refused';

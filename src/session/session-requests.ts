@@ -35,7 +35,8 @@ export class SessionRequests {
   readonly #session: RequestsOwner;
   readonly #inFlight: InFlightRequests;
   readonly #outbox: Outbox;
-  #isBlocking = false;
+  /** The USE under way. */
+  #blocking: Exchange | null = null;
 
   constructor(session: RequestsOwner, inFlight: InFlightRequests, outbox: Outbox) {
     this.#session = session;
@@ -45,7 +46,7 @@ export class SessionRequests {
 
   /** What follows a USE is read in the keyspace that its answer sets: nothing more is handled until then. */
   get isBlocking(): boolean {
-    return this.#isBlocking;
+    return this.#blocking !== null;
   }
 
   /** Throws ProtocolFault, where the bytes of the request are not what they say. */
@@ -102,7 +103,7 @@ export class SessionRequests {
     const { gate } = this.#session;
     this.#inFlight.add(attempt);
     attempt.starts(turnMonotonicMs(), request.timeLimitMs(gate.limits));
-    if (request.isUse) this.#isBlocking = true;
+    if (request.isUse) this.#blocking = exchange;
     let isSent = false;
     try {
       isSent = send(exchange);
@@ -115,14 +116,14 @@ export class SessionRequests {
   }
 
   #await(exchange: Exchange, outcome: Promise<Later>, isBlocking: boolean): void {
-    if (isBlocking) this.#isBlocking = true;
+    if (isBlocking) this.#blocking = exchange;
     const settled = outcome.then(
       (end) => {
-        if (isBlocking) this.#isBlocking = false;
+        if (isBlocking) this.#unblock(exchange);
         this.#settled(exchange, end);
       },
       (error: unknown) => {
-        if (isBlocking) this.#isBlocking = false;
+        if (isBlocking) this.#unblock(exchange);
         exchange.failed(error);
       },
     );
@@ -159,9 +160,14 @@ export class SessionRequests {
     session.endAfterFlight(outcome.frame, outcome.reason);
   }
 
-  #release({ attempt, request }: Exchange): void {
-    if (!this.#inFlight.release(attempt)) return;
-    if (request.isUse) this.#isBlocking = false;
+  #release(exchange: Exchange): void {
+    if (!this.#inFlight.release(exchange.attempt)) return;
+    this.#unblock(exchange);
     if (this.#inFlight.count === 0) this.#session.allAnswered();
+  }
+
+  /** An earlier USE that was refused may end after this one began. */
+  #unblock(exchange: Exchange): void {
+    if (this.#blocking === exchange) this.#blocking = null;
   }
 }

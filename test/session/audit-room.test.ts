@@ -1,14 +1,16 @@
 // What must be recorded has its room in the ledger before it leaves, or waits for it, or is refused.
 import { describe, expect, it } from 'vitest';
+import { REFUSALS } from '../../src/limits/audit.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { Opcode } from '../../src/protocol/opcodes.ts';
 import {
   afterRoom,
+  denyAfterRoom,
   keepRoom,
   UNRECORDABLE,
   type RoomServices,
 } from '../../src/session/audit-room.ts';
-import { reply } from '../../src/session/outcome.ts';
+import { answer, reply } from '../../src/session/outcome.ts';
 import { exchangeOf, requestFor, sessionOf } from '../support/exchanges.ts';
 import { denyServices, memoryLedger } from '../support/request-services.ts';
 
@@ -86,6 +88,21 @@ describe('a refusal', () => {
 
   it('is given at once where its record is only counted, or has its room', () => {
     expect(afterRoom(sessionOf(), denyServices(), to, () => refused)).toBe(refused);
+  });
+
+  it('does not wait for the room that was kept for what is denied', () => {
+    const ledger = memoryLedger({ maxBytes: 20_000 });
+    const { room } = ledger;
+    const session = sessionOf({ auditShare: room.newShare() });
+    const { auditShare } = session;
+    const exchange = exchangeOf(requestFor(CHANGE), session);
+    expect(keepRoom(exchange, servicesOf('activity', ledger))).toBeNull();
+    const mustWait = (): boolean => !room.has(auditShare, REFUSALS.recordBytes);
+    expect(mustWait()).toBe(true);
+    const services = denyServices({ audit: ledger.audit, refusals: { mustWait } });
+    const denied = answer(Buffer.from('no'), 'refused');
+    expect(denyAfterRoom(exchange, services, () => denied)).toBe(denied);
+    expect(room.usedBytes).toBe(0);
   });
 
   it('waits for the room of its record, and keeps none', async () => {

@@ -217,6 +217,21 @@ describe('the end of a request', () => {
     expect(room.usedBytes).toBe(0);
   });
 
+  it.each(['refused', 'unsent', { type: 'denied', denial: DENIAL }] as const)(
+    'of a read that was sent and lost is not known, whatever keeps it from being repeated (%j)',
+    (ending) => {
+      start('all');
+      const { exchange } = begun('read', 'EXECUTE', false);
+      exchange.attempt.repeats(true);
+      endRequest(exchange, services, ending);
+      expect(counted(exchange)).toEqual({ unknown: 1 });
+      expect(records).toHaveLength(1);
+      expect(records[0]).toMatchObject({ outcome: { status: 'unknown' } });
+      expect(refusals).toHaveLength(typeof ending === 'string' ? 0 : 1);
+      expect(room.usedBytes).toBe(0);
+    },
+  );
+
   it('counts nothing of an answer that cannot be read, and ends by the error that this is', () => {
     start('all');
     const { exchange } = begun('read', 'QUERY', false);

@@ -10,7 +10,7 @@ import type { Port } from '../workers/channel.ts';
 import { STOP_SIGNALS, type StopSignal } from '../workers/messages.ts';
 import { Primary } from '../workers/primary.ts';
 import { WORKER_VARIABLE, Worker } from '../workers/worker.ts';
-import { letHeapGrow } from './heap.ts';
+import { setV8Flags } from './v8-flags.ts';
 import { LastResort } from './last-resort.ts';
 import { processTelemetry } from './process-telemetry.ts';
 import { CONFIG_OPTION, type CommandDefinition } from './command.ts';
@@ -27,7 +27,7 @@ export const command: CommandDefinition<{ readonly config: string }> = {
  * left. Resolves with the exit code. Rejects with ConfigFault, or with what else keeps the gate from starting.
  */
 async function serve(configFile: string): Promise<number> {
-  letHeapGrow();
+  setV8Flags();
   const lastResort = new LastResort();
   lastResort.install();
   try {

@@ -63,19 +63,8 @@ const TIME_LIMITS = {
 } as const;
 
 export class Request implements DecodedRequest {
-  readonly opcode: number;
-  readonly frame: Frame;
-  readonly statement: Statement;
-  readonly text: string | null;
-  readonly consistency: number;
-  readonly keyspace: WantedKeyspace;
-  readonly namedKeyspace: string | null;
-  readonly naming: boolean;
-  readonly prepared: readonly PreparedStatement[];
-  readonly bound: BoundValues | null;
-  readonly parts: BatchParts | null;
-  readonly skipsMetadata: boolean;
-  readonly caller: TraceContext | null;
+  /** Kept as it is: copying its fields for each request would cost as much as deciding on it. */
+  readonly #decoded: DecodedRequest;
   /** The stream id that the client gave it. Its frame has that of a node's connection once it was sent. */
   readonly clientStreamId: number;
   readonly isUse: boolean;
@@ -83,22 +72,62 @@ export class Request implements DecodedRequest {
   readonly isPinned: boolean;
 
   constructor(decoded: DecodedRequest, clientStreamId: number = decoded.frame.streamId) {
-    this.opcode = decoded.opcode;
-    this.frame = decoded.frame;
-    this.statement = decoded.statement;
-    this.text = decoded.text;
-    this.consistency = decoded.consistency;
-    this.keyspace = decoded.keyspace;
-    this.namedKeyspace = decoded.namedKeyspace;
-    this.naming = decoded.naming;
-    this.prepared = decoded.prepared;
-    this.bound = decoded.bound;
-    this.parts = decoded.parts;
-    this.skipsMetadata = decoded.skipsMetadata;
-    this.caller = decoded.caller;
+    this.#decoded = decoded;
     this.clientStreamId = clientStreamId;
     this.isUse = decoded.statement.kind === 'USE' && decoded.opcode !== Opcode.PREPARE;
     this.isPinned = !this.isUse && staysAtOneNode(decoded.statement);
+  }
+
+  get opcode(): DecodedRequest['opcode'] {
+    return this.#decoded.opcode;
+  }
+
+  get frame(): DecodedRequest['frame'] {
+    return this.#decoded.frame;
+  }
+
+  get statement(): DecodedRequest['statement'] {
+    return this.#decoded.statement;
+  }
+
+  get text(): DecodedRequest['text'] {
+    return this.#decoded.text;
+  }
+
+  get consistency(): DecodedRequest['consistency'] {
+    return this.#decoded.consistency;
+  }
+
+  get keyspace(): DecodedRequest['keyspace'] {
+    return this.#decoded.keyspace;
+  }
+
+  get namedKeyspace(): DecodedRequest['namedKeyspace'] {
+    return this.#decoded.namedKeyspace;
+  }
+
+  get naming(): DecodedRequest['naming'] {
+    return this.#decoded.naming;
+  }
+
+  get prepared(): DecodedRequest['prepared'] {
+    return this.#decoded.prepared;
+  }
+
+  get bound(): DecodedRequest['bound'] {
+    return this.#decoded.bound;
+  }
+
+  get parts(): DecodedRequest['parts'] {
+    return this.#decoded.parts;
+  }
+
+  get skipsMetadata(): DecodedRequest['skipsMetadata'] {
+    return this.#decoded.skipsMetadata;
+  }
+
+  get caller(): DecodedRequest['caller'] {
+    return this.#decoded.caller;
   }
 
   get isPrepare(): boolean {
@@ -149,23 +178,7 @@ export class Request implements DecodedRequest {
   }
 
   #with(changes: Partial<DecodedRequest>): Request {
-    const decoded: DecodedRequest = {
-      opcode: this.opcode,
-      frame: this.frame,
-      statement: this.statement,
-      text: this.text,
-      consistency: this.consistency,
-      keyspace: this.keyspace,
-      namedKeyspace: this.namedKeyspace,
-      naming: this.naming,
-      prepared: this.prepared,
-      bound: this.bound,
-      parts: this.parts,
-      skipsMetadata: this.skipsMetadata,
-      caller: this.caller,
-      ...changes,
-    };
-    return new Request(decoded, this.clientStreamId);
+    return new Request({ ...this.#decoded, ...changes }, this.clientStreamId);
   }
 }
 

@@ -6,7 +6,7 @@ import { Files } from '../config/files.ts';
 import { runCommand } from '../support/terminal.ts';
 
 vi.mock('../../src/commands/start-gate.ts');
-vi.mock('../../src/commands/heap.ts');
+vi.mock('../../src/commands/v8-flags.ts');
 // Its lines would be among those of the tests.
 vi.mock('pino', () => {
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -16,7 +16,9 @@ import { CertificateAuthority } from '../support/certificates.ts';
 import { haproxyCommand, passOn } from '../support/haproxy.ts';
 import { proxyHeader, tlv } from '../support/proxy-header.ts';
 import { errorOf, RawClient } from '../support/raw-client.ts';
+import { ScriptedCluster } from '../support/scripted-cluster.ts';
 import { ScriptedGate } from '../support/scripted-gate.ts';
+import { TestGate } from '../support/gate.ts';
 
 const ROLES = { job: { grants: ['SELECT ON KEYSPACE shop'] } };
 const SOURCE = ['198.51.100.7', 4711] as const;
@@ -227,6 +229,54 @@ describe('an address that is not listed', () => {
     // Without one it is served as ever.
     expect(await addressOf(await connected('127.0.0.1'))).toMatch(/^127\.0\.0\.1:/);
   });
+});
+
+describe('with two workers', () => {
+  it('each demands the header, and takes the address from it', async () => {
+    const cluster = await ScriptedCluster.start(['dc1']);
+    const files = await TestGate.start({
+      contactPoint: cluster.name(0),
+      roles: ROLES,
+      config: {
+        listen: { host: '127.0.0.1', port: 0, proxyProtocol: ['127.0.0.0/8'] },
+        cluster: { contactPoints: [cluster.name(0)], allowUntested: true },
+        workers: 2,
+      },
+    });
+    try {
+      const connect = async (): Promise<net.Socket> => {
+        const socket = net.connect({ port: files.port, host: '127.0.0.1' });
+        socket.on('error', () => undefined);
+        sockets.push(socket);
+        await new Promise((resolve) => socket.once('connect', resolve));
+        return socket;
+      };
+      const served = async (worker: number): Promise<boolean> =>
+        (await files.ledgerText(`worker-${worker}`)).includes('"session_end"');
+      const listening = (): number => files.output.join('').split('listening on').length - 1;
+      await expect.poll(listening, { timeout: 30_000 }).toBe(2);
+      // They are connected to in turns, by three a round.
+      for (let n = 1; n <= 4; n++) {
+        for (const bare of [await connect(), await connect()]) {
+          bare.write(FAULTY[0]![1]);
+          expect(await closed(bare)).toEqual(Buffer.alloc(0));
+        }
+        const address = `198.51.100.${n}`;
+        const socket = await connect();
+        socket.write(proxyHeader({ source: [address, 4711] }));
+        const client = RawClient.over(socket);
+        expect(errorOf(await client.logIn('job', files.issuer.mint()))).toBeNull();
+        client.close();
+        await files.record(
+          (record) => record.kind === 'session_end' && record.client.address === `${address}:4711`,
+        );
+      }
+      expect([await served(1), await served(2)]).toEqual([true, true]);
+    } finally {
+      await files.close();
+      await cluster.close();
+    }
+  }, 60_000);
 });
 
 describe('the privilege of this machine', () => {

@@ -27,7 +27,7 @@ export class Session {
     this.#note('goes down');
   }
 
-  endAfterFlight(reason: string): void {
+  endAfterFlight(_frame: Buffer | null, reason: string): void {
     this.#note(`end after flight: ${reason}`);
   }
 

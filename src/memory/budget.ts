@@ -349,13 +349,16 @@ export class MemoryBudget {
 
   /** The furthest above its share, and more of them while what is left would still be too much. */
   #end(worst: readonly SessionAccount[]): void {
-    let held = this.#buffers.bytes;
+    const { bytes, limitBytes } = this.#buffers;
+    let held = bytes;
     for (const account of this.#accounts) if (account.isClosing) held -= account.bytes;
+    // Those that the last look ended give theirs back when their sockets are closed, and that may be enough.
+    if (bytes > limitBytes && held <= limitBytes) return;
     for (const account of worst) {
       held -= account.bytes;
       account.isClosing = true;
       account.owner.outOfMemory('over_budget');
-      if (held <= this.#buffers.limitBytes) return;
+      if (held <= limitBytes) return;
     }
   }
 }

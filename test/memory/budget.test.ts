@@ -10,12 +10,14 @@ const LIMIT = 128 * MIB;
 class Owner {
   account!: SessionAccount;
   ended: string | null = null;
+  /** As sockets do. */
+  closesLater = false;
   memoryLooked(): void {
     // Asked by the account's own state.
   }
   outOfMemory(reason: string): void {
     this.ended = reason;
-    this.account.closed();
+    if (!this.closesLater) this.account.closed();
   }
 }
 
@@ -77,6 +79,21 @@ describe('the budget', () => {
     third.account.setOutput(10 * MIB);
     budget.tick();
     expect([first.ended, second.ended, third.ended]).toEqual(['over_budget', null, null]);
+  });
+
+  it('ends nobody for what those still hold whose sockets are about to close', () => {
+    const { budget, open } = budgetOf();
+    const [first, second, third] = [open('a'), open('a'), open('b')];
+    first.closesLater = true;
+    first.account.setOutput(70 * MIB);
+    second.account.setOutput(60 * MIB);
+    third.account.setOutput(10 * MIB);
+    for (let look = 0; look < 3; look++) budget.tick();
+    expect([first.ended, second.ended, third.ended]).toEqual(['over_budget', null, null]);
+    // What comes in between may be too much even so.
+    second.account.setOutput(120 * MIB);
+    budget.tick();
+    expect([second.ended, third.ended]).toEqual(['over_budget', null]);
   });
 
   it('looks at the end of the turn, not some time later, where it grows beyond its limit', async () => {

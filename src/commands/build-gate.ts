@@ -57,7 +57,11 @@ export interface GateParts {
 }
 
 /** Rejects with ConfigFault, or with what else keeps the gate from starting. */
-export async function buildGate(loaded: LoadedConfig, ownLog: Log, workers: WorkerGroup): Promise<GateParts> {
+export async function buildGate(
+  loaded: LoadedConfig,
+  ownLog: Log,
+  workers: WorkerGroup,
+): Promise<GateParts> {
   const { policyFile } = loaded;
   const metrics = new Metrics();
   const telemetry = await processTelemetry(metrics, ownLog);

@@ -35,7 +35,7 @@ async function onceRecorded(
 ): Promise<Later> {
   const { audit, limits, log, metrics } = services;
   const { attempt, session } = exchange;
-  const wasSent = attempt.handedOver;
+  const wasSent = attempt.node !== null;
   // What never left is refused within the time that it could wait for the ledger altogether.
   const waitMs = wasSent ? limits.auditWaitMs : auditWaitMs(exchange, services);
   const isRecorded = !attempt.prepare().isOutcomeLost && (await audit.durable(waitMs));

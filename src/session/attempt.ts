@@ -56,7 +56,7 @@ class MutableAttempt {
   offered: Connection | null = null;
   /** The nodes that serve it best; none where one is as good as another. */
   preferred: readonly ClusterNode[] = NO_NODES;
-  /** Name of the node that it was sent to last. */
+  /** Name of the node that it was sent to last; null where none has seen it. */
   node: string | null = null;
   /** Name of the node that failed it last. */
   avoid: string | null = null;
@@ -211,9 +211,10 @@ class MutableAttempt {
     this.repreparedAt = null;
   }
 
-  /** It goes elsewhere after that; `wasSent` it is not repeated another time. */
+  /** It goes elsewhere after that: once where it was sent; where it was not, that node never saw it. */
   repeats(wasSent: boolean): void {
-    this.repeated ||= wasSent;
+    if (wasSent) this.repeated = true;
+    else if (!this.repeated) this.node = null;
   }
 
   isPreparedAnewAt(node: ClusterNode | null): void {

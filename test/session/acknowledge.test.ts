@@ -61,6 +61,15 @@ describe('the answer to a change that was written ahead', () => {
     expect(warnings).toHaveLength(0);
   });
 
+  it('has none where the only connection ended before a byte had left', async () => {
+    const { exchange, services, warnings } = start(false);
+    exchange.attempt.isSentTo('a:9042');
+    exchange.attempt.isLost();
+    exchange.attempt.repeats(false);
+    expect(await acknowledgement(exchange, services, REPLY)).toBe(REPLY);
+    expect(warnings).toHaveLength(0);
+  });
+
   it('waits for nothing where no decision is on disk', () => {
     const { services } = start(false);
     expect(acknowledgement(exchangeOf(requestFor(CHANGE)), services, REPLY)).toBeNull();

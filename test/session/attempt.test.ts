@@ -43,11 +43,14 @@ describe('an attempt', () => {
 
   it('is repeated once where it was sent, and not counted as that where it never left', () => {
     const attempt = newAttempt(requestFor(SELECT));
+    attempt.isSentTo('a:9042');
     attempt.repeats(false);
-    expect(attempt.repeated).toBe(false);
+    expect(attempt).toMatchObject({ repeated: false, node: null });
+    attempt.isSentTo('a:9042');
     attempt.repeats(true);
+    attempt.isSentTo('b:9042');
     attempt.repeats(false);
-    expect(attempt.repeated).toBe(true);
+    expect(attempt).toMatchObject({ repeated: true, node: 'b:9042' });
   });
 
   it('is sent without the flag that asks for a trace, and knows why', () => {

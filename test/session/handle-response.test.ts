@@ -82,8 +82,12 @@ describe('an error of ours', () => {
     expect(told(onFault(exchange, all, error))).toEqual([CqlErrorCode.SERVER_ERROR, 'refused']);
     exchange.attempt.isSentTo('a:9042');
     expect(told(onFault(exchange, all, error))).toEqual([CqlErrorCode.SERVER_ERROR, 'unknown']);
-    expect(logged).toHaveLength(2);
+    // That connection ended before a byte had left.
+    exchange.attempt.isLost();
+    exchange.attempt.repeats(false);
+    expect(told(onFault(exchange, all, error))).toEqual([CqlErrorCode.SERVER_ERROR, 'refused']);
+    expect(logged).toHaveLength(3);
     expect(logged.join()).not.toContain('secret');
-    expect(all.metrics.counter('internal_faults_total', 'answer').value).toBe(2);
+    expect(all.metrics.counter('internal_faults_total', 'answer').value).toBe(3);
   });
 });

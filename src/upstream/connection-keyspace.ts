@@ -25,7 +25,7 @@
 //   release R        nobody waits for R any more               nothing      settled (3)  nothing      nothing
 //   switchTo S       a USE of S is about to leave              switching(4) switching(4) throws       nothing
 //   useNotSent       that USE did not leave after all          nothing      nothing      settled (5)  nothing
-//   useAnswered      SET_KEYSPACE: the node confirms K         settled in K reserved (6) settled in K nothing
+//   useAnswered      SET_KEYSPACE of what was asked for (6)    nothing      nothing      settled in S nothing
 //                    an error: the keyspace is as before       nothing      nothing      settled      nothing
 //                    any other answer; this throws             ended        ended        ended        nothing
 //   useUnanswered    the time of the USE is over (7)           ended        ended        ended        nothing
@@ -36,7 +36,7 @@
 //   (1) throws where there is a reader already     (2) throws while it is offered
 //   (3) only where it is reserved for that R       (4) throws while there are readers
 //   (5) nothing where the USE has left: then its answer settles the keyspace
-//   (6) the answer to a USE of the keyspace that it was in; it stays reserved
+//   (6) unless it is switching, that is the keyspace which it is in: a client's USE goes there by preference
 //   (7) its late answer would move the connection behind everybody's back, and unqualified statements with it
 //
 // What throws is an error of the gate's own: whoever chooses the connection asks `canSwitch`, `isChanging` or
@@ -148,7 +148,7 @@ export class ConnectionKeyspace {
     if (this.#state === 'ended') return;
     if (response.opcode !== Opcode.ERROR) {
       try {
-        this.#current = setKeyspaceOf(response);
+        this.#confirmed(setKeyspaceOf(response));
       } catch (error) {
         this.useUnreadable();
         throw error;
@@ -182,6 +182,13 @@ export class ConnectionKeyspace {
 
   offerEnded(): void {
     this.#isOffered = false;
+  }
+
+  /** Another name than was asked for is the answer to something else. */
+  #confirmed(keyspace: string): void {
+    const asked = this.#state === 'switching' ? this.#target : this.#current;
+    if (keyspace !== asked) throw new ProtocolFault('a USE was answered with another keyspace');
+    this.#current = keyspace;
   }
 
   #become(state: KeyspaceState, target: string | null): void {

@@ -36,7 +36,8 @@ export async function useKeyspace(
     const isBusy = errorSays(refusal.code, 'nodeBusy');
     throw new UpstreamFault(isBusy ? 'busy' : 'keyspace', refusal.message);
   }
+  // It was confirmed, or that threw; this says nothing of the keyspace.
   if (keyspaceState.current !== keyspace) {
-    throw new UpstreamFault('keyspace', 'the node did not confirm the keyspace');
+    throw new UpstreamFault('unreachable', 'the connection ended right after a USE');
   }
 }

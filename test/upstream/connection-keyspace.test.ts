@@ -151,18 +151,11 @@ const EVENTS: readonly (readonly [name: string, event: Step, outcomes: readonly 
   ],
   [
     'the node confirms a USE',
-    (one) => one.useAnswered(setKeyspace('k')),
-    [
-      'in k',
-      'in k, offered',
-      'in k',
-      'in k, 2 reading',
-      'in k, reserved for r',
-      'in k, reserved for r, 1 reading',
-      'in k',
-      'in k, 1 reading',
-      '-',
-    ],
+    (one) => {
+      const asked = one.state === 'switching' ? one.target : one.current;
+      if (asked !== null) one.useAnswered(setKeyspace(asked));
+    },
+    ['-', '-', '-', '-', '-', '-', 'in s', 'in s, 1 reading', '-'],
   ],
   [
     'the node refuses a USE',
@@ -247,6 +240,7 @@ describe('the keyspace of a connection', () => {
   describe.each([
     ['is of another kind', noAnswer],
     ['is cut off', cutOff],
+    ['names another keyspace', setKeyspace('k')],
   ])('when the answer to a USE %s', (_how, answer) => {
     it.each(STATES)('%s: ends, and says so to whoever asked', (name, steps) => {
       const one = driven(...steps);

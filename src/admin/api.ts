@@ -15,7 +15,7 @@ import { hostName, HostNames } from './host.ts';
 import { newRevocation, REVOCABLES, type Revocation } from '../revocation/revocations.ts';
 import { isoTime } from '../wall-clock.ts';
 
-/** As session/standing.ts tells of one; printed as it is. */
+/** As session/session-identity.ts tells of one; printed as it is. */
 type SessionInfo = Readonly<Record<'id' | 'client' | 'issuer' | 'subject' | 'role', string>>;
 
 /** What the API reads and does; the composition root puts it together. */

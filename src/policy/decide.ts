@@ -47,7 +47,7 @@ const REMEMBERED = new WeakMap<Role, Remembered>();
 
 /**
  * Decides anew only what was not permitted before to this role, under this policy and this schema. Who the role
- * is given to, and until when, is looked at on each request (session/standing.ts).
+ * is given to, and until when, is looked at on each request (session/session-identity.ts).
  */
 export function decide(
   authority: Pick<Authority, 'role' | 'policy'>,

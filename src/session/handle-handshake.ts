@@ -33,7 +33,7 @@ import {
   type Waiting,
 } from './outcome.ts';
 import { replies, type To } from './replies.ts';
-import { revokedText } from './standing.ts';
+import { revokedText } from './session-identity.ts';
 
 /** What a login leads to, at once or after a wait. */
 type LoginStep = Reply | Close | LoginWait;
@@ -176,7 +176,7 @@ function logIn(
       `A role of this token depends on what its pipeline runs for, and that is not known: ${lookUp.problem.reason}. Try again, and tell the operators of cqlgate if it lasts.`,
     );
   }
-  checkStanding(session, authority);
+  checkToken(session, authority);
   const { room } = session.gate.audit;
   const share = room.share(authority.role.name);
   if (!hasRoom && !room.keep(share, LEDGER.entryBytes, false)) {
@@ -220,7 +220,7 @@ function unrecordable({ gate }: LoginSession, to: To): LoginStep {
 }
 
 /** Throws AuthFault for a token that was revoked, or expired beyond the grace of its role. */
-function checkStanding({ gate }: LoginSession, { principal, role }: Authority): void {
+function checkToken({ gate }: LoginSession, { principal, role }: Authority): void {
   const revocation = gate.revocations.find(principal);
   if (revocation !== null) throw new AuthFault('revoked', revokedText(revocation));
   const agoMs = msBetween(principal.expiresAtMs, wallMs());

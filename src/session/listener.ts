@@ -13,7 +13,7 @@ import { readProxyHeader } from './read-proxy-header.ts';
 import { ProxySources } from './proxy-sources.ts';
 import { Seldom } from './seldom.ts';
 import { Session } from './session.ts';
-import type { SessionInfo } from './standing.ts';
+import type { SessionInfo } from './session-identity.ts';
 import { peerOf, plaintextProblem, type ClientAddress } from './transport.ts';
 
 /** A connection on its way through a PROXY header or the TLS handshake. */

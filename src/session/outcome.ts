@@ -1,5 +1,5 @@
 // What becomes of one frame of a client. Handlers and the steps of a request return one of these and write nothing
-// themselves: session.ts acts on what a handler returned, and session-requests.ts on the outcome of a request.
+// themselves: handled-frames.ts acts on what a handler returned, and session-requests.ts on the outcome of a request.
 import type { Ending } from './ending.ts';
 import type { Request } from './request.ts';
 

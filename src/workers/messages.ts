@@ -1,7 +1,7 @@
 // What the primary process and its workers ask of each other: one handler for each message, and its answer.
 import type { ReadinessReport } from '../admin/readiness.ts';
 import type { Revocation } from '../revocation/revocations.ts';
-import type { SessionInfo } from '../session/standing.ts';
+import type { SessionInfo } from '../session/session-identity.ts';
 import type { GateProcess } from './worker-group.ts';
 
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;

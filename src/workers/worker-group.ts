@@ -4,7 +4,7 @@
 import type { Registry } from 'prom-client';
 import type { ReadinessReport } from '../admin/readiness.ts';
 import type { Revocation } from '../revocation/revocations.ts';
-import type { SessionInfo } from '../session/standing.ts';
+import type { SessionInfo } from '../session/session-identity.ts';
 import type { FleetLock } from '../fleet/ddl-lane.ts';
 
 /** One process: what it reports of itself, and how it receives what the others report. */

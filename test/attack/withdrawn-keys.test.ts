@@ -9,7 +9,7 @@ import type { Authority } from '../../src/policy/policy.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import { JWKS } from '../../src/limits/identity.ts';
 import type { Gate } from '../../src/session/gate.ts';
-import { Standing } from '../../src/session/standing.ts';
+import { SessionIdentity } from '../../src/session/session-identity.ts';
 import { OidcIssuer } from '../support/oidc-issuer.ts';
 
 const AUDIENCE = 'api://cqlgate';
@@ -141,15 +141,15 @@ describe('a key that its issuer withdrew', () => {
   });
 
   it('ends the sessions that rest on it, and no others', async () => {
-    const sessionOf = (principal: Principal): Standing => {
+    const sessionOf = (principal: Principal): SessionIdentity => {
       const gate = {
         limits: { humanSessionMs: 1e9, machineSessionMs: 1e9 },
         revocations: { epoch: 0, find: () => null },
       } as unknown as Gate;
-      const standing = new Standing(gate, 's', { address: '127.0.0.1:1', tls: null });
+      const identity = new SessionIdentity(gate, 's', { address: '127.0.0.1:1', tls: null });
       const role = { name: 'reader', session: { graceMs: 0, maxMs: null } };
-      standing.loggedIn({ principal, role } as unknown as Authority, null);
-      return standing;
+      identity.loggedIn({ principal, role } as unknown as Authority, null);
+      return identity;
     };
     const bad = sessionOf(await verifier.verify(mint()));
     const good = sessionOf(await verifier.verify(mint('ES256')));

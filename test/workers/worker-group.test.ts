@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { prometheusRegistry } from '../../src/admin/prometheus.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
-import type { SessionInfo } from '../../src/session/standing.ts';
+import type { SessionInfo } from '../../src/session/session-identity.ts';
 import type { FleetLock } from '../../src/fleet/ddl-lane.ts';
 import { newRevocation } from '../../src/revocation/revocations.ts';
 import { wallMs } from '../../src/clock.ts';

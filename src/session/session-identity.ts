@@ -40,7 +40,7 @@ export function revokedText({ reason }: Revocation): string {
   return `The token was revoked: ${reason}. Ask the operators of cqlgate.`;
 }
 
-export class Standing {
+export class SessionIdentity {
   readonly #gate: Gate;
   readonly #sessionId: string;
   #authority: Authority | null = null;

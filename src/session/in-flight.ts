@@ -36,7 +36,10 @@ export class RoleLoad {
   /** What their answers are expected to be, together. */
   expectedBytes = 0;
   /** Of the answers to reads lately, by statement: others who read by the same text may get more of it, or less. */
-  readonly #answerBytes = new WeakMap<Statement, number>();
+  readonly #answers = new WeakMap<Statement, Answers>();
+  /** The statement that was asked for last, which often is the next one too. */
+  #last: Statement | null = null;
+  #lastAnswers: Answers | undefined;
   /** Of texts and PREPAREs, most of which are sent once. */
   readonly #onceBytes: Record<'text' | 'prepare', number> = {
     text: UPSTREAM.unknownTextAnswerBytes,
@@ -47,8 +50,8 @@ export class RoleLoad {
   expects({ opcode, statement }: Expecting): number {
     if (opcode === Opcode.PREPARE) return this.#onceBytes.prepare;
     if (statement.family !== 'read') return UPSTREAM.smallAnswerBytes;
-    const known = this.#answerBytes.get(statement);
-    if (known !== undefined) return known;
+    const known = this.#answersTo(statement);
+    if (known !== undefined) return known.expectedBytes;
     return opcode === Opcode.QUERY ? this.#onceBytes.text : UPSTREAM.unknownAnswerBytes;
   }
 
@@ -56,13 +59,32 @@ export class RoleLoad {
     const once = this.#onceBytes;
     if (opcode === Opcode.PREPARE) once.prepare = closerTo(once.prepare, bytes);
     else if (statement.family === 'read') {
-      if (statement.isKept) {
-        const known = this.#answerBytes.get(statement) ?? 0;
-        this.#answerBytes.set(statement, closerTo(known, bytes));
-      }
+      if (statement.isKept) this.#learn(statement, bytes);
       if (opcode === Opcode.QUERY) once.text = closerTo(once.text, bytes);
     }
   }
+
+  #learn(statement: Statement, bytes: number): void {
+    const known = this.#answersTo(statement);
+    if (known !== undefined) known.expectedBytes = closerTo(known.expectedBytes, bytes);
+    else {
+      this.#lastAnswers = { expectedBytes: bytes };
+      this.#answers.set(statement, this.#lastAnswers);
+    }
+  }
+
+  #answersTo(statement: Statement): Answers | undefined {
+    if (statement !== this.#last) {
+      this.#last = statement;
+      this.#lastAnswers = this.#answers.get(statement);
+    }
+    return this.#lastAnswers;
+  }
+}
+
+/** What answers to a statement are expected to be, by those that came. */
+interface Answers {
+  expectedBytes: number;
 }
 
 /** What tells how large an answer will be. */

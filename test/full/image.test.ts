@@ -62,7 +62,8 @@ describe.skipIf(noNode || missing !== null)('the image', () => {
     ]);
     const own = files.filter((file) => file.startsWith('app/dist/'));
     expect(own).toContain('app/dist/lib/main.js');
-    expect(own.filter((file) => !/(\.js|\/[^.]+)$/.test(file))).toEqual([]);
+    // Maps name the sources in stack traces, where Node is asked to read them.
+    expect(own.filter((file) => !/(\.js|\.js\.map|\/[^.]+)$/.test(file))).toEqual([]);
   });
 
   it('is built of nothing but what .dockerignore lets in', async () => {

@@ -104,6 +104,7 @@ const NONE: readonly never[] = [];
 function blank(kind: StatementKind): Mutable<Statement> {
   return {
     isKept: false,
+    answerBytes: null,
     kind,
     family: STATEMENT_KINDS[kind],
     needs: NONE,

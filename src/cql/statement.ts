@@ -185,6 +185,8 @@ export interface FunctionCall {
 export interface Statement {
   /** Set by who keeps it longer than its request: only then what is worked out for it is worth keeping. */
   isKept: boolean;
+  /** How large its answers are expected to be, by role, where it is kept (in-flight.ts); null while none came. */
+  answerBytes: number[] | null;
   readonly kind: StatementKind;
   readonly family: StatementFamily;
   /** What Cassandra would ask for, as far as the text alone tells; see `needsOf` in needs.ts. */

@@ -35,23 +35,24 @@ export class RoleLoad {
   inFlight = 0;
   /** What their answers are expected to be, together. */
   expectedBytes = 0;
-  /** Of the answers to reads lately, by statement: others who read by the same text may get more of it, or less. */
-  readonly #answers = new WeakMap<Statement, Answers>();
-  /** The statement that was asked for last, which often is the next one too. */
-  #last: Statement | null = null;
-  #lastAnswers: Answers | undefined;
+  /** Its place in what statements keep of their answers: others who read by the same text may get more of it, or less. */
+  readonly #index: number;
   /** Of texts and PREPAREs, most of which are sent once. */
   readonly #onceBytes: Record<'text' | 'prepare', number> = {
     text: UPSTREAM.unknownTextAnswerBytes,
     prepare: UPSTREAM.unknownTextAnswerBytes,
   };
 
+  constructor(index: number) {
+    this.#index = index;
+  }
+
   /** How large the answer to a request is expected to be. */
   expects({ opcode, statement }: Expecting): number {
     if (opcode === Opcode.PREPARE) return this.#onceBytes.prepare;
     if (statement.family !== 'read') return UPSTREAM.smallAnswerBytes;
-    const known = this.#answersTo(statement);
-    if (known !== undefined) return known.expectedBytes;
+    const known = statement.answerBytes?.[this.#index];
+    if (known !== undefined) return known;
     return opcode === Opcode.QUERY ? this.#onceBytes.text : UPSTREAM.unknownAnswerBytes;
   }
 
@@ -65,26 +66,9 @@ export class RoleLoad {
   }
 
   #learn(statement: Statement, bytes: number): void {
-    const known = this.#answersTo(statement);
-    if (known !== undefined) known.expectedBytes = closerTo(known.expectedBytes, bytes);
-    else {
-      this.#lastAnswers = { expectedBytes: bytes };
-      this.#answers.set(statement, this.#lastAnswers);
-    }
+    const known = (statement.answerBytes ??= []);
+    known[this.#index] = closerTo(known[this.#index] ?? 0, bytes);
   }
-
-  #answersTo(statement: Statement): Answers | undefined {
-    if (statement !== this.#last) {
-      this.#last = statement;
-      this.#lastAnswers = this.#answers.get(statement);
-    }
-    return this.#lastAnswers;
-  }
-}
-
-/** What answers to a statement are expected to be, by those that came. */
-interface Answers {
-  expectedBytes: number;
 }
 
 /** What tells how large an answer will be. */
@@ -102,7 +86,7 @@ export class RoleLoads {
 
   of(role: string): RoleLoad {
     let load = this.#loads.get(role);
-    if (load === undefined) this.#loads.set(role, (load = new RoleLoad()));
+    if (load === undefined) this.#loads.set(role, (load = new RoleLoad(this.#loads.size)));
     return load;
   }
 }
@@ -113,7 +97,7 @@ export class InFlightRequests {
   readonly #limits: Limits;
   #charge: BufferCharge | null = null;
   #chargedBuffer: Buffer | null = null;
-  #role = new RoleLoad();
+  #role = new RoleLoad(0);
   count = 0;
 
   constructor(budget: MemoryBudget, account: SessionAccount, limits: Limits) {

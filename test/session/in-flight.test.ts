@@ -26,7 +26,7 @@ beforeEach(() => {
   budget = roomyBudget();
   account = accountOf(budget);
   requests = new InFlightRequests(budget, account, resolveLimits({}));
-  role = new RoleLoad();
+  role = new RoleLoad(0);
   requests.loggedIn(role);
 });
 
@@ -67,7 +67,7 @@ describe('the answer to a request is expected to be', () => {
     expect(role.expects(unknown(opcode))).toBe(UPSTREAM.unknownTextAnswerBytes);
     answer(1, MIB, unknown(opcode));
     expect(role.expects(unknown(opcode))).toBe(MIB);
-    expect(new RoleLoad().expects(unknown(opcode))).toBe(UPSTREAM.unknownTextAnswerBytes);
+    expect(new RoleLoad(0).expects(unknown(opcode))).toBe(UPSTREAM.unknownTextAnswerBytes);
   });
 
   it('as its own last answers: larger at once, smaller little by little', () => {
@@ -84,7 +84,7 @@ describe('the answer to a request is expected to be', () => {
 
   it('that of its own role, whatever others read by the same text', () => {
     const request = unknown(Opcode.EXECUTE);
-    const other = new RoleLoad();
+    const other = new RoleLoad(1);
     other.answered(request, 64 * MIB);
     expect(role.expects(request)).toBe(UPSTREAM.unknownAnswerBytes);
     role.answered(request, 100);

@@ -109,8 +109,8 @@ export const MEMORY = {
   rateGraceMs: 10_000,
   /** Answers below it, and whoever was faster before, may for this long. */
   rateCapMs: 60_000,
-  /** Of a principal beside its claims; of a statement its hash, its fingerprint and a Permit. */
-  keptBytes: 256,
+  /** Of a principal beside its claims; of a statement its hash, its fingerprint, a Permit and what it was answered with. */
+  keptBytes: 512,
 } as const;
 
 /** Bytes that were read and wait for the rest of their frame. */

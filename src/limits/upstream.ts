@@ -19,6 +19,8 @@ export const UPSTREAM = {
   unknownTextAnswerBytes: 8 * KIB,
   /** How large the answer to an EXECUTE or QUERY of anything but a SELECT is taken to be. */
   smallAnswerBytes: 256,
+  /** Roles for which a statement keeps it, at 16 bytes each (MEMORY.keptBytes); of more the last ones count. */
+  answerRoles: 8,
   /** An expectation rises with a larger answer at once, and falls by this part of the difference with a smaller one. */
   answerDecay: 1 / 64,
   /**

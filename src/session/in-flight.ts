@@ -35,8 +35,10 @@ export class RoleLoad {
   inFlight = 0;
   /** What their answers are expected to be, together. */
   expectedBytes = 0;
-  /** Its place in what statements keep of their answers: others who read by the same text may get more of it, or less. */
+  /** Others who read by the same text may get more of it, or less, so that statements keep it by role. */
   readonly #index: number;
+  /** Where a statement keeps it: the number of the role, and then the bytes. */
+  readonly #slot: number;
   /** Of texts and PREPAREs, most of which are sent once. */
   readonly #onceBytes: Record<'text' | 'prepare', number> = {
     text: UPSTREAM.unknownTextAnswerBytes,
@@ -45,13 +47,14 @@ export class RoleLoad {
 
   constructor(index: number) {
     this.#index = index;
+    this.#slot = 2 * (index % UPSTREAM.answerRoles);
   }
 
   /** How large the answer to a request is expected to be. */
   expects({ opcode, statement }: Expecting): number {
     if (opcode === Opcode.PREPARE) return this.#onceBytes.prepare;
     if (statement.family !== 'read') return UPSTREAM.smallAnswerBytes;
-    const known = statement.answerBytes?.[this.#index];
+    const known = this.#known(statement);
     if (known !== undefined) return known;
     return opcode === Opcode.QUERY ? this.#onceBytes.text : UPSTREAM.unknownAnswerBytes;
   }
@@ -65,9 +68,17 @@ export class RoleLoad {
     }
   }
 
+  /** Nothing where another role has the place: its answers say nothing of this one's. */
+  #known({ answerBytes }: Statement): number | undefined {
+    if (answerBytes === null || answerBytes[this.#slot] !== this.#index) return undefined;
+    return answerBytes[this.#slot + 1];
+  }
+
   #learn(statement: Statement, bytes: number): void {
-    const known = (statement.answerBytes ??= []);
-    known[this.#index] = closerTo(known[this.#index] ?? 0, bytes);
+    const known = this.#known(statement) ?? 0;
+    const kept = (statement.answerBytes ??= new Array<number>(2 * UPSTREAM.answerRoles).fill(-1));
+    kept[this.#slot] = this.#index;
+    kept[this.#slot + 1] = closerTo(known, bytes);
   }
 }
 

@@ -97,6 +97,18 @@ describe('the answer to a request is expected to be', () => {
     expect(role.expects(request)).toBe(MIB);
   });
 
+  it('kept for a bounded number of roles, and unknown to whoever shares a place with another', () => {
+    const request = { ...unknown(Opcode.EXECUTE) };
+    request.statement.isKept = true;
+    const roles = Array.from({ length: UPSTREAM.answerRoles + 1 }, (_, i) => new RoleLoad(i));
+    for (const [i, one] of roles.entries()) one.answered(request, 1_000 + i);
+    expect(request.statement.answerBytes).toHaveLength(2 * UPSTREAM.answerRoles);
+    expect(roles.map((one) => one.expects(request))).toEqual([
+      UPSTREAM.unknownAnswerBytes,
+      ...roles.slice(1).map((_, i) => 1_001 + i),
+    ]);
+  });
+
   it('small where it has no rows', () => {
     answer(1, MIB, INSERT);
     expect(role.expects(INSERT)).toBe(UPSTREAM.smallAnswerBytes);
